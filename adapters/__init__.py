@@ -1,0 +1,1 @@
+"""Adapters to specialist applications and document management, and the kit they are made with."""

@@ -1,0 +1,18 @@
+"""Identifiers: UUIDv7 as text, so that they sort by time of creation."""
+
+import re
+
+import uuid_utils
+
+UUID_PATTERN = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_UUID = re.compile(UUID_PATTERN)
+
+
+def new_id() -> str:
+    """Return a new UUIDv7 in its canonical lower-case form."""
+    return str(uuid_utils.uuid7())
+
+
+def is_id(text: str) -> bool:
+    """Say whether text is a UUID in canonical lower-case form."""
+    return _UUID.fullmatch(text) is not None

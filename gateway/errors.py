@@ -1,0 +1,303 @@
+"""The whole error hierarchy. The class decides what happens, never the place that raises it.
+
+A class's docstring is its default message. A `Problem` is answered to a client as RFC 9457 JSON; the
+others end in the log, in a state an operator sees, or on the terminal.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from gateway.contract.codes import RejectCode
+from gateway.contract.findings import Bilingual, Finding
+
+
+class AmtsboteError(Exception):
+    """Something went wrong in Amtsbote."""
+
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, detail: str | None = None) -> None:
+        self.detail = detail or (type(self).__doc__ or "").partition("\n")[0]
+        super().__init__(self.detail)
+
+
+class ConfigurationError(AmtsboteError):
+    """The configuration is not usable."""
+
+
+class StoreUnavailable(AmtsboteError):
+    """The store cannot be reached."""
+
+    retryable = True
+
+
+class OutcomeUnknown(StoreUnavailable):
+    """The connection was lost during commit; whether it took effect is unknown."""
+
+
+class StoreConflict(AmtsboteError):
+    """The database refused a row; the data are at fault, not the connection."""
+
+
+class StoreInUse(AmtsboteError):
+    """Another process already serves this database file."""
+
+
+class BrokerUnavailable(AmtsboteError):
+    """The broker cannot be reached or did not confirm in time; the message may have arrived."""
+
+    retryable = True
+
+
+class MessageReturned(AmtsboteError):
+    """No queue takes this message: the destination is not declared."""
+
+    retryable = True
+
+
+class QueueFull(AmtsboteError):
+    """The queue is at its limit; the message was not taken."""
+
+    retryable = True
+
+
+class HeadersTooLarge(AmtsboteError):
+    """The headers of this message are larger than a broker may be given."""
+
+
+class ReportRejected(AmtsboteError):
+    """The report does not conform to the contract and has no effect."""
+
+
+class Problem(AmtsboteError):
+    """Something a client is told: what is wrong, where, and what to do next.
+
+    `type` is the slug of the problem type; `code` the published reject code, None where none fits.
+    """
+
+    type: ClassVar[str]
+    status: ClassVar[int]
+    code: ClassVar[RejectCode | None] = None
+    title: ClassVar[Bilingual]
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        findings: Sequence[Finding] = (),
+        more_findings: int = 0,
+        retry_after_s: int | None = None,
+        link: str | None = None,
+    ) -> None:
+        super().__init__(detail or self.title.en)
+        self.findings = list(findings)
+        self.more_findings = more_findings
+        self.retry_after_s = retry_after_s
+        self.link = link
+
+
+class MalformedXml(Problem):
+    """The message is not well-formed XML."""
+
+    type = "malformed-xml"
+    status = 400
+    code = RejectCode.NOT_WELL_FORMED
+    title = Bilingual(
+        de="Die Nachricht ist kein wohlgeformtes XML.", en="The message is not well-formed XML."
+    )
+
+
+class NotUtf8(Problem):
+    """The message is not encoded in UTF-8."""
+
+    type = "not-utf8"
+    status = 400
+    code = RejectCode.ENCODING
+    title = Bilingual(de="Die Nachricht ist nicht in UTF-8 kodiert.", en="The message is not UTF-8.")
+
+
+class ForbiddenXml(Problem):
+    """The message uses XML features that are not allowed here."""
+
+    type = "forbidden-xml"
+    status = 400
+    code = RejectCode.OTHER
+    title = Bilingual(
+        de="Die Nachricht verwendet unzulässige XML-Bestandteile.",
+        en="The message uses XML features that are not allowed.",
+    )
+
+
+class SchemaViolation(Problem):
+    """The message does not conform to its schema."""
+
+    type = "schema-violation"
+    status = 422
+    code = RejectCode.SCHEMA
+    title = Bilingual(
+        de="Die Nachricht entspricht nicht ihrem Schema.", en="The message does not conform to its schema."
+    )
+
+
+class CodeListViolation(Problem):
+    """The message names a code list or a code that is not allowed there."""
+
+    type = "code-list-violation"
+    status = 422
+    code = RejectCode.CODE_LIST
+    title = Bilingual(
+        de="Eine Codeliste oder ein Code ist nicht zulässig.", en="A code list or a code is not allowed."
+    )
+
+
+class CodeViolation(CodeListViolation):
+    """The message uses a code that its list does not have."""
+
+    code = RejectCode.CODE
+
+
+class VersionNotServed(Problem):
+    """The version of this standard is not served."""
+
+    type = "version-not-served"
+    status = 422
+    code = RejectCode.VERSION
+    title = Bilingual(
+        de="Diese Version des Standards wird nicht bedient.", en="This version of the standard is not served."
+    )
+
+
+class UnknownMessageType(Problem):
+    """No standard here has this root element and namespace."""
+
+    type = "unknown-message-type"
+    status = 422
+    code = RejectCode.OTHER
+    title = Bilingual(de="Der Nachrichtentyp ist unbekannt.", en="The message type is unknown.")
+
+
+class NoRoute(Problem):
+    """No destination is configured for this message."""
+
+    type = "no-route"
+    status = 422
+    code = RejectCode.NO_ROUTE
+    title = Bilingual(
+        de="Für diese Nachricht ist kein Weg eingerichtet.", en="No route is configured for this message."
+    )
+
+
+class MetadataMismatch(Problem):
+    """The metadata and the message state different things, or something needed is missing."""
+
+    type = "metadata-mismatch"
+    status = 422
+    code = RejectCode.OTHER
+    title = Bilingual(
+        de="Metadaten und Nachricht widersprechen sich oder sind unvollständig.",
+        en="Metadata and message contradict each other or are incomplete.",
+    )
+
+
+class TrustLevelTooLow(Problem):
+    """The service needs a higher trust level of identification."""
+
+    type = "trust-level-too-low"
+    status = 422
+    code = RejectCode.OTHER
+    title = Bilingual(
+        de="Das Vertrauensniveau der Identifizierung reicht nicht aus.",
+        en="The trust level of the identification is too low.",
+    )
+
+
+class AttachmentMismatch(Problem):
+    """The attachments are not those the message names."""
+
+    type = "attachment-mismatch"
+    status = 422
+    code = RejectCode.OTHER
+    title = Bilingual(
+        de="Die Anlagen entsprechen nicht den Angaben in der Nachricht.",
+        en="The attachments are not those the message names.",
+    )
+
+
+class DuplicateMessageId(Problem):
+    """This message id was used before for other bytes."""
+
+    type = "duplicate-message-id"
+    status = 409
+    code = RejectCode.OTHER
+    title = Bilingual(
+        de="Diese Nachrichten-ID wurde schon für einen anderen Inhalt verwendet.",
+        en="This message id was used before for other content.",
+    )
+
+
+class MessageTooLarge(Problem):
+    """The message or its attachments are too large."""
+
+    type = "message-too-large"
+    status = 413
+    code = RejectCode.OTHER
+    title = Bilingual(de="Die Nachricht ist zu groß.", en="The message is too large.")
+
+
+class InvalidRequest(Problem):
+    """The request is not what this call expects."""
+
+    type = "invalid-request"
+    status = 422
+    title = Bilingual(
+        de="Die Anfrage entspricht nicht der Schnittstelle.", en="The request is not what this call expects."
+    )
+
+
+class Unauthenticated(Problem):
+    """No valid credentials were presented."""
+
+    type = "unauthenticated"
+    status = 401
+    title = Bilingual(de="Die Anmeldung fehlt oder ist ungültig.", en="Credentials are missing or invalid.")
+
+
+class NotAuthorised(Problem):
+    """The credentials do not allow this."""
+
+    type = "not-authorised"
+    status = 403
+    code = RejectCode.NOT_AUTHORISED
+    title = Bilingual(de="Diese Anmeldung berechtigt dazu nicht.", en="These credentials do not allow this.")
+
+
+class NotFound(Problem):
+    """There is nothing here under this id."""
+
+    type = "not-found"
+    status = 404
+    title = Bilingual(de="Unter dieser Kennung gibt es hier nichts.", en="There is nothing here by this id.")
+
+
+class RateLimited(Problem):
+    """Too many requests in a short time."""
+
+    type = "rate-limited"
+    status = 429
+    retryable = True
+    title = Bilingual(de="Zu viele Anfragen in kurzer Zeit.", en="Too many requests in a short time.")
+
+
+class Unavailable(Problem):
+    """The service cannot take this now; sending the same again later is safe."""
+
+    type = "unavailable"
+    status = 503
+    retryable = True
+    title = Bilingual(
+        de="Der Dienst ist vorübergehend nicht verfügbar; erneutes Senden ist unschädlich.",
+        en="The service is unavailable for now; sending the same again is safe.",
+    )
+
+    def __init__(self, detail: str | None = None, *, retry_after_s: int = 5) -> None:
+        super().__init__(detail, retry_after_s=retry_after_s)

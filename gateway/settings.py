@@ -1,0 +1,116 @@
+"""Typed settings, read from the environment (AMTSBOTE_*). A bad setting stops the start with a sentence."""
+
+import importlib.resources
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from gateway.errors import ConfigurationError
+
+_PACKAGE = Path(str(importlib.resources.files("gateway")))
+
+
+def data_folder(name: str) -> Path:
+    """Return a folder that comes with the product (`schemas`, `fixtures`), installed or in a checkout."""
+    installed = _PACKAGE / "_data" / name
+    return installed if installed.is_dir() else _PACKAGE.parent / name
+
+
+
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+class Settings(BaseSettings):
+    """Everything that differs between installations, except what `config.yaml` holds.
+
+    Sizes are bytes, times are seconds.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="AMTSBOTE_", extra="forbid")
+
+    config: Path = Field(default_factory=lambda: data_folder("fixtures") / "demo" / "config.yaml")
+    """The YAML file with tenants, authorities, services, clients, destinations and routes."""
+    standards: Annotated[list[Path], NoDecode] = Field(default_factory=lambda: [data_folder("schemas")])
+    """Folders that hold `<standard>/<version>/standard.yaml`, separated by commas."""
+    var: Path = Path("var")
+    """Where the embedded default keeps its database, adapters' data and generated secrets."""
+    secrets_dir: Path | None = None
+    """Folder of secret files: token.key, clients/<id>, destinations/<name>, operators/<name>."""
+    database_url: str = ""
+    """SQLAlchemy address of the store; empty: SQLite under `var`."""
+    amqp_urls: Annotated[list[str], NoDecode] = Field(default_factory=list)
+    """RabbitMQ nodes, separated by commas; empty: the in-process broker."""
+    adapter_db: str = ""
+    """Database of an adapter's own store; empty: one SQLite file a destination under `var`."""
+    gateway_url: str = "http://127.0.0.1:8080"
+    """Where an adapter process fetches attachments and large bodies."""
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+
+    max_message_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
+    max_attachments_bytes: int = Field(default=64 * 1024 * 1024, ge=0)
+    max_attachments: int = Field(default=50, ge=0)
+    max_depth: int = Field(default=64, ge=8, le=200)
+    max_attributes: int = Field(default=256, ge=8, le=4096)
+
+    token_lifetime_s: int = Field(default=600, ge=10, le=3600)
+    commit_batch: int = Field(default=128, ge=1, le=1000)
+    commit_queue: int = Field(default=1024, ge=1)
+    store_timeout_s: float = Field(default=10, gt=0)
+    broker_timeout_s: float = Field(default=10, gt=0)
+    copy_lifetime_s: float = Field(default=600, gt=0)
+    lease_s: float = Field(default=720, gt=0)
+    publish_lease_s: float = Field(default=30, gt=0)
+    max_sent: int = Field(default=1000, ge=1, le=5000)
+    log_level: str = "info"
+
+    @field_validator("standards", "amqp_urls", mode="before")
+    @classmethod
+    def _from_commas(cls, value: object) -> object:
+        return _split(value)
+
+    @property
+    def store_url(self) -> str:
+        """The address of the store, with the embedded default filled in."""
+        return self.database_url or f"sqlite:///{self.var / 'amtsbote.db'}"
+
+    @property
+    def secrets(self) -> Path:
+        """The folder of secret files, with the embedded default filled in."""
+        return self.secrets_dir or self.var / "secrets"
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        ConfigurationError: with the name of the setting and what is wrong with it.
+    """
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        lines = [
+            f"AMTSBOTE_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors()
+        ]
+        raise ConfigurationError("; ".join(lines)) from error
+
+
+@cache
+def read_secret(path: Path) -> str:
+    """Return the secret a file holds, without surrounding white space.
+
+    Raises:
+        ConfigurationError: the file is missing, or holds fewer than 16 characters.
+    """
+    try:
+        secret = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigurationError(f"secret file {path}: {error.strerror}") from error
+    if len(secret) < 16:
+        raise ConfigurationError(f"secret file {path}: must hold at least 16 characters")
+    return secret
