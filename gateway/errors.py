@@ -26,17 +26,19 @@ class ConfigurationError(AmtsboteError):
 
 
 class StoreUnavailable(AmtsboteError):
-    """The store cannot be reached."""
+    """The store cannot be reached; if it was during commit, whether that took effect is unknown."""
 
     retryable = True
 
 
-class OutcomeUnknown(StoreUnavailable):
-    """The connection was lost during commit; whether it took effect is unknown."""
-
-
 class StoreConflict(AmtsboteError):
     """The database refused a row; the data are at fault, not the connection."""
+
+
+class StoreDeadlock(AmtsboteError):
+    """Two transactions waited for each other; this one was ended and may be run again."""
+
+    retryable = True
 
 
 class StoreInUse(AmtsboteError):

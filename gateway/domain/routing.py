@@ -57,8 +57,8 @@ class RouteTable:
             if other.area == route.area and _overlap(other, route):
                 raise ConfigurationError(
                     f"routes {other.name} and {route.name} are of the same fineness: both answer for service "
-                    f"{route.service}, area {route.area or 'everywhere'} and {route.message_type}; remove one "
-                    "or give it a finer area"
+                    f"{route.service}, area {route.area or 'everywhere'} and {route.message_type}; "
+                    "remove one or give it a finer area"
                 )
         beside.append(route)
         beside.sort(key=lambda each: -len(each.area))

@@ -1,0 +1,300 @@
+"""Accept submissions: the one transaction behind a receipt.
+
+A batch is one transaction with multi-row statements. Rows are inserted in the order of (client, sender's
+message id) and existing ones skipped, children only for rows that were inserted; two overlapping batches
+therefore cannot wait for each other. Cases that are joined are locked first, in the order of their ids.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Insert, Table, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.contract.ids import new_id
+from gateway.contract.states import CaseStatus, DeliveryState, Role, SubmissionStatus
+from gateway.domain.case import citizen_status
+from gateway.domain.delivery import CANCELLABLE
+from gateway.store import cases
+from gateway.store.codec import encode
+from gateway.store.engine import SqlStore
+from gateway.store.rows import Accepted, Case, NewSubmission, Part
+from gateway.store.signals import case_key, destination_key
+from gateway.store.tables import cases as cases_table
+from gateway.store.tables import deliveries, events, messages, payloads
+
+_KEY = (messages.c.client, messages.c.sender_message_id)
+
+
+async def accept(store: SqlStore, batch: Sequence[NewSubmission]) -> list[Accepted]:
+    """Store a batch durably and return one result each, in the order given.
+
+    Raises:
+        StoreConflict: a row is at fault; none of the batch is stored.
+        StoreDeadlock: none of the batch is stored; it may be run again.
+        StoreUnavailable: whether the batch is stored is unknown; a resend is safe.
+    """
+    unique = {item.key: item for item in reversed(batch)}
+    ordered = [unique[key] for key in sorted(unique)]
+    async with store.write() as connection:
+        now = (await connection.execute(select(store.now()))).scalar_one()
+        placed = await _place(connection, ordered, now)
+        created = await _insert(connection, store, placed, now)
+        earlier = await _fetch_earlier(connection, [key for key in unique if key not in created])
+    store.signals.notify(key for result in created.values() for key in _wakes(result))
+    results = created | earlier
+    return [
+        result if unique[item.key] is item else replace(result, created=False)
+        for item, result in ((item, results[item.key]) for item in batch)
+    ]
+
+
+def _wakes(result: Accepted) -> Iterable[str]:
+    yield case_key(result.case_id)
+    yield from map(destination_key, result.destinations)
+
+
+class _Placed:
+    """A submission with its place in its case."""
+
+    def __init__(self, item: NewSubmission, case_id: str, case_seq: int, event_seq: int) -> None:
+        self.item = item
+        self.case_id = case_id
+        self.case_seq = case_seq
+        self.event_seq = event_seq
+        self.roles: list[tuple[str, Role]] = [
+            (item.lead, Role.LEAD),
+            *((name, Role.COPY) for name in item.copies),
+        ]
+
+
+async def _place(connection: AsyncConnection, ordered: list[NewSubmission], now: datetime) -> list[_Placed]:
+    """Give every submission its case and its number there; open no case yet."""
+    joining = [item for item in ordered if item.case_id]
+    known = set(await _fetch_earlier(connection, [item.key for item in joining])) if joining else set()
+    placed = {}
+    for item in sorted(joining, key=lambda each: (each.case_id or "", each.key)):
+        if item.key not in known:
+            placed[item.key] = await _join(connection, item, now)
+    for item in ordered:
+        if not item.case_id:
+            placed[item.key] = _Placed(item, new_id(), 1, 1)
+    return [placed[item.key] for item in ordered if item.key in placed]
+
+
+async def _join(connection: AsyncConnection, item: NewSubmission, now: datetime) -> _Placed:
+    case = await cases.lock(connection, item.case_id or "", tenant=item.tenant)
+    seq, event_seq = await cases.advance(connection, case, now=now)
+    placed = _Placed(item, case.case_id, seq, event_seq)
+    placed.roles = [(case.lead, Role.LEAD), *((name, Role.COPY) for name in case.copies)]
+    if item.withdraws:
+        reached = await _cancel_what_waits(connection, case, now)
+        placed.roles = [(name, role) for name, role in placed.roles if name in reached]
+        if not reached:
+            await cases.close_unsent(connection, case, now=now)
+    return placed
+
+
+async def _cancel_what_waits(connection: AsyncConnection, case: Case, now: datetime) -> set[str]:
+    """Cancel what a withdrawal cancels; return the destinations that may know of the case."""
+    of_case = (deliveries.c.case_id == case.case_id, deliveries.c.tenant == case.tenant)
+    cancelled = await connection.execute(
+        update(deliveries)
+        .where(*of_case, deliveries.c.state.in_(CANCELLABLE))
+        .values(state=DeliveryState.CANCELLED, updated_at=now)
+        .returning(deliveries.c.message_id, deliveries.c.destination)
+    )
+    for row in cancelled.all():
+        await cases.record(
+            connection,
+            case,
+            "delivery.cancelled",
+            now=now,
+            message_id=row.message_id,
+            destination=row.destination,
+        )
+    await cases.refresh_submissions(connection, case.case_id, tenant=case.tenant, now=now)
+    rows = await connection.execute(
+        select(deliveries.c.destination).where(*of_case, deliveries.c.attempt > 0).distinct()
+    )
+    return set(rows.scalars())
+
+
+async def _insert(
+    connection: AsyncConnection, store: SqlStore, placed: list[_Placed], now: datetime
+) -> dict[tuple[str, str], Accepted]:
+    if not placed:
+        return {}
+    statement = insert_or_skip(messages, store, _KEY).returning(messages.c.message_id)
+    rows = await connection.execute(statement, [_message_row(each, now) for each in placed])
+    inserted = set(rows.scalars())
+    new = [each for each in placed if each.item.submission_id in inserted]
+    if not new:
+        return {}
+    opening = [_case_row(each, now) for each in new if each.case_seq == 1]
+    if opening:
+        await connection.execute(cases_table.insert(), opening)
+    await connection.execute(payloads.insert(), [row for each in new for row in _payload_rows(each)])
+    await connection.execute(events.insert(), [_event_row(each, now) for each in new])
+    delivery_rows = [row for each in new for row in _delivery_rows(each, now)]
+    if delivery_rows:
+        await connection.execute(deliveries.insert(), delivery_rows)
+    return {each.item.key: _result(each, now) for each in new}
+
+
+def insert_or_skip(table: Table, store: SqlStore, columns: Sequence[Any]) -> Any:
+    """Return `INSERT … ON CONFLICT DO NOTHING` in the dialect of the store."""
+    insert: Insert = sqlite.insert(table) if store.is_sqlite else postgresql.insert(table)
+    return insert.on_conflict_do_nothing(index_elements=list(columns))  # type: ignore[attr-defined]
+
+
+async def _fetch_earlier(
+    connection: AsyncConnection, keys: list[tuple[str, str]]
+) -> dict[tuple[str, str], Accepted]:
+    if not keys:
+        return {}
+    rows = await connection.execute(select(messages).where(tuple_(*_KEY).in_(keys)))
+    return {
+        (row.client, row.sender_message_id): Accepted(
+            row.message_id, row.case_id, row.tenant, row.received_at, row.status, row.digest, created=False
+        )
+        for row in rows
+    }
+
+
+def _result(placed: _Placed, now: datetime) -> Accepted:
+    item = placed.item
+    return Accepted(
+        item.submission_id,
+        placed.case_id,
+        item.tenant,
+        now,
+        _status(placed),
+        item.digest,
+        created=True,
+        destinations=tuple(name for name, _ in placed.roles),
+    )
+
+
+def _status(placed: _Placed) -> SubmissionStatus:
+    # Only a withdrawal of what nobody has seen yet goes nowhere: it took effect at once.
+    return SubmissionStatus.ACCEPTED if placed.roles else SubmissionStatus.DELIVERED
+
+
+def _message_row(placed: _Placed, now: datetime) -> dict[str, Any]:
+    item = placed.item
+    body = item.parts[0]
+    return {
+        "message_id": item.submission_id,
+        "tenant": item.tenant,
+        "client": item.client,
+        "direction": "in",
+        "sender_message_id": item.sender_message_id,
+        "case_id": placed.case_id,
+        "case_seq": placed.case_seq,
+        "message_type": item.message_type,
+        "service": item.service,
+        "authority": item.authority,
+        "test": item.test,
+        "channel": item.channel,
+        "applied_on": item.applied_on,
+        "status": _status(placed),
+        "received_at": now,
+        "updated_at": now,
+        "body_sha256": body.sha256,
+        "body_bytes": len(body.data),
+        "digest": item.digest,
+        "attachment_count": sum(part.number > 0 for part in item.parts),
+        "erase_after": item.erase_after,
+    }
+
+
+def _case_row(placed: _Placed, now: datetime) -> dict[str, Any]:
+    item = placed.item
+    return {
+        "case_id": placed.case_id,
+        "tenant": item.tenant,
+        "client": item.client,
+        "message_type": item.message_type,
+        "service": item.service,
+        "authority": item.authority,
+        "lead": item.lead,
+        "copies": list(item.copies),
+        "test": item.test,
+        "status": CaseStatus.OPEN,
+        "citizen_status": citizen_status(CaseStatus.OPEN, received=item.received),
+        "next_seq": 2,
+        "next_event": 2,
+        "opened_at": now,
+        "updated_at": now,
+    }
+
+
+def payload_row(message_id: str, tenant: str, part: Part) -> dict[str, Any]:
+    """Encode one part of a message as a row."""
+    encoded = encode(part.data)
+    return {
+        "message_id": message_id,
+        "number": part.number,
+        "tenant": tenant,
+        "media_type": part.media_type,
+        "file_name": encode(part.file_name.encode()).data if part.file_name else None,
+        "sha256": part.sha256,
+        "body_bytes": len(part.data),
+        "codec": encoded.codec,
+        "key_id": encoded.key_id,
+        "body": encoded.data,
+    }
+
+
+def _payload_rows(placed: _Placed) -> list[dict[str, Any]]:
+    item = placed.item
+    return [payload_row(item.submission_id, item.tenant, part) for part in item.parts]
+
+
+def _event_row(placed: _Placed, now: datetime) -> dict[str, Any]:
+    return {
+        "case_id": placed.case_id,
+        "seq": placed.event_seq,
+        "tenant": placed.item.tenant,
+        "message_id": placed.item.submission_id,
+        "at": now,
+        "kind": "submission.accepted",
+    }
+
+
+def _delivery_rows(placed: _Placed, now: datetime) -> list[dict[str, Any]]:
+    return [
+        delivery_row(
+            tenant=placed.item.tenant,
+            message_id=placed.item.submission_id,
+            case_id=placed.case_id,
+            case_seq=placed.case_seq,
+            destination=name,
+            role=role,
+            now=now,
+        )
+        for name, role in placed.roles
+    ]
+
+
+def delivery_row(
+    *, tenant: str, message_id: str, case_id: str, case_seq: int, destination: str, role: Role, now: datetime
+) -> dict[str, Any]:
+    """Build the outbox row of one message for one destination."""
+    return {
+        "delivery_id": new_id(),
+        "tenant": tenant,
+        "message_id": message_id,
+        "case_id": case_id,
+        "case_seq": case_seq,
+        "destination": destination,
+        "role": role,
+        "state": DeliveryState.WAITING,
+        "due_at": now,
+        "created_at": now,
+        "updated_at": now,
+    }

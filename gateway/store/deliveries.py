@@ -1,0 +1,306 @@
+"""Deliveries: claimed under a lease, settled by reports, never lost in between.
+
+A claim moves a row to `sent` under a short lease that the confirmed publish extends; a row whose lease is
+over returns to `waiting` and is looked up before it is done again.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, bindparam, exists, func, select, true, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.contract.delivery import MAX_INLINE_BODY_BYTES
+from gateway.contract.states import DeliveryState, Role
+from gateway.domain.delivery import UNSETTLED
+from gateway.store.codec import decode
+from gateway.store.engine import SqlStore
+from gateway.store.rows import Claimed, DeliveryRow
+from gateway.store.tables import attempts, deliveries, messages, payloads
+
+_D = deliveries.c
+
+
+async def claim(
+    store: SqlStore,
+    destination: str,
+    *,
+    tenant: str,
+    limit: int,
+    max_sent: int,
+    publish_lease_s: float,
+    copy_lifetime_s: float,
+) -> list[Claimed]:
+    """Claim what is due for a destination, oldest first, at most one message of each case at a time.
+
+    Any number of processes may claim at once; none waits for another or gets the same row.
+    """
+    async with store.write() as connection:
+        room = max_sent - await _count_sent(connection, destination)
+        if room <= 0:
+            return []
+        ids = await _mark_sent(connection, store, destination, tenant, min(limit, room), publish_lease_s)
+        if not ids:
+            return []
+        expires_at = (await connection.execute(select(store.after(copy_lifetime_s)))).scalar_one()
+        return await _read_claimed(connection, ids, expires_at)
+
+
+async def _count_sent(connection: AsyncConnection, destination: str) -> int:
+    statement = select(func.count()).where(_D.destination == destination, _D.state == DeliveryState.SENT)
+    return int((await connection.execute(statement)).scalar_one())
+
+
+async def _mark_sent(
+    connection: AsyncConnection,
+    store: SqlStore,
+    destination: str,
+    tenant: str,
+    limit: int,
+    publish_lease_s: float,
+) -> list[str]:
+    due = (
+        select(_D.delivery_id)
+        .where(
+            _D.destination == destination,
+            _D.tenant == tenant,
+            _D.state == DeliveryState.WAITING,
+            _D.due_at <= store.now(),
+            ~_lower_unsettled(),
+        )
+        .order_by(_D.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    claimed = (
+        await connection.execute(
+            update(deliveries)
+            .where(_D.delivery_id.in_(select(due.c.delivery_id)))
+            .values(
+                state=DeliveryState.SENT,
+                attempt=_D.attempt + 1,
+                lease_until=store.after(publish_lease_s),
+                updated_at=store.now(),
+            )
+            .returning(_D.delivery_id, _D.attempt, _D.updated_at.label("at"))
+        )
+    ).all()
+    if claimed:
+        await connection.execute(
+            attempts.insert(),
+            [
+                {
+                    "delivery_id": r.delivery_id,
+                    "attempt": r.attempt,
+                    "tenant": r.tenant,
+                    "sent_at": r.updated_at,
+                }
+                for r in claimed
+            ],
+        )
+    return [row.delivery_id for row in claimed]
+
+
+def _lower_unsettled() -> ColumnElement[bool]:
+    lower = deliveries.alias("lower")
+    return exists().where(
+        and_(
+            lower.c.case_id == _D.case_id,
+            lower.c.destination == _D.destination,
+            lower.c.case_seq < _D.case_seq,
+            lower.c.state.in_(sorted(UNSETTLED)),
+        )
+    )
+
+
+async def _read_claimed(
+    connection: AsyncConnection, ids: Sequence[str], expires_at: datetime
+) -> list[Claimed]:
+    m, p = messages.c, payloads.c
+    rows = await connection.execute(
+        select(
+            *(_D.delivery_id, _D.tenant, _D.message_id, _D.case_id, _D.case_seq, _D.destination, _D.role),
+            *(_D.attempt, _D.look_up, m.message_type, m.service, m.authority, m.test, m.attachment_count),
+            *(m.body_sha256, m.body_bytes, p.codec, p.body),
+        )
+        .join(messages, m.message_id == _D.message_id)
+        .outerjoin(
+            payloads,
+            and_(p.message_id == _D.message_id, p.number == 0, p.body_bytes <= MAX_INLINE_BODY_BYTES),
+        )
+        .where(_D.delivery_id.in_(ids))
+        .order_by(_D.due_at)
+    )
+    return [_to_claimed(row._mapping, expires_at) for row in rows]
+
+
+def _to_claimed(row: Any, expires_at: datetime) -> Claimed:
+    fields = dict(row)
+    codec, data = fields.pop("codec"), fields.pop("body")
+    fields["role"] = Role(fields["role"])
+    return Claimed(**fields, expires_at=expires_at, body=decode(codec, data) if data is not None else b"")
+
+
+async def confirm_sent(store: SqlStore, claimed: Sequence[Claimed], *, lease_s: float) -> None:
+    """Extend the lease of copies that the broker confirmed."""
+    async with store.write() as connection:
+        await connection.execute(
+            update(deliveries)
+            .where(_D.delivery_id.in_([each.delivery_id for each in claimed]), _D.state == DeliveryState.SENT)
+            .values(lease_until=store.after(lease_s))
+        )
+
+
+async def release(
+    store: SqlStore, claimed: Sequence[Claimed], *, delay_s: float, look_up: bool, outcome: str
+) -> None:
+    """Return claimed deliveries to `waiting`; `look_up` where the copy may have arrived all the same."""
+    async with store.write() as connection:
+        for each in claimed:
+            await connection.execute(
+                update(deliveries)
+                .where(
+                    _D.delivery_id == each.delivery_id,
+                    _D.state == DeliveryState.SENT,
+                    _D.attempt == each.attempt,
+                )
+                .values(
+                    state=DeliveryState.WAITING,
+                    due_at=store.after(delay_s),
+                    lease_until=None,
+                    look_up=each.look_up or look_up,
+                    updated_at=store.now(),
+                )
+            )
+        await _end_attempts(connection, store, [(e.delivery_id, e.attempt) for e in claimed], outcome)
+
+
+async def return_expired(store: SqlStore, *, everything: bool = False) -> list[DeliveryRow]:
+    """Return copies whose lease is over to `waiting`, to be looked up before they are done again.
+
+    Args:
+        everything: at start with the in-process broker, which forgot all that was in flight.
+    """
+    async with store.write() as connection:
+        rows = (
+            await connection.execute(
+                update(deliveries)
+                .where(_D.state == DeliveryState.SENT, true() if everything else _D.lease_until < store.now())
+                .values(
+                    state=DeliveryState.WAITING,
+                    due_at=store.now(),
+                    lease_until=None,
+                    look_up=True,
+                    updated_at=store.now(),
+                )
+                .returning(deliveries)
+            )
+        ).all()
+        returned = [to_delivery(row) for row in rows]
+        await _end_attempts(connection, store, [(r.delivery_id, r.attempt) for r in returned], "expired")
+    return returned
+
+
+async def _end_attempts(
+    connection: AsyncConnection, store: SqlStore, keys: Sequence[tuple[str, int]], outcome: str
+) -> None:
+    if not keys:
+        return
+    await connection.execute(
+        update(attempts)
+        .where(attempts.c.delivery_id == bindparam("d"), attempts.c.attempt == bindparam("a"))
+        .values(ended_at=store.now(), outcome=outcome),
+        [{"d": delivery_id, "a": attempt} for delivery_id, attempt in keys],
+    )
+
+
+async def fetch(connection: AsyncConnection, delivery_id: str, *, destination: str) -> DeliveryRow | None:
+    """Read a delivery of a destination; another's is not found. Call with the case locked to change it."""
+    statement = select(deliveries).where(_D.delivery_id == delivery_id, _D.destination == destination)
+    row = (await connection.execute(statement)).one_or_none()
+    return to_delivery(row) if row else None
+
+
+def to_delivery(row: Any) -> DeliveryRow:
+    """Read a row of the table `deliveries`."""
+    return DeliveryRow(
+        delivery_id=row.delivery_id,
+        tenant=row.tenant,
+        message_id=row.message_id,
+        case_id=row.case_id,
+        case_seq=row.case_seq,
+        destination=row.destination,
+        role=Role(row.role),
+        state=DeliveryState(row.state),
+        attempt=row.attempt,
+        tries=row.tries,
+        look_up=row.look_up,
+        first_failed_at=row.first_failed_at,
+    )
+
+
+async def settle(
+    connection: AsyncConnection,
+    row: DeliveryRow,
+    state: DeliveryState,
+    *,
+    attempt: int,
+    now: datetime,
+    code: str | None = None,
+) -> None:
+    """Move a delivery of a locked case to a state in which nothing is in flight."""
+    await connection.execute(
+        update(deliveries)
+        .where(_D.delivery_id == row.delivery_id, _D.tenant == row.tenant)
+        .values(state=state, lease_until=None, code=code, updated_at=now)
+    )
+    await _end_attempt(connection, row, attempt, state, now)
+
+
+async def retry(
+    connection: AsyncConnection,
+    row: DeliveryRow,
+    *,
+    due_at: datetime,
+    now: datetime,
+    look_up: bool,
+    outcome: str,
+    counts: bool = True,
+) -> None:
+    """Return a delivery of a locked case to `waiting`; `counts` where it was a failure, not an expiry."""
+    values: dict[str, Any] = {}
+    if counts:
+        values = {"tries": _D.tries + 1, "first_failed_at": row.first_failed_at or now}
+    await connection.execute(
+        update(deliveries)
+        .where(_D.delivery_id == row.delivery_id, _D.tenant == row.tenant)
+        .values(
+            state=DeliveryState.WAITING,
+            due_at=due_at,
+            lease_until=None,
+            look_up=row.look_up or look_up,
+            updated_at=now,
+            **values,
+        )
+    )
+    await _end_attempt(connection, row, row.attempt, outcome, now)
+
+
+async def _end_attempt(
+    connection: AsyncConnection, row: DeliveryRow, attempt: int, outcome: str, now: datetime
+) -> None:
+    await connection.execute(
+        update(attempts)
+        .where(attempts.c.delivery_id == row.delivery_id, attempts.c.attempt == attempt)
+        .values(ended_at=now, outcome=outcome)
+    )
+
+
+async def waiting_for_case(connection: AsyncConnection, case_id: str, *, tenant: str) -> list[DeliveryRow]:
+    """Read the deliveries of a locked case that wait."""
+    statement = select(deliveries).where(
+        _D.case_id == case_id, _D.tenant == tenant, _D.state == DeliveryState.WAITING
+    )
+    return [to_delivery(row) for row in await connection.execute(statement)]

@@ -1,0 +1,187 @@
+"""Connections, transactions and the rules of each database.
+
+SQLite: one writer connection, BEGIN IMMEDIATE, WAL, synchronous=FULL. PostgreSQL: leases and due times by
+the database's clock, never by a process's.
+"""
+
+import asyncio
+import fcntl
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import IO, Any
+
+from sqlalchemy import ColumnElement, Connection, event, func, literal, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from gateway.domain.clock import Clock, SystemClock
+from gateway.errors import StoreConflict, StoreDeadlock, StoreInUse, StoreUnavailable
+from gateway.store.signals import Signals
+from gateway.store.tables import UtcDateTime
+
+_DRIVERS = {
+    "sqlite": "sqlite+aiosqlite",
+    "postgresql": "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",
+}
+
+
+class SqlStore:
+    """The database, its transactions and its clock.
+
+    Args:
+        address: SQLAlchemy address; `sqlite:///path` or `postgresql://…`.
+        clock: set in tests only; PostgreSQL otherwise tells the time itself.
+        timeout_s: bound of every wait for a connection or a statement.
+    """
+
+    def __init__(self, address: str, *, clock: Clock | None = None, timeout_s: float = 10) -> None:
+        self.url = _async_url(address)
+        self.signals = Signals()
+        self._timeout_s = timeout_s
+        self._clock = clock
+        self._lock: IO[str] | None = None
+        self._readers = self._engine(pool_size=5)
+        self._writers = self._engine(pool_size=1, immediate=True) if self.is_sqlite else self._readers
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Say whether this is the embedded database."""
+        return self.url.get_backend_name() == "sqlite"
+
+    def now(self) -> ColumnElement[datetime]:
+        """The present, by the clock that leases are measured with."""
+        return self.after(0)
+
+    def after(self, seconds: float) -> ColumnElement[datetime]:
+        """The moment so many seconds from now, by the same clock."""
+        offset = timedelta(seconds=seconds)
+        if self.is_sqlite or self._clock:
+            return literal((self._clock or SystemClock()).now() + offset, UtcDateTime)
+        return func.now() + literal(offset)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction that commits at the end of the block.
+
+        Raises:
+            StoreUnavailable: no connection, or it was lost; if during commit, the outcome is unknown.
+            StoreConflict: the database refused a row.
+        """
+        with _translated():
+            async with asyncio.timeout(self._timeout_s), self._writers.begin() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """Open a connection to read from.
+
+        Raises:
+            StoreUnavailable: no connection, or it was lost.
+        """
+        with _translated():
+            async with asyncio.timeout(self._timeout_s), self._readers.connect() as connection:
+                yield connection
+
+    async def ping(self) -> None:
+        """Ask the database for anything.
+
+        Raises:
+            StoreUnavailable: it does not answer.
+        """
+        async with self.read() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    def claim_file(self) -> None:
+        """Make this process the only one that serves a SQLite file; PostgreSQL bears any number.
+
+        Raises:
+            StoreInUse: another process serves it.
+        """
+        if not self.is_sqlite or not self.url.database:
+            return
+        path = Path(self.url.database)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.with_suffix(path.suffix + ".lock").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.close()
+            raise StoreInUse(
+                f"{path} is already served by another process; stop it, or use PostgreSQL "
+                "(AMTSBOTE_DATABASE_URL) to run several"
+            ) from error
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        self._lock = lock
+
+    async def close(self) -> None:
+        """Close every connection and give the file free."""
+        await self._readers.dispose()
+        await self._writers.dispose()
+        if self._lock:
+            self._lock.close()
+            self._lock = None
+
+    def _engine(self, *, pool_size: int, immediate: bool = False) -> AsyncEngine:
+        options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": self._timeout_s}
+        if not self.is_sqlite:
+            bound = int(self._timeout_s * 1000)
+            options |= {
+                "pool_size": 10,
+                "pool_pre_ping": True,
+                "use_insertmanyvalues_wo_returning": True,
+                "connect_args": {
+                    "connect_timeout": int(self._timeout_s) or 1,
+                    "options": f"-c timezone=utc -c statement_timeout={bound} -c lock_timeout={bound}",
+                },
+            }
+        engine = create_async_engine(self.url, **options)
+        if self.is_sqlite:
+            _apply_sqlite_rules(engine, "BEGIN IMMEDIATE" if immediate else "BEGIN")
+        return engine
+
+
+def _async_url(address: str) -> URL:
+    url = make_url(address)
+    return url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
+
+
+def _apply_sqlite_rules(engine: AsyncEngine, begin: str) -> None:
+    @event.listens_for(engine.sync_engine, "connect")
+    def on_connect(connection: Any, _record: object) -> None:
+        # sqlite3 would otherwise open transactions by rules of its own.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "temp_store=MEMORY"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (IntegrityError, DataError) as error:
+        raise StoreConflict(f"the database refused a row ({_sqlstate(error)})") from error
+    except DBAPIError as error:
+        if _sqlstate(error) in {"40P01", "40001"}:
+            raise StoreDeadlock from error
+        raise StoreUnavailable(f"the store does not answer ({_sqlstate(error)})") from error
+    except (PoolTimeout, TimeoutError, OSError) as error:
+        raise StoreUnavailable("the store does not answer in time") from error
+    except SQLAlchemyError as error:
+        raise StoreUnavailable(f"the store failed ({type(error).__name__})") from error
+
+
+def _sqlstate(error: DBAPIError) -> str:
+    return getattr(error.orig, "sqlstate", None) or type(error.orig).__name__

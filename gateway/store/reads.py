@@ -1,0 +1,134 @@
+"""What portals and adapters read: their own only, anything else is not there."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import and_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.store.cases import to_case
+from gateway.store.codec import decode
+from gateway.store.rows import Case, Part
+from gateway.store.tables import attempts, case_references, cases, deliveries, events, messages, payloads
+
+
+async def fetch_submission(
+    connection: AsyncConnection, submission_id: str, *, client: str, tenants: Sequence[str]
+) -> Any | None:
+    """Read a client's submission: `messages` with the case's `case_status`, `citizen_status`, `due_on`."""
+    m = messages.c
+    statement = (
+        select(messages, cases.c.status.label("case_status"), cases.c.citizen_status, cases.c.due_on)
+        .join(cases, cases.c.case_id == m.case_id)
+        .where(
+            m.message_id == submission_id,
+            m.client == client,
+            m.tenant.in_(tenants),
+            m.direction == "in",
+        )
+    )
+    return (await connection.execute(statement)).one_or_none()
+
+
+async def fetch_by_sender_id(
+    connection: AsyncConnection, sender_message_id: str, *, client: str
+) -> Any | None:
+    """Read the submission that a client posted under this id of its own."""
+    m = messages.c
+    statement = select(messages).where(m.client == client, m.sender_message_id == sender_message_id)
+    return (await connection.execute(statement)).one_or_none()
+
+
+async def fetch_case(
+    connection: AsyncConnection, case_id: str, *, client: str, tenants: Sequence[str]
+) -> Case | None:
+    """Read a client's case."""
+    c = cases.c
+    statement = select(cases).where(c.case_id == case_id, c.client == client, c.tenant.in_(tenants))
+    row = (await connection.execute(statement)).one_or_none()
+    return to_case(row) if row else None
+
+
+async def case_messages(connection: AsyncConnection, case_id: str, *, tenant: str) -> Sequence[Any]:
+    """Read the whole dialogue of a case, both directions, in its order: rows of `messages`."""
+    m = messages.c
+    statement = select(messages).where(m.case_id == case_id, m.tenant == tenant).order_by(m.case_seq)
+    return (await connection.execute(statement)).all()
+
+
+async def references(connection: AsyncConnection, case_id: str, *, tenant: str) -> Sequence[Any]:
+    """Read the numbers under which destinations keep a case: rows of `case_references`."""
+    r = case_references.c
+    statement = select(case_references).where(r.case_id == case_id, r.tenant == tenant)
+    return (await connection.execute(statement.order_by(r.kind, r.value))).all()
+
+
+async def message_events(connection: AsyncConnection, message_id: str, *, tenant: str) -> Sequence[Any]:
+    """Read what happened to one message, in order: rows of `events`."""
+    e = events.c
+    statement = select(events).where(e.message_id == message_id, e.tenant == tenant).order_by(e.seq)
+    return (await connection.execute(statement)).all()
+
+
+async def case_events(connection: AsyncConnection, case_id: str, *, tenant: str) -> Sequence[Any]:
+    """Read what happened in a case, in order: rows of `events`."""
+    e = events.c
+    statement = select(events).where(e.case_id == case_id, e.tenant == tenant).order_by(e.seq)
+    return (await connection.execute(statement)).all()
+
+
+async def message_deliveries(connection: AsyncConnection, message_id: str, *, tenant: str) -> Sequence[Any]:
+    """Read where a message went: rows of `deliveries`, the lead first."""
+    d = deliveries.c
+    statement = select(deliveries).where(d.message_id == message_id, d.tenant == tenant)
+    return (await connection.execute(statement.order_by(d.role.desc(), d.destination))).all()
+
+
+async def case_attempts(connection: AsyncConnection, case_id: str, *, tenant: str) -> Sequence[Any]:
+    """Read every attempt to deliver a case's messages: `attempts` with destination and message id."""
+    d, a = deliveries.c, attempts.c
+    statement = (
+        select(attempts, d.destination, d.message_id)
+        .join(deliveries, d.delivery_id == a.delivery_id)
+        .where(d.case_id == case_id, d.tenant == tenant)
+        .order_by(a.sent_at)
+    )
+    return (await connection.execute(statement)).all()
+
+
+async def parts(connection: AsyncConnection, message_id: str, *, tenant: str) -> Sequence[Any]:
+    """Read what a message consists of, without contents: `number, media_type, sha256, body_bytes`."""
+    p = payloads.c
+    statement = select(p.number, p.media_type, p.sha256, p.body_bytes).where(
+        p.message_id == message_id, p.tenant == tenant, p.number >= 0
+    )
+    return (await connection.execute(statement.order_by(p.number))).all()
+
+
+async def fetch_part(
+    connection: AsyncConnection, message_id: str, number: int, *, tenant: str
+) -> Part | None:
+    """Read one part of a message with its content; None where it does not exist or was erased."""
+    p = payloads.c
+    statement = select(payloads).where(
+        and_(p.message_id == message_id, p.number == number, p.tenant == tenant)
+    )
+    row = (await connection.execute(statement)).one_or_none()
+    if row is None:
+        return None
+    name = decode(row.codec, row.file_name).decode() if row.file_name else None
+    return Part(row.number, row.media_type, row.sha256, decode(row.codec, row.body), name)
+
+
+async def fetch_back_message(
+    connection: AsyncConnection, message_id: str, *, client: str, tenants: Sequence[str]
+) -> Any | None:
+    """Read a message of a client's mailbox: a row of `messages`."""
+    m = messages.c
+    statement = select(messages).where(
+        m.message_id == message_id,
+        m.client == client,
+        m.tenant.in_(tenants),
+        m.position.is_not(None),
+    )
+    return (await connection.execute(statement)).one_or_none()

@@ -1,0 +1,138 @@
+"""What the store takes and gives: plain records, one a noun."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from gateway.contract.states import CaseStatus, CitizenStatus, DeliveryState, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One stored content of a message; number 0 is the XML, from 1 on attachments, -1 the metadata."""
+
+    number: int
+    media_type: str
+    sha256: str
+    data: bytes
+    file_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewSubmission:
+    """A submission that was examined and is to be accepted.
+
+    `case_id` None opens a case with `lead` and `copies`; otherwise the submission joins that case of the
+    same client and goes where the case goes. `withdraws` marks the applicant's withdrawal.
+    """
+
+    submission_id: str
+    tenant: str
+    client: str
+    sender_message_id: str
+    message_type: str
+    service: str
+    authority: str
+    test: bool
+    channel: str | None
+    applied_on: date | None
+    digest: str
+    parts: tuple[Part, ...]
+    lead: str
+    copies: tuple[str, ...]
+    received: bool = False
+    case_id: str | None = None
+    withdraws: bool = False
+    erase_after: date | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What makes a submission the same on every resend."""
+        return (self.client, self.sender_message_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The result of accepting: the stored submission, or the one that had the same id before."""
+
+    submission_id: str
+    case_id: str
+    tenant: str
+    received_at: datetime
+    status: str
+    digest: str
+    created: bool
+    destinations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A case as it stands; held under its row lock where a transaction changes it."""
+
+    case_id: str
+    tenant: str
+    client: str
+    message_type: str
+    service: str
+    authority: str
+    lead: str
+    copies: tuple[str, ...]
+    test: bool
+    status: CaseStatus
+    citizen_status: CitizenStatus
+    due_on: date | None
+    next_seq: int
+    next_event: int
+    opened_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRow:
+    """A delivery as it stands."""
+
+    delivery_id: str
+    tenant: str
+    message_id: str
+    case_id: str
+    case_seq: int
+    destination: str
+    role: Role
+    state: DeliveryState
+    attempt: int
+    tries: int
+    look_up: bool
+    first_failed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery that was claimed for one attempt, with all that its envelope says."""
+
+    delivery_id: str
+    tenant: str
+    message_id: str
+    case_id: str
+    case_seq: int
+    destination: str
+    role: Role
+    attempt: int
+    look_up: bool
+    message_type: str
+    service: str
+    authority: str
+    test: bool
+    attachment_count: int
+    body_sha256: str
+    body_bytes: int
+    expires_at: datetime
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class BackMessage:
+    """A back-channel message that is to be put into a mailbox."""
+
+    message_id: str
+    message_type: str
+    parts: tuple[Part, ...]
+    after_final: bool = False

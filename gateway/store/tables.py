@@ -1,0 +1,277 @@
+"""The tables, the same for PostgreSQL and SQLite.
+
+There are no foreign keys between the hot tables: rows are only ever written by the functions of this
+package, children in the transaction of their parent, and nothing is deleted but payloads.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Dialect,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    TypeDecorator,
+    UniqueConstraint,
+    Uuid,
+    false,
+    text,
+)
+from sqlalchemy.types import TypeEngine
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC on both databases; SQLite keeps it as text of fixed width, so that it sorts."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Choose the column type of the database."""
+        return dialect.type_descriptor(String(32) if dialect.name == "sqlite" else DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """Write an aware time."""
+        if value is None or dialect.name != "sqlite":
+            return value
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Read an aware time in UTC."""
+        if value is None:
+            return None
+        return (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(UTC)
+
+
+Id = Uuid(as_uuid=False)
+Name = String(100)
+metadata = MetaData()
+
+
+def _erasure() -> list[Column[Any]]:
+    return [
+        Column("erase_after", Date),
+        Column("erased_at", UtcDateTime),
+        Column("legal_hold", Boolean, nullable=False, server_default=false()),
+        Column("protection_class", String(20), nullable=False, server_default="normal"),
+    ]
+
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("case_id", Id, primary_key=True),
+    Column("tenant", Name, nullable=False),
+    Column("client", Name, nullable=False),
+    Column("message_type", String(200), nullable=False),
+    Column("service", String(14), nullable=False),
+    Column("authority", Name, nullable=False),
+    Column("lead", Name, nullable=False),
+    Column("copies", JSON, nullable=False),
+    Column("test", Boolean, nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("citizen_status", String(20), nullable=False),
+    Column("due_on", Date),
+    Column("next_seq", Integer, nullable=False),
+    Column("next_event", Integer, nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+# Every message of a case in both directions: a submission (`in`) has a status and the sender's id, one of
+# the back channel (`back`) a mailbox position.
+messages = Table(
+    "messages",
+    metadata,
+    Column("message_id", Id, primary_key=True),
+    Column("tenant", Name, nullable=False),
+    Column("client", Name, nullable=False),
+    Column("direction", String(4), nullable=False),
+    Column("sender_message_id", String(200)),
+    Column("case_id", Id, nullable=False),
+    Column("case_seq", Integer, nullable=False),
+    Column("message_type", String(200), nullable=False),
+    Column("service", String(14), nullable=False),
+    Column("authority", Name, nullable=False),
+    Column("test", Boolean, nullable=False),
+    Column("channel", String(20)),
+    Column("applied_on", Date),
+    Column("status", String(20)),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("body_sha256", String(64), nullable=False),
+    Column("body_bytes", Integer, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("attachment_count", Integer, nullable=False),
+    Column("position", BigInteger),
+    Column("after_final", Boolean, nullable=False, server_default=false()),
+    Column("collected_at", UtcDateTime),
+    *_erasure(),
+    UniqueConstraint("client", "sender_message_id", name="messages_sender"),
+    Index("messages_case", "case_id", "case_seq", unique=True),
+    Index("messages_mailbox", "client", "position", unique=True),
+    Index("messages_received", "tenant", "received_at"),
+)
+
+# Number 0 is the message itself, from 1 on its attachments, -1 the metadata posted along.
+payloads = Table(
+    "payloads",
+    metadata,
+    Column("message_id", Id, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("tenant", Name, nullable=False),
+    Column("media_type", String(200), nullable=False),
+    Column("file_name", LargeBinary),
+    Column("sha256", String(64), nullable=False),
+    Column("body_bytes", BigInteger, nullable=False),
+    Column("codec", String(20), nullable=False),
+    Column("key_id", String(64)),
+    Column("body", LargeBinary, nullable=False),
+)
+
+# What an adapter uploaded for a report that is still to come.
+documents = Table(
+    "documents",
+    metadata,
+    Column("destination", Name, primary_key=True),
+    Column("sha256", String(64), primary_key=True),
+    Column("tenant", Name, nullable=False),
+    Column("media_type", String(200), nullable=False),
+    Column("body_bytes", BigInteger, nullable=False),
+    Column("codec", String(20), nullable=False),
+    Column("key_id", String(64)),
+    Column("body", LargeBinary, nullable=False),
+    Column("uploaded_at", UtcDateTime, nullable=False),
+    *_erasure(),
+)
+
+_OPEN = text("state IN ('waiting', 'sent', 'failed')")
+_WAITING = text("state = 'waiting'")
+_SENT = text("state = 'sent'")
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("delivery_id", Id, primary_key=True),
+    Column("tenant", Name, nullable=False),
+    Column("message_id", Id, nullable=False),
+    Column("case_id", Id, nullable=False),
+    Column("case_seq", Integer, nullable=False),
+    Column("destination", Name, nullable=False),
+    Column("role", String(4), nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("look_up", Boolean, nullable=False, server_default=false()),
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("lease_until", UtcDateTime),
+    Column("first_failed_at", UtcDateTime),
+    Column("code", String(40)),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Index("deliveries_message", "message_id"),
+    Index(
+        "deliveries_order", "case_id", "destination", "case_seq", postgresql_where=_OPEN, sqlite_where=_OPEN
+    ),
+    Index("deliveries_waiting", "destination", "due_at", postgresql_where=_WAITING, sqlite_where=_WAITING),
+    Index("deliveries_sent", "destination", "lease_until", postgresql_where=_SENT, sqlite_where=_SENT),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("delivery_id", Id, primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("tenant", Name, nullable=False),
+    Column("sent_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Column("outcome", String(40)),
+)
+
+# `seq` counts under the case's row lock, so that number order is commit order.
+events = Table(
+    "events",
+    metadata,
+    Column("case_id", Id, primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("tenant", Name, nullable=False),
+    Column("message_id", Id),
+    Column("at", UtcDateTime, nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("destination", Name),
+    Column("code", String(40)),
+    Index("events_message", "message_id"),
+)
+
+case_references = Table(
+    "case_references",
+    metadata,
+    Column("case_id", Id, primary_key=True),
+    Column("destination", Name, primary_key=True),
+    Column("kind", String(20), primary_key=True),
+    Column("value", String(500), primary_key=True),
+    Column("tenant", Name, nullable=False),
+    Index("case_references_value", "tenant", "value"),
+)
+
+reports = Table(
+    "reports",
+    metadata,
+    Column("destination", Name, primary_key=True),
+    Column("report_id", Id, primary_key=True),
+    Column("tenant", Name, nullable=False),
+    Column("case_id", Id, nullable=False),
+    Column("delivery_id", Id),
+    Column("type", String(40), nullable=False),
+    Column("case_sequence", Integer),
+    Column("state", String(10), nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("codec", String(20)),
+    Column("key_id", String(64)),
+    Column("body", LargeBinary),
+    Index("reports_case", "case_id", "destination", "case_sequence"),
+)
+
+report_sequences = Table(
+    "report_sequences",
+    metadata,
+    Column("case_id", Id, primary_key=True),
+    Column("destination", Name, primary_key=True),
+    Column("tenant", Name, nullable=False),
+    Column("next", Integer, nullable=False),
+)
+
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", String(120), primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+
+# What an operator must look at.
+findings = Table(
+    "findings",
+    metadata,
+    Column("finding_id", Id, primary_key=True),
+    Column("tenant", Name, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("destination", Name),
+    Column("case_id", Id),
+    Column("message_id", Id),
+    Column("delivery_id", Id),
+    Column("code", String(100)),
+    Column("resolved_at", UtcDateTime),
+    Index("findings_open", "tenant", "at", postgresql_where=text("resolved_at IS NULL")),
+)
