@@ -1,0 +1,106 @@
+"""One delivery in hand: its content, and the steps that are already done."""
+
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from adapters.kit.gateway_client import AttachmentInfo, GatewayClient
+from gateway.contract.delivery import Delivery
+
+__all__ = ["AttachmentInfo", "Step", "Work", "stable_report_id"]
+
+_REPORT_IDS = uuid.UUID("01980a6e-5d52-7b0e-9d5c-3f1f6f0c8a11")
+
+
+def stable_report_id(destination: str, submission_id: str, name: str) -> str:
+    """Return the id that a report of this name about this submission has whenever it is made again."""
+    return str(uuid.uuid5(_REPORT_IDS, f"{destination}/{submission_id}/{name}"))
+
+
+@dataclass(slots=True)
+class Step:
+    """One piece of work that must not be done twice; `result` is JSON and survives a crash once recorded."""
+
+    name: str
+    done: bool = False
+    result: Any = field(default=None)
+
+
+class StepStore(Protocol):
+    """Where finished steps are kept; the adapter store, or a dictionary in an adapter's own tests."""
+
+    async def fetch_step(self, delivery_id: str, name: str) -> Step | None:
+        """Return the recorded step, or None."""
+        ...
+
+    async def record_step(self, delivery_id: str, step: Step) -> None:
+        """Keep a finished step durably."""
+        ...
+
+
+class Work:
+    """What `deliver` works with. Everything here may be called again after a crash."""
+
+    def __init__(self, delivery: Delivery, steps: StepStore, gateway: GatewayClient) -> None:
+        self.delivery = delivery
+        self._steps = steps
+        self._gateway = gateway
+
+    @property
+    def submission_id(self) -> str:
+        """The submission: the same on every resend, the key for `find`."""
+        return self.delivery.submission_id
+
+    @property
+    def case_id(self) -> str:
+        """The case the submission belongs to."""
+        return self.delivery.case_id
+
+    def report_id(self, name: str) -> str:
+        """Return an id for a report made in `deliver`, the same each time this submission is worked on."""
+        return stable_report_id(self.delivery.destination, self.submission_id, name)
+
+    @asynccontextmanager
+    async def step(self, name: str) -> AsyncIterator[Step]:
+        """Enter a step: do it unless `step.done`, set `step.result`; it is recorded when the block ends well.
+
+        async with work.step("register") as step:
+            if not step.done:
+                step.result = await application.register(...)
+        """
+        known = await self._steps.fetch_step(self.delivery.delivery_id, name)
+        if known is not None:
+            yield known
+            return
+        step = Step(name)
+        yield step
+        step.done = True
+        await self._steps.record_step(self.delivery.delivery_id, step)
+
+    async def body(self) -> bytes:
+        """Return the message, from the copy itself or fetched where it is too large to travel inline.
+
+        Raises:
+            Transient: the gateway did not answer.
+        """
+        return self.delivery.body or await self._gateway.fetch_body(self.delivery.delivery_id)
+
+    async def attachments(self) -> list[AttachmentInfo]:
+        """List the attachments, numbered as in the message.
+
+        Raises:
+            Transient: the gateway did not answer.
+        """
+        if not self.delivery.attachment_count:
+            return []
+        return await self._gateway.list_attachments(self.delivery.delivery_id)
+
+    async def attachment(self, number: int) -> bytes:
+        """Return one attachment.
+
+        Raises:
+            Transient: the gateway did not answer.
+        """
+        return await self._gateway.fetch_attachment(self.delivery.delivery_id, number)
