@@ -11,13 +11,15 @@ from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
-from gateway.domain.routing import EVERYWHERE, Route, RouteTable
+from gateway.domain.routing import Route, RouteTable
 from gateway.errors import ConfigurationError
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
-Area = Annotated[str, StringConstraints(pattern=r"^(\d{2}|\d{3}|\d{5}|\d{9}|\d{12})$")]
-LeikaKey = Annotated[str, StringConstraints(pattern=r"^99\d{12}$")]
+Area = Annotated[str, StringConstraints(pattern=r"^([0-9]{2}|[0-9]{3}|[0-9]{5}|[0-9]{9}|[0-9]{12})$")]
+LeikaKey = Annotated[str, StringConstraints(pattern=r"^99[0-9]{12}$")]
+MessageTypes = Annotated[str, StringConstraints(pattern=r"^[^:*\s]+:(\*|[^:*\s]+:(\*|[^:*\s]+))$")]
 TrustLevel = Literal["none", "low", "substantial", "high"]
 Scope = Literal["submit", "read", "mailbox"]
 
@@ -110,11 +112,14 @@ class Destination(_Part):
 
 
 class RouteEntry(_Part):
-    """One route as written; it holds for every combination of its services, areas and message types."""
+    """One route as written; it holds for every combination of its services, areas and message types.
+
+    Without `areas` it holds in all areas of its authority.
+    """
 
     services: tuple[LeikaKey, ...] = Field(min_length=1)
     areas: tuple[Area, ...] = ()
-    message_types: tuple[str, ...] = Field(min_length=1)
+    message_types: tuple[MessageTypes, ...] = Field(min_length=1)
     authority: str
     lead: Slug
     copies: tuple[Slug, ...] = ()
@@ -126,6 +131,14 @@ class Operator(_Part):
 
     name: Slug
     tenants: tuple[Slug | Literal["*"], ...] = ("*",)
+
+
+class _Faults(ValueError):
+    """What is wrong across the parts, each sentence beginning with its path."""
+
+    def __init__(self, sentences: list[str]) -> None:
+        super().__init__("; ".join(sentences))
+        self.sentences = sentences
 
 
 class Config(_Part):
@@ -143,7 +156,7 @@ class Config(_Part):
     def _references_lead_somewhere(self) -> Self:
         faults = [*self._duplicates(), *self._dangling(), *self._misrouted()]
         if faults:
-            raise ValueError("; ".join(faults))
+            raise _Faults(faults)
         return self
 
     def _duplicates(self) -> Iterable[str]:
@@ -162,52 +175,72 @@ class Config(_Part):
     def _dangling(self) -> Iterable[str]:
         tenants = {each.id for each in self.tenants}
         services = {each.key for each in self.services}
-        references = [
-            *((f"authorities[{i}].tenant", each.tenant, tenants) for i, each in enumerate(self.authorities)),
-            *(
-                (f"destinations[{i}].tenant", each.tenant, tenants)
-                for i, each in enumerate(self.destinations)
-            ),
-            *(
-                (f"clients[{i}].grants[{j}].tenant", grant.tenant, tenants)
-                for i, each in enumerate(self.clients)
-                for j, grant in enumerate(each.grants)
-            ),
-            *(
-                (f"authorities[{i}].services", key, services)
-                for i, each in enumerate(self.authorities)
-                for key in each.services
-            ),
-        ]
-        for path, name, known in references:
-            if name not in known:
+        for path, name in self._tenants_named():
+            if name not in tenants:
                 yield f"{path}: {name} is not defined"
+        for path, key in self._services_named():
+            if key not in services:
+                yield f"{path}: {key} is not defined"
+
+    def _tenants_named(self) -> Iterable[tuple[str, str]]:
+        for i, authority in enumerate(self.authorities):
+            yield f"authorities[{i}].tenant", authority.tenant
+        for i, client in enumerate(self.clients):
+            for j, grant in enumerate(client.grants):
+                yield f"clients[{i}].grants[{j}].tenant", grant.tenant
+        for i, destination in enumerate(self.destinations):
+            yield f"destinations[{i}].tenant", destination.tenant
+        for i, operator in enumerate(self.operators):
+            for j, name in enumerate(operator.tenants):
+                if name != "*":
+                    yield f"operators[{i}].tenants[{j}]", name
+
+    def _services_named(self) -> Iterable[tuple[str, str]]:
+        for i, authority in enumerate(self.authorities):
+            for j, key in enumerate(authority.services):
+                yield f"authorities[{i}].services[{j}]", key
+        for i, client in enumerate(self.clients):
+            for j, grant in enumerate(client.grants):
+                for k, key in enumerate(grant.services):
+                    if key != "*":
+                        yield f"clients[{i}].grants[{j}].services[{k}]", key
 
     def _misrouted(self) -> Iterable[str]:
         authorities = {each.id: each for each in self.authorities}
-        destinations = {each.name: each for each in self.destinations}
         for i, route in enumerate(self.routes):
             authority = authorities.get(route.authority)
             if authority is None:
                 yield f"routes[{i}].authority: {route.authority} is not defined"
                 continue
-            for key in route.services:
-                if key not in authority.services:
-                    yield f"routes[{i}].services: {key} is no service of {authority.id}"
-            for name in (route.lead, *route.copies):
-                if name not in destinations:
-                    yield f"routes[{i}]: destination {name} is not defined"
-                elif destinations[name].test != route.test:
-                    yield f"routes[{i}]: {name} and the route differ in `test`; test messages go to test only"
-                elif destinations[name].tenant != authority.tenant:
-                    yield f"routes[{i}]: {name} belongs to another tenant than {authority.id}"
-            if route.lead in route.copies:
-                yield f"routes[{i}].copies: {route.lead} is the lead already"
+            yield from self._beyond_authority(f"routes[{i}]", route, authority)
+            yield from self._wrong_destinations(f"routes[{i}]", route, authority)
+
+    def _beyond_authority(self, path: str, route: RouteEntry, authority: Authority) -> Iterable[str]:
+        for j, key in enumerate(route.services):
+            if key not in authority.services:
+                yield f"{path}.services[{j}]: {key} is no service of {authority.id}"
+        for j, area in enumerate(route.areas):
+            if not area.startswith(authority.areas):
+                yield f"{path}.areas[{j}]: {area} lies outside the areas of {authority.id}"
+
+    def _wrong_destinations(self, path: str, route: RouteEntry, authority: Authority) -> Iterable[str]:
+        destinations = {each.name: each for each in self.destinations}
+        named = [("lead", route.lead), *((f"copies[{j}]", name) for j, name in enumerate(route.copies))]
+        for position, (place, name) in enumerate(named):
+            destination = destinations.get(name)
+            if destination is None:
+                yield f"{path}.{place}: {name} is not defined"
+                continue
+            if destination.test != route.test:
+                yield f"{path}.{place}: {name} and the route differ in `test`; test messages go to test only"
+            if destination.tenant != authority.tenant:
+                yield f"{path}.{place}: {name} belongs to another tenant than {authority.id}"
+            if name in [earlier for _, earlier in named[:position]]:
+                yield f"{path}.{place}: {name} is a destination of this route already"
 
     @cached_property
     def route_table(self) -> RouteTable:
         """Every route, ready to be asked."""
-        tenant_of = {each.id: each.tenant for each in self.authorities}
         return RouteTable(
             Route(
                 name=f"routes[{i}]",
@@ -215,14 +248,14 @@ class Config(_Part):
                 area=area,
                 message_type=message_type,
                 authority=entry.authority,
-                tenant=tenant_of[entry.authority],
+                tenant=self.authority[entry.authority].tenant,
                 lead=entry.lead,
                 copies=entry.copies,
                 test=entry.test,
             )
             for i, entry in enumerate(self.routes)
             for service in entry.services
-            for area in entry.areas or (EVERYWHERE,)
+            for area in entry.areas or self.authority[entry.authority].areas
             for message_type in entry.message_types
         )
 
@@ -264,20 +297,30 @@ def load_config(path: Path) -> Config:
         ConfigurationError: one line a fault, each with the path of what is wrong.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yaml.safe_load(path.read_bytes())
     except OSError as error:
         raise ConfigurationError(f"configuration {path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"configuration {path} is not YAML: {error}") from error
     try:
         config = Config.model_validate(data)
         _ = config.route_table
     except ValidationError as error:
-        lines = [f"{_path(fault['loc'])}: {fault['msg']}" for fault in error.errors(include_url=False)]
+        lines = [line for fault in error.errors(include_url=False) for line in _lines(fault)]
         raise ConfigurationError(f"configuration {path}:\n  " + "\n  ".join(lines)) from error
     except ConfigurationError as error:
         raise ConfigurationError(f"configuration {path}:\n  {error.detail}") from error
     return config
+
+
+def _lines(fault: ErrorDetails) -> Iterable[str]:
+    cause = fault.get("ctx", {}).get("error")
+    if isinstance(cause, _Faults):
+        yield from cause.sentences
+        return
+    # YAML reads 99101 as a number, and 01003 as an octal one.
+    unquoted = fault["type"] == "string_type" and isinstance(fault["input"], int | float)
+    yield f"{_path(fault['loc'])}: {fault['msg']}{'; write it in quotes' if unquoted else ''}"
 
 
 def _path(location: tuple[int | str, ...]) -> str:

@@ -1,0 +1,77 @@
+# Everything a newcomer needs: `make demo` to watch it work, `make test` to see that it does.
+# Both set up what they need. Python packages come from wherever this machine's pip is configured
+# to find them; the versions are those of constraints.txt.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench constraints venv clean
+
+VENV    := .venv
+BIN     := $(VENV)/bin
+PYTHON  ?=
+ARGS    ?=
+QUICK   ?=
+# Each worker of a test run starts servers of its own; more of them help only on a large machine.
+WORKERS ?= 2
+
+help:  ## say what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo '  ARGS="…" is passed on: make demo ARGS=--once, make test ARGS="tests/unit -k routing"'
+
+demo: $(VENV)/.server  ## run gateway, sample adapters and console, and post every sample (ARGS=--once to end)
+	$(BIN)/amtsbote demo $(ARGS)
+
+test: $(VENV)/.dev  ## run every test against private RabbitMQ and PostgreSQL servers
+	scripts/install-services
+	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+check: $(VENV)/.dev  ## style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev  ## measure every speed this project claims (QUICK=1 for two minutes)
+	scripts/install-services
+	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(ARGS)
+
+venv: $(VENV)/.dev  ## set up .venv for development
+
+constraints:  ## write constraints.txt anew with the newest versions that pyproject.toml allows
+	rm -rf $(VENV)-constraints
+	$(FIND_PYTHON); "$$python" -m venv $(VENV)-constraints
+	$(VENV)-constraints/bin/python -m pip install --quiet '.[dev]'
+	$(VENV)-constraints/bin/python -m pip freeze --exclude amtsbote > constraints.txt
+	rm -rf $(VENV)-constraints
+
+clean:  ## remove .venv and caches; var/, where the demo keeps its data, stays
+	rm -rf $(VENV) $(VENV)-constraints dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The first interpreter that is new enough and can make environments becomes $python.
+define FIND_PYTHON
+python=''; \
+for each in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
+  if "$$each" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+  then python=$$each; break; fi; \
+done; \
+if [ -z "$$python" ]; then \
+  echo 'Amtsbote needs Python 3.11 or newer with its venv module: sudo apt-get install python3 python3-venv' >&2; \
+  exit 1; \
+fi
+endef
+
+# Made last by `python -m venv`: an interrupted run is not taken for a finished one.
+$(BIN)/pip:
+	@$(FIND_PYTHON); echo "$$python -m venv $(VENV)"; "$$python" -m venv --clear $(VENV)
+
+# A stamp is newer than the two files that say what is to be installed: nothing is installed twice.
+# Editable, so that a changed file takes effect at once.
+$(VENV)/.server: pyproject.toml constraints.txt | $(BIN)/pip
+	@echo "installing into $(VENV), once"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[server]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/pip
+	@echo "installing into $(VENV), once"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $(VENV)/.server $@
