@@ -11,6 +11,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from gateway.errors import ConfigurationError
 
 _PACKAGE = Path(str(importlib.resources.files("gateway")))
+MOUNTED_SECRETS = Path("/run/secrets")
+"""Where a container runtime mounts secret files, such as `amtsbote_database_url`."""
 
 
 def data_folder(name: str) -> Path:
@@ -84,18 +86,23 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: object) -> Settings:
-    """Read the settings from the environment.
+    """Read the settings from the environment, and from files under /run/secrets that have their names.
 
     Raises:
         ConfigurationError: with the name of the setting and what is wrong with it.
     """
     try:
-        return Settings(**overrides)  # type: ignore[arg-type]
+        return Settings(_secrets_dir=_mounted_secrets(), **overrides)  # type: ignore[arg-type]
     except ValidationError as error:
         lines = [
             f"AMTSBOTE_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors()
         ]
         raise ConfigurationError("; ".join(lines)) from error
+
+
+def _mounted_secrets() -> Path | None:
+    # Addresses hold passwords, and an environment is shown to whoever may inspect a container.
+    return MOUNTED_SECRETS if MOUNTED_SECRETS.is_dir() else None
 
 
 @cache
