@@ -77,7 +77,7 @@ def decide(row: RowMapping, delivery: Delivery, now: datetime) -> Claim:
         if settled is not None:
             return settled
     if row["state"] == InboxState.STARTED and row["lease_until"] > now:
-        return Busy(row["lease_until"])
+        return Busy(row["lease_until"]) if now < delivery.expires_at else Expired()
     if delivery.attempt < row["attempt"]:
         return Stale()
     if now >= delivery.expires_at:

@@ -123,7 +123,7 @@ class Outbox:
     async def _count(self, statement: Update) -> int:
         async with self._database.begin() as connection:
             result: CursorResult[Any] = await connection.execute(statement)
-            return int(result.rowcount)
+            return result.rowcount
 
     def _due(self, now: datetime, limit: int) -> Select[Any]:
         earlier = outbox.alias()
@@ -152,7 +152,8 @@ class Outbox:
             insert_for(connection, case_sequences).values(**fresh).on_conflict_do_nothing()
         )
         statement = select(case_sequences.c.last).where(self._case(case_id)).with_for_update()
-        return (await connection.execute(statement)).scalar_one()
+        last: int = (await connection.execute(statement)).scalar_one()
+        return last
 
     async def _set_last(self, connection: AsyncConnection, case_id: str, last: int) -> None:
         await connection.execute(update(case_sequences).where(self._case(case_id)).values(last=last))

@@ -4,8 +4,10 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any, Protocol
 
+from adapters.kit.errors import Transient
 from adapters.kit.gateway_client import AttachmentInfo, GatewayClient
 from gateway.contract.delivery import Delivery
 
@@ -47,6 +49,7 @@ class Work:
         self.delivery = delivery
         self._steps = steps
         self._gateway = gateway
+        self._attachments: list[AttachmentInfo] | None = None
 
     @property
     def submission_id(self) -> str:
@@ -93,14 +96,20 @@ class Work:
         Raises:
             Transient: the gateway did not answer.
         """
-        if not self.delivery.attachment_count:
-            return []
-        return await self._gateway.list_attachments(self.delivery.delivery_id)
+        if self._attachments is None:
+            count = self.delivery.attachment_count
+            listed = await self._gateway.list_attachments(self.delivery.delivery_id) if count else []
+            self._attachments = listed
+        return self._attachments
 
     async def attachment(self, number: int) -> bytes:
-        """Return one attachment.
+        """Return one attachment, compared with its sha256 in the list.
 
         Raises:
-            Transient: the gateway did not answer.
+            Transient: the gateway did not answer, or with other bytes.
         """
-        return await self._gateway.fetch_attachment(self.delivery.delivery_id, number)
+        expected = {each.number: each.sha256 for each in await self.attachments()}.get(number)
+        data = await self._gateway.fetch_attachment(self.delivery.delivery_id, number)
+        if sha256(data).hexdigest() != expected:
+            raise Transient(f"Attachment {number} is not the one that the gateway lists.")
+        return data

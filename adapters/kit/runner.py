@@ -1,0 +1,187 @@
+"""Runs one adapter for one destination, in a process of its own or inside the gateway's."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import structlog
+
+from adapters.kit.adapter import Adapter, Context
+from adapters.kit.case_reports import CaseReports
+from adapters.kit.documents import Documents
+from adapters.kit.gateway_client import GatewayClient
+from adapters.kit.handler import MARGIN_S, DeliveryHandler
+from adapters.kit.sender import ReportSender
+from adapters.kit.store import LEASE_S, AdapterStore
+from gateway.broker import Broker
+from gateway.errors import ConfigurationError, StoreUnavailable
+
+log = structlog.get_logger(__name__)
+
+GRACE_S = 10.0
+"""A stop ends within this: most of it for the deliveries in hand, the rest for the reports."""
+
+
+class Runner:
+    """An adapter at work: takes deliveries, keeps its claims, sends its reports.
+
+    Args:
+        adapter: the adapter, not started.
+        broker: started by the caller, who also closes it.
+        store: not opened; the runner opens and closes it.
+        gateway: for bodies and attachments.
+        concurrency: how many deliveries are in hand at once.
+        margin_s: how long after a copy's `expires_at` its handler may still run.
+        sender: replaces the usual one where other pauses are wanted.
+    """
+
+    def __init__(
+        self,
+        adapter: Adapter,
+        *,
+        broker: Broker,
+        store: AdapterStore,
+        gateway: GatewayClient,
+        concurrency: int = 4,
+        margin_s: float = MARGIN_S,
+        sender: ReportSender | None = None,
+    ) -> None:
+        self.adapter = adapter
+        self._destination = store.destination
+        self._broker = broker
+        self._store = store
+        self._concurrency = concurrency
+        self._handler = DeliveryHandler(adapter, store=store, gateway=gateway, margin_s=margin_s)
+        self._sender = sender or ReportSender(store, broker)
+        self._running = AsyncExitStack()
+
+    async def start(self, *, resend_since: datetime | None = None) -> None:
+        """Open the store, start the adapter, send what is unsent, and take deliveries.
+
+        Args:
+            resend_since: also send again every report confirmed since then; after the broker lost its disk.
+
+        Raises:
+            ConfigurationError: the adapter's options are not usable; with its sentences.
+            StoreInUse: another process serves this SQLite file.
+            StoreUnavailable: the adapter store cannot be reached.
+        """
+        if faults := self.adapter.check_config():
+            raise ConfigurationError(f"destination {self._destination}: " + "; ".join(faults))
+        try:
+            await self._start(resend_since)
+        except BaseException:
+            await self._running.aclose()
+            raise
+        log.info("adapter_started", destination=self._destination)
+
+    async def stop(self) -> None:
+        """Take nothing more, finish or hand back what is in hand, and close everything, within GRACE_S."""
+        self._handler.stop()
+        await self._running.aclose()
+        log.info("adapter_stopped", destination=self._destination)
+
+    async def _start(self, resend_since: datetime | None) -> None:
+        self.adapter.context.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        await self._store.open()
+        self._running.push_async_callback(self._store.close)
+        if resend_since is not None:
+            count = await self._store.outbox.resend_since(resend_since)
+            log.info("reports_marked_unsent", destination=self._destination, count=count)
+        self._sender.start()
+        self._running.push_async_callback(self._sender.stop, GRACE_S * 0.1)
+        self._running.push_async_callback(self._stop_adapter, GRACE_S * 0.2)
+        await self.adapter.start()
+        leases = asyncio.create_task(self._keep_leases())
+        self._running.push_async_callback(_end, leases)
+        consumer = await self._broker.consume_deliveries(
+            self._destination, self._handler, concurrency=self._concurrency
+        )
+        self._running.push_async_callback(consumer.cancel, GRACE_S * 0.5)
+
+    async def _stop_adapter(self, grace_s: float) -> None:
+        try:
+            async with asyncio.timeout(grace_s):
+                await self.adapter.stop()
+        except Exception as error:
+            # The store must be closed all the same, and the reports kept.
+            log.error("adapter_stop_failed", destination=self._destination, error=type(error).__name__)
+
+    async def _keep_leases(self) -> None:
+        while True:
+            await asyncio.sleep(LEASE_S / 3)
+            if in_hand := self._handler.in_hand:
+                try:
+                    await self._store.renew(in_hand)
+                except StoreUnavailable as error:
+                    log.warning("leases_not_renewed", destination=self._destination, reason=error.detail)
+
+
+def build_runner(
+    adapter_class: type[Adapter],
+    *,
+    destination: str,
+    options: Mapping[str, Any],
+    data_dir: Path,
+    store_url: str,
+    broker: Broker,
+    http: httpx2.AsyncClient,
+    secret: str,
+    concurrency: int = 4,
+    margin_s: float = MARGIN_S,
+) -> Runner:
+    """Join an adapter to its store, broker and gateway.
+
+    Args:
+        adapter_class: the adapter to run.
+        destination: the destination's name, as in config.yaml.
+        options: the destination's own options.
+        data_dir: a folder for this adapter alone; created when missing.
+        store_url: `sqlite:///path` for one process, `postgresql://…` for several.
+        broker: started by the caller, who also closes it.
+        http: with the gateway as its base address; closed by the caller.
+        secret: the destination's secret for `/oauth/token`.
+        concurrency: how many deliveries are in hand at once.
+        margin_s: how long after a copy's `expires_at` its handler may still run.
+    """
+    store = AdapterStore(store_url, destination)
+    gateway = GatewayClient(http, destination=destination, secret=secret)
+    context = Context(
+        destination=destination,
+        options=options,
+        data_dir=data_dir,
+        reports=CaseReports(store),
+        documents=Documents(gateway),
+    )
+    return Runner(
+        adapter_class(context),
+        broker=broker,
+        store=store,
+        gateway=gateway,
+        concurrency=concurrency,
+        margin_s=margin_s,
+    )
+
+
+async def run_destination(
+    runner: Runner, stop: asyncio.Event, *, resend_since: datetime | None = None
+) -> None:
+    """Run until told to stop; what `amtsbote work` does.
+
+    Raises:
+        ConfigurationError, StoreInUse, StoreUnavailable: it could not be started.
+    """
+    await runner.start(resend_since=resend_since)
+    try:
+        await stop.wait()
+    finally:
+        await runner.stop()
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
