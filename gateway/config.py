@@ -306,11 +306,21 @@ def load_config(path: Path) -> Config:
         config = Config.model_validate(data)
         _ = config.route_table
     except ValidationError as error:
-        lines = [line for fault in error.errors(include_url=False) for line in _lines(fault)]
+        lines = [line for fault in _causes(error) for line in _lines(fault)]
         raise ConfigurationError(f"configuration {path}:\n  " + "\n  ".join(lines)) from error
     except ConfigurationError as error:
         raise ConfigurationError(f"configuration {path}:\n  {error.detail}") from error
     return config
+
+
+def _causes(error: ValidationError) -> Iterable[ErrorDetails]:
+    faults = error.errors(include_url=False)
+    for fault in faults:
+        # pydantic also calls a list too short whose items are faulty.
+        depth = len(fault["loc"])
+        inside = [each for each in faults if each["loc"][:depth] == fault["loc"] and len(each["loc"]) > depth]
+        if fault["type"] != "too_short" or not inside:
+            yield fault
 
 
 def _lines(fault: ErrorDetails) -> Iterable[str]:
