@@ -5,7 +5,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
-from gateway.contract.ids import new_id
+from gateway.contract.ids import Id, new_id
 from gateway.contract.message import Message
 from gateway.contract.states import Role
 
@@ -26,9 +26,9 @@ class Delivery(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     message_id: str
-    delivery_id: str
-    submission_id: str
-    case_id: str
+    delivery_id: Id
+    submission_id: Id
+    case_id: Id
     case_seq: int
     attempt: int
     look_up: bool

@@ -6,6 +6,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from gateway.contract.ids import Id
 from gateway.contract.message import HeaderValue, Message
 
 
@@ -80,12 +81,12 @@ class Report(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    report_id: str
+    report_id: Id
     type: ReportType
     destination: str
-    case_id: str
-    submission_id: str | None = None
-    delivery_id: str | None = None
+    case_id: Id
+    submission_id: Id | None = None
+    delivery_id: Id | None = None
     attempt: int | None = None
     case_sequence: int | None = Field(default=None, ge=1)
     created_at: datetime

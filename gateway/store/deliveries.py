@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, exists, func, select, true, update
+from sqlalchemy import ColumnElement, and_, bindparam, exists, func, literal, select, true, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.contract.delivery import MAX_INLINE_BODY_BYTES
@@ -45,6 +45,20 @@ async def claim(
             return []
         expires_at = (await connection.execute(select(store.after(copy_lifetime_s)))).scalar_one()
         return await _read_claimed(connection, ids, expires_at)
+
+
+async def due_destinations(store: SqlStore, names: Sequence[str]) -> list[str]:
+    """Say which destinations have something due; one look at an index for each."""
+    due = [
+        select(literal(name).label("name")).where(
+            exists().where(
+                _D.destination == name, _D.state == DeliveryState.WAITING, _D.due_at <= store.now()
+            )
+        )
+        for name in names
+    ]
+    async with store.read() as connection:
+        return list((await connection.execute(union_all(*due))).scalars())
 
 
 async def _count_sent(connection: AsyncConnection, destination: str) -> int:
@@ -123,7 +137,7 @@ async def _read_claimed(
         select(
             *(_D.delivery_id, _D.tenant, _D.message_id, _D.case_id, _D.case_seq, _D.destination, _D.role),
             *(_D.attempt, _D.look_up, m.message_type, m.service, m.authority, m.test, m.attachment_count),
-            *(m.body_sha256, m.body_bytes, p.codec, p.body),
+            *(m.body_sha256, m.body_bytes, m.received_at, p.codec, p.body),
         )
         .join(messages, m.message_id == _D.message_id)
         .outerjoin(
@@ -298,9 +312,18 @@ async def _end_attempt(
     )
 
 
-async def waiting_for_case(connection: AsyncConnection, case_id: str, *, tenant: str) -> list[DeliveryRow]:
-    """Read the deliveries of a locked case that wait."""
-    statement = select(deliveries).where(
-        _D.case_id == case_id, _D.tenant == tenant, _D.state == DeliveryState.WAITING
+async def waiting_submissions(connection: AsyncConnection, case_id: str, *, tenant: str) -> list[DeliveryRow]:
+    """Read the waiting deliveries of a locked case's follow-ups: what the applicant sent after the first."""
+    statement = (
+        select(deliveries)
+        .join(messages, messages.c.message_id == _D.message_id)
+        .where(
+            _D.case_id == case_id,
+            _D.tenant == tenant,
+            _D.state == DeliveryState.WAITING,
+            _D.case_seq > 1,
+            messages.c.direction == "in",
+        )
+        .order_by(_D.case_seq)
     )
     return [to_delivery(row) for row in await connection.execute(statement)]

@@ -152,6 +152,12 @@ def _async_url(address: str) -> URL:
     return url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
 
 
+def sync_url(address: str) -> URL:
+    """Return the address with a driver for code that is not asynchronous."""
+    url = _async_url(address)
+    return url.set(drivername=url.drivername.removesuffix("+aiosqlite"))
+
+
 def _apply_sqlite_rules(engine: AsyncEngine, begin: str) -> None:
     @event.listens_for(engine.sync_engine, "connect")
     def on_connect(connection: Any, _record: object) -> None:

@@ -1,7 +1,6 @@
 """Reports as they came in: each counts once, and case reports in the order the adapter gave them."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -120,13 +119,27 @@ def _to_report(row: Any) -> Report:
     )
 
 
-async def overdue_parked(connection: AsyncConnection, before: datetime) -> Sequence[Any]:
-    """Read parked reports that came before a moment and wait for an earlier number ever since."""
-    r = reports.c
-    statement = select(r.destination, r.report_id, r.case_id, r.tenant).where(
-        r.state == ReportState.PARKED, r.received_at < before
-    )
-    return (await connection.execute(statement)).all()
+async def flag_overdue(store: SqlStore, *, parked_s: float) -> list[Any]:
+    """Ask an operator about reports that wait too long for an earlier number; each is returned once."""
+    r, f = reports.c, findings.c
+    async with store.write() as connection:
+        now = (await connection.execute(select(store.now()))).scalar_one()
+        overdue = select(reports).where(
+            r.state == ReportState.PARKED, r.received_at < now - timedelta(seconds=parked_s)
+        )
+        asked = set((await connection.execute(select(f.code).where(f.kind == "report_parked"))).scalars())
+        flagged = [row for row in await connection.execute(overdue) if row.report_id not in asked]
+        for row in flagged:
+            await add_finding(
+                connection,
+                "report_parked",
+                tenant=row.tenant,
+                now=now,
+                destination=row.destination,
+                case_id=row.case_id,
+                code=row.report_id,
+            )
+    return flagged
 
 
 async def add_reference(

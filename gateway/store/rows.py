@@ -124,6 +124,7 @@ class Claimed:
     attachment_count: int
     body_sha256: str
     body_bytes: int
+    received_at: datetime
     expires_at: datetime
     body: bytes = field(repr=False)
 

@@ -1,0 +1,5 @@
+"""Take reports, move the case, fill mailboxes."""
+
+from gateway.backchannel.reports import ReportIntake
+
+__all__ = ["ReportIntake"]

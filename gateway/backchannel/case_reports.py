@@ -1,0 +1,179 @@
+"""Case reports: status, query, decision, message and reference numbers, in the order the lead gave them.
+
+Only the lead destination moves the case. A report whose number is not yet due is parked; one that is not
+to contract is kept for an operator, and its number is used up, so that the next ones are not held up.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date
+from hashlib import sha256
+
+from gateway.backchannel.letters import case_reference
+from gateway.backchannel.work import CaseWork
+from gateway.contract.ids import new_id
+from gateway.contract.report import Reference, Report, ReportType
+from gateway.contract.states import CitizenStatus, Direction
+from gateway.domain.calendar import today
+from gateway.domain.case import FINAL, CaseEvent
+from gateway.errors import Problem, ReportRejected
+from gateway.standards import Catalogue
+from gateway.store import reports
+from gateway.store.reports import ReportState
+from gateway.store.rows import BackMessage, Part
+from gateway.xml import rueckkanal_read
+
+# Which messages a report type may carry; what is not listed travels as case.message.
+_DECISIONS = frozenset({"rueckkanal.bescheid.1150", "rueckkanal.ergebnis.1151"})
+_TYPES = {
+    ReportType.CASE_STATUS: frozenset({"rueckkanal.status.1120"}),
+    ReportType.CASE_QUERY: frozenset({"rueckkanal.rueckfrage.1130"}),
+    ReportType.CASE_DECISION: _DECISIONS,
+}
+_STATUS_EVENTS = {
+    CitizenStatus.PROCESSING: CaseEvent.PROCESSING,
+    CitizenStatus.ACTION_REQUIRED: CaseEvent.QUERY,
+    CitizenStatus.COMPLETED: CaseEvent.DECISION,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CaseReport:
+    """A case report that was read: what it does to the case and what goes into the mailbox."""
+
+    message_type: str | None = None
+    body: bytes = field(default=b"", repr=False)
+    event: CaseEvent | None = None
+    due_on: date | None = None
+    digests: tuple[str, ...] = ()
+    reference: Reference | None = None
+
+
+def read(catalogue: Catalogue, report: Report) -> CaseReport:
+    """Read and validate a case report.
+
+    Raises:
+        ReportRejected: the XML is refused, or is no message that this type of report may carry.
+        pydantic.ValidationError: the JSON is not to contract.
+    """
+    if report.type is ReportType.CASE_REFERENCE:
+        return CaseReport(reference=Reference.model_validate_json(report.body))
+    try:
+        incoming = catalogue.read(report.body, today=today())
+    except Problem as problem:
+        raise ReportRejected(problem.type) from problem
+    name = incoming.message_type.name
+    allowed = _TYPES.get(report.type)
+    listed = {each for names in _TYPES.values() for each in names}
+    if incoming.message_type.direction is Direction.IN:
+        raise ReportRejected("direction")
+    if name not in allowed if allowed else name in listed:
+        raise ReportRejected("wrong_report_type")
+    event, due_on = _effect(report.type, name, incoming.root)
+    digests = tuple(each.sha256 for each in rueckkanal_read.attachments(incoming.root))
+    return CaseReport(incoming.message_type.id, report.body, event, due_on, digests)
+
+
+def _effect(
+    type_: ReportType, name: str, root: rueckkanal_read.Element
+) -> tuple[CaseEvent | None, date | None]:
+    if type_ is ReportType.CASE_QUERY:
+        return CaseEvent.QUERY, rueckkanal_read.due_on(root)
+    if type_ is ReportType.CASE_STATUS:
+        status = rueckkanal_read.status(root)
+        return _STATUS_EVENTS.get(CitizenStatus(status.code)), status.due_on
+    if name == "rueckkanal.bescheid.1150":
+        closing = rueckkanal_read.bescheid(root).closing
+        return (CaseEvent.DECISION if closing else CaseEvent.INTERIM_DECISION), None
+    if type_ is ReportType.CASE_DECISION:
+        return CaseEvent.DECISION, None
+    if rueckkanal_read.withdrawal_accepted(root):
+        return CaseEvent.WITHDRAWAL, None
+    return None, None
+
+
+async def take(
+    work: CaseWork, report: Report, read_report: CaseReport | None, fault: str | None, catalogue: Catalogue
+) -> tuple[ReportState, str | None]:
+    """Apply a case report, or park it until its number is due, and then what was parked behind it.
+
+    Returns:
+        What became of this report, and for a rejected one why.
+    """
+    if report.destination != work.case.lead:
+        return await _take_from_copy(work, report, read_report)
+    if report.case_sequence is None:
+        return ReportState.REJECTED, "no_case_sequence"
+    due = await reports.next_sequence(work.connection, work.case, report.destination)
+    if report.case_sequence > due:
+        return ReportState.PARKED, None
+    if report.case_sequence < due:
+        return ReportState.STALE, None
+    state, fault = await _apply(work, report, read_report, fault)
+    number = await _apply_parked(work, report.destination, due + 1, catalogue)
+    await reports.set_next_sequence(work.connection, work.store, work.case, report.destination, number)
+    return state, fault
+
+
+async def _take_from_copy(
+    work: CaseWork, report: Report, read_report: CaseReport | None
+) -> tuple[ReportState, str | None]:
+    """A copy may say under which number it keeps the case, and nothing else."""
+    if report.destination not in work.case.copies or read_report is None or not read_report.reference:
+        return ReportState.REJECTED, "not_the_lead"
+    await _index(work, report, read_report.reference)
+    return ReportState.APPLIED, None
+
+
+async def _apply_parked(work: CaseWork, destination: str, number: int, catalogue: Catalogue) -> int:
+    while parked := await reports.fetch_parked(work.connection, work.case, destination, number):
+        try:
+            state, fault = await _apply(work, parked, read(catalogue, parked), None)
+        except (ReportRejected, ValueError) as error:
+            state, fault = ReportState.REJECTED, str(error)
+        if state is ReportState.REJECTED:
+            await work.find("report_rejected", code=fault)
+        await reports.mark(work.connection, parked, state, keep_body=state is ReportState.REJECTED)
+        number += 1
+    return number
+
+
+async def _apply(
+    work: CaseWork, report: Report, read_report: CaseReport | None, fault: str | None
+) -> tuple[ReportState, str | None]:
+    if fault or read_report is None:
+        return ReportState.REJECTED, fault
+    if read_report.reference:
+        await _index(work, report, read_report.reference)
+        await work.post(case_reference(work.case, read_report.reference, now=work.now))
+        await work.record("case.reference", destination=report.destination)
+        return ReportState.APPLIED, None
+    parts = await _parts(work, report, read_report)
+    if parts is None:
+        return ReportState.REJECTED, "document_missing"
+    after_final = work.case.status in FINAL
+    if read_report.event:
+        moved = await work.move(read_report.event, due_on=read_report.due_on)
+        after_final = after_final and not moved
+    await work.post(BackMessage(new_id(), read_report.message_type or "", parts, after_final))
+    return ReportState.APPLIED, None
+
+
+async def _parts(work: CaseWork, report: Report, read_report: CaseReport) -> tuple[Part, ...] | None:
+    """The message and the documents it names, which the adapter has uploaded before."""
+    body = read_report.body
+    parts = [Part(0, "application/xml", sha256(body).hexdigest(), body)]
+    for number, digest in enumerate(read_report.digests, start=1):
+        document = await reports.fetch_document(work.connection, report.destination, digest)
+        if document is None:
+            return None
+        media_type, data = document
+        parts.append(Part(number, media_type, digest, data))
+    return tuple(parts)
+
+
+async def _index(work: CaseWork, report: Report, reference: Reference) -> None:
+    for kind in ("aktenzeichen", "kassenzeichen", "contact"):
+        if value := getattr(reference, kind):
+            await reports.add_reference(
+                work.connection, work.store, work.case, report.destination, kind, value
+            )

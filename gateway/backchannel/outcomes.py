@@ -1,0 +1,138 @@
+"""What became of a delivery: accepted, refused or failed, seen through the fence."""
+
+from datetime import timedelta
+
+from gateway.backchannel.letters import rejection
+from gateway.backchannel.work import CaseWork
+from gateway.contract.report import Accepted, Failed, FailureKind, Refused
+from gateway.contract.states import DeliveryState, Role
+from gateway.domain.case import CaseEvent
+from gateway.domain.delivery import Effect, Fence
+from gateway.domain.retry import next_try
+from gateway.store import deliveries, reports
+from gateway.store.rows import DeliveryRow
+from gateway.store.signals import destination_key
+
+
+async def accepted(work: CaseWork, row: DeliveryRow, body: Accepted, *, attempt: int | None) -> Effect:
+    """The destination has it: of any attempt, that wins."""
+    effect = Fence(row.state, row.attempt).accepted()
+    if effect is Effect.CONTRADICTS:
+        await work.find("accepted_after_end", delivery=row, code=row.state)
+    if effect is not Effect.APPLY:
+        return effect
+    await _settle(work, row, DeliveryState.ACCEPTED, attempt=attempt)
+    await _index(work, row, "foreign_id", body.foreign_id)
+    if body.reference:
+        await _index(work, row, "reference", body.reference)
+    if row.role is Role.LEAD:
+        await work.mark_received()
+    await work.refresh_submissions()
+    return effect
+
+
+async def refused(work: CaseWork, row: DeliveryRow, body: Refused, *, attempt: int | None) -> Effect:
+    """The destination refuses the applicant: from the lead a Rückweisung, from a copy a failure."""
+    effect = Fence(row.state, row.attempt).ended(attempt)
+    if effect is not Effect.APPLY:
+        return effect
+    if row.role is Role.COPY:
+        await _fail(work, row, code="copy_refused")
+        return effect
+    await _settle(work, row, DeliveryState.REFUSED, code=body.code)
+    await work.post(rejection(work.case, row.message_id, code=body.code, reason=body.reason, now=work.now))
+    if row.case_seq == 1:
+        await _close_refused(work)
+    await work.refresh_submissions()
+    return effect
+
+
+async def _close_refused(work: CaseWork) -> None:
+    """A refused first message ends the case; follow-ups that wait are cancelled, with notice."""
+    await work.move(CaseEvent.REFUSAL)
+    noticed = set()
+    for row in await deliveries.waiting_submissions(
+        work.connection, work.case.case_id, tenant=work.case.tenant
+    ):
+        await _settle(work, row, DeliveryState.CANCELLED)
+        if row.message_id not in noticed:
+            noticed.add(row.message_id)
+            await work.post(
+                rejection(
+                    work.case,
+                    row.message_id,
+                    code="S999",
+                    reason="Der Antrag, zu dem diese Nachricht gehört, wurde zurückgewiesen. / "
+                    "The application that this message belongs to was refused.",
+                    now=work.now,
+                )
+            )
+
+
+async def failed(work: CaseWork, row: DeliveryRow, body: Failed, *, attempt: int | None) -> Effect:
+    """A technical fault: tried again for days, then an operator's business; never the applicant's."""
+    effect = Fence(row.state, row.attempt).ended(attempt)
+    if effect is not Effect.APPLY:
+        return effect
+    plan = next_try(row.tries, row.first_failed_at or work.now, work.now, body.retry_after_s)
+    if body.kind is FailureKind.PERMANENT or plan is None:
+        await _fail(work, row, code=body.kind if plan else "gave_up")
+        return effect
+    await deliveries.retry(
+        work.connection,
+        row,
+        due_at=work.now + timedelta(seconds=plan.delay_s),
+        now=work.now,
+        look_up=body.kind is FailureKind.UNKNOWN,
+        outcome=body.kind,
+    )
+    await work.record(
+        "delivery.retried", message_id=row.message_id, destination=row.destination, code=body.kind
+    )
+    if plan.alert and not await reports.has_open_finding(
+        work.connection, "delivery_failing", row.delivery_id
+    ):
+        await work.find("delivery_failing", delivery=row, code=body.kind)
+    return effect
+
+
+async def expired(work: CaseWork, row: DeliveryRow, *, attempt: int | None) -> Effect:
+    """A copy died of age in the queue: nobody started it, so it counts as no failure."""
+    effect = Fence(row.state, row.attempt).ended(attempt)
+    if effect is Effect.APPLY:
+        await deliveries.retry(
+            work.connection,
+            row,
+            due_at=work.now,
+            now=work.now,
+            look_up=False,
+            outcome="expired",
+            counts=False,
+        )
+        work.wakes.add(destination_key(row.destination))
+    return effect
+
+
+async def _fail(work: CaseWork, row: DeliveryRow, *, code: str) -> None:
+    await _settle(work, row, DeliveryState.FAILED, code=code)
+    await work.find("delivery_failed", delivery=row, code=code)
+    await work.refresh_submissions()
+
+
+async def _settle(
+    work: CaseWork,
+    row: DeliveryRow,
+    state: DeliveryState,
+    *,
+    attempt: int | None = None,
+    code: str | None = None,
+) -> None:
+    await deliveries.settle(
+        work.connection, row, state, attempt=attempt or row.attempt, now=work.now, code=code
+    )
+    await work.record(f"delivery.{state}", message_id=row.message_id, destination=row.destination, code=code)
+    work.wakes.add(destination_key(row.destination))
+
+
+async def _index(work: CaseWork, row: DeliveryRow, kind: str, value: str) -> None:
+    await reports.add_reference(work.connection, work.store, work.case, row.destination, kind, value)

@@ -1,0 +1,140 @@
+"""Take a report: each counts once, and what it changes is one transaction.
+
+A report that the contract does not allow has no effect, and an operator hears of it. While the store is
+away a report stays in hand: nothing is requeued in a loop.
+"""
+
+import asyncio
+
+import structlog
+from pydantic import BaseModel, ValidationError
+
+from gateway.backchannel import case_reports, outcomes
+from gateway.backchannel.case_reports import CaseReport
+from gateway.backchannel.work import CaseWork, work_on
+from gateway.broker import Outcome
+from gateway.config import Config, Destination
+from gateway.contract.message import Message
+from gateway.contract.report import Accepted, Failed, Refused, Report, ReportType
+from gateway.errors import NotFound, ReportRejected, StoreDeadlock, StoreUnavailable
+from gateway.standards import Catalogue
+from gateway.store import SqlStore, deliveries, reports
+from gateway.store.reports import ReportState
+
+_RETRY_S = (0.2, 0.5, 1, 2, 5)
+
+_log = structlog.get_logger()
+
+
+class ReportIntake:
+    """Handles what adapters report; one for the process, any number of reports at once."""
+
+    def __init__(self, config: Config, catalogue: Catalogue, store: SqlStore) -> None:
+        self._config = config
+        self._catalogue = catalogue
+        self._store = store
+
+    async def handle(self, message: Message) -> Outcome:
+        """Deal with one message of the report queue; acknowledged once its effect is committed."""
+        try:
+            report = Report.from_message(message)
+        except ValidationError as error:
+            _log.error("report_malformed", fields=sorted({str(e["loc"][0]) for e in error.errors()}))
+            return Outcome.ACK
+        destination = self._config.destination.get(report.destination)
+        if destination is None:
+            _log.error("report_of_unknown_destination", report_id=report.report_id)
+            return Outcome.ACK
+        tries = 0
+        while True:
+            try:
+                await self._take(report, destination)
+                return Outcome.ACK
+            except (StoreUnavailable, StoreDeadlock) as error:
+                _log.warning("report_waits_for_store", report_id=report.report_id, error=str(error))
+                await asyncio.sleep(_RETRY_S[min(tries, len(_RETRY_S) - 1)])
+                tries += 1
+
+    async def _take(self, report: Report, destination: Destination) -> None:
+        log = _log.bind(
+            report_id=report.report_id,
+            type=report.type,
+            case_id=report.case_id,
+            delivery_id=report.delivery_id,
+            destination=destination.name,
+            attempt=report.attempt,
+        )
+        checked, fault = self._check(report)
+        try:
+            async with work_on(self._store, report.case_id, tenant=destination.tenant) as work:
+                new = await reports.register(
+                    work.connection, self._store, report, tenant=destination.tenant, now=work.now
+                )
+                if not new:
+                    log.info("report_repeated")
+                    return
+                state = await self._apply(work, report, checked, fault)
+        except NotFound:
+            log.error("report_without_case")
+            return
+        log.info("report_taken", state=state)
+
+    def _check(self, report: Report) -> tuple[BaseModel | CaseReport | None, str | None]:
+        """Read the body before the transaction; a body that is not to contract is a fault, not an error."""
+        try:
+            if report.type is ReportType.DELIVERY_ACCEPTED:
+                return Accepted.model_validate_json(report.body), None
+            if report.type is ReportType.DELIVERY_REFUSED:
+                return Refused.model_validate_json(report.body), None
+            if report.type is ReportType.DELIVERY_FAILED:
+                return Failed.model_validate_json(report.body), None
+            return case_reports.read(self._catalogue, report), None
+        except ValidationError:
+            return None, "body_not_to_contract"
+        except ReportRejected as error:
+            return None, error.detail
+
+    async def _apply(
+        self, work: CaseWork, report: Report, checked: BaseModel | CaseReport | None, fault: str | None
+    ) -> ReportState:
+        if report.type.is_delivery:
+            state, fault = await self._apply_to_delivery(work, report, checked, fault)
+        else:
+            state, fault = await case_reports.take(
+                work, report, checked if isinstance(checked, CaseReport) else None, fault, self._catalogue
+            )
+        if state is ReportState.REJECTED:
+            await reports.add_finding(
+                work.connection,
+                "report_rejected",
+                tenant=work.case.tenant,
+                now=work.now,
+                destination=report.destination,
+                case_id=work.case.case_id,
+                delivery_id=report.delivery_id,
+                code=fault,
+            )
+        if state is not ReportState.APPLIED:
+            await reports.mark(work.connection, report, state, keep_body=True)
+        return state
+
+    async def _apply_to_delivery(
+        self, work: CaseWork, report: Report, checked: BaseModel | CaseReport | None, fault: str | None
+    ) -> tuple[ReportState, str | None]:
+        row = await deliveries.fetch(
+            work.connection, report.delivery_id or "", destination=report.destination
+        )
+        if fault or row is None or row.case_id != work.case.case_id:
+            return ReportState.REJECTED, fault or "no_such_delivery"
+        attempt = report.attempt
+        match checked:
+            case Accepted():
+                effect = await outcomes.accepted(work, row, checked, attempt=attempt)
+            case Refused():
+                effect = await outcomes.refused(work, row, checked, attempt=attempt)
+            case Failed():
+                effect = await outcomes.failed(work, row, checked, attempt=attempt)
+            case _:
+                return ReportState.REJECTED, "body_not_to_contract"
+        applied = effect in {outcomes.Effect.APPLY, outcomes.Effect.REPEAT}
+        return (ReportState.APPLIED if applied else ReportState.STALE), None

@@ -1,0 +1,66 @@
+"""Dead letters: what the broker gave up becomes a report about the delivery, through the same fence."""
+
+import asyncio
+
+import structlog
+from pydantic import ValidationError
+
+from gateway.backchannel import outcomes
+from gateway.backchannel.work import CaseWork, work_on
+from gateway.broker import Outcome
+from gateway.contract.delivery import Delivery
+from gateway.contract.message import Message
+from gateway.contract.report import Failed, FailureKind
+from gateway.errors import NotFound, StoreDeadlock, StoreUnavailable
+from gateway.store import SqlStore, deliveries
+
+_KINDS = {"rejected": FailureKind.TRANSIENT, "delivery_limit": FailureKind.UNKNOWN}
+_PAUSE_S = 2.0
+
+_log = structlog.get_logger()
+
+
+class DeadLetters:
+    """Handles the queue of dead letters."""
+
+    def __init__(self, store: SqlStore) -> None:
+        self._store = store
+
+    async def handle(self, message: Message) -> Outcome:
+        """Deal with one dead letter; acknowledged once its effect is committed."""
+        try:
+            delivery = Delivery.from_message(message)
+        except ValidationError as error:
+            _log.error("dead_letter_malformed", fields=sorted({str(e["loc"][0]) for e in error.errors()}))
+            return Outcome.ACK
+        reason = message.death_reason or "rejected"
+        while True:
+            try:
+                await self._take(delivery, reason)
+            except (StoreUnavailable, StoreDeadlock):
+                await asyncio.sleep(_PAUSE_S)
+                continue
+            except NotFound:
+                _log.error("dead_letter_without_case", delivery_id=delivery.delivery_id)
+            return Outcome.ACK
+
+    async def _take(self, delivery: Delivery, reason: str) -> None:
+        async with work_on(self._store, delivery.case_id, tenant=delivery.tenant) as work:
+            effect = await self._apply(work, delivery, reason)
+        _log.warning(
+            "dead_letter_taken",
+            delivery_id=delivery.delivery_id,
+            destination=delivery.destination,
+            attempt=delivery.attempt,
+            reason=reason,
+            effect=effect,
+        )
+
+    async def _apply(self, work: CaseWork, delivery: Delivery, reason: str) -> str:
+        row = await deliveries.fetch(work.connection, delivery.delivery_id, destination=delivery.destination)
+        if row is None or row.case_id != delivery.case_id:
+            return "no_such_delivery"
+        if reason == "expired":
+            return (await outcomes.expired(work, row, attempt=delivery.attempt)).value
+        body = Failed(kind=_KINDS.get(reason, FailureKind.TRANSIENT), reason=reason)
+        return (await outcomes.failed(work, row, body, attempt=delivery.attempt)).value

@@ -1,0 +1,65 @@
+"""The sweep: returns copies whose lease is over and finds reports that wait for one that never came."""
+
+import asyncio
+
+import structlog
+
+from gateway.errors import StoreDeadlock, StoreUnavailable
+from gateway.store import SqlStore, deliveries, reports
+from gateway.store.signals import destination_key
+
+INTERVAL_S = 5.0
+PARKED_AT_MOST_S = 3600.0
+
+_log = structlog.get_logger()
+
+
+class Sweep:
+    """Looks at regular intervals for what no event would wake."""
+
+    def __init__(self, store: SqlStore) -> None:
+        self._store = store
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self, *, forgetful_broker: bool) -> None:
+        """Start sweeping.
+
+        Args:
+            forgetful_broker: the in-process broker forgot what was in flight: everything `sent` goes back
+                to `waiting` and is looked up before it is done again.
+        """
+        if forgetful_broker:
+            await self.return_expired(everything=True)
+        self._task = asyncio.create_task(self._sweep_forever(), name="sweep")
+
+    async def stop(self) -> None:
+        """Stop sweeping."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def return_expired(self, *, everything: bool = False) -> None:
+        """Return copies whose lease is over to `waiting`."""
+        returned = await deliveries.return_expired(self._store, everything=everything)
+        for row in returned:
+            _log.warning(
+                "delivery_returned",
+                delivery_id=row.delivery_id,
+                destination=row.destination,
+                attempt=row.attempt,
+            )
+        self._store.signals.notify({destination_key(row.destination) for row in returned})
+
+    async def find_overdue_reports(self) -> None:
+        """Tell operators of reports that have been parked for too long, each once."""
+        for row in await reports.flag_overdue(self._store, parked_s=PARKED_AT_MOST_S):
+            _log.error("report_parked_too_long", report_id=row.report_id, case_id=row.case_id)
+
+    async def _sweep_forever(self) -> None:
+        while True:
+            await asyncio.sleep(INTERVAL_S)
+            try:
+                await self.return_expired()
+                await self.find_overdue_reports()
+            except (StoreUnavailable, StoreDeadlock) as error:
+                _log.warning("sweep_waits_for_store", error=str(error))

@@ -1,0 +1,127 @@
+"""Group commit: requests that wait at the same moment share one transaction.
+
+Each is answered after that commit. A request that goes away never takes its batch along, and a row that
+the database refuses never takes its neighbours along.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+
+import structlog
+
+from gateway.errors import AmtsboteError, StoreConflict, StoreDeadlock, StoreUnavailable, Unavailable
+from gateway.store import SqlStore
+from gateway.store.accept import accept
+from gateway.store.rows import Accepted, NewSubmission
+
+MAX_BATCH_BYTES = 16 * 1024 * 1024
+MAX_WAITING_BYTES = 256 * 1024 * 1024
+"""What may wait for the store before new requests are answered 503."""
+
+_log = structlog.get_logger()
+
+
+class _Waiting:
+    def __init__(self, item: NewSubmission) -> None:
+        self.item = item
+        self.size_bytes = sum(len(part.data) for part in item.parts)
+        self.result: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
+
+
+class GroupCommit:
+    """Collects submissions and stores them in batches.
+
+    Args:
+        max_batch: submissions in one transaction at most.
+        max_waiting: submissions that may wait; one more is answered 503.
+    """
+
+    def __init__(self, store: SqlStore, *, max_batch: int, max_waiting: int) -> None:
+        self._store = store
+        self._max_batch = max_batch
+        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(max_waiting)
+        self._waiting_bytes = 0
+        self._writers: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Start writing; SQLite has one writer, PostgreSQL commits one batch while the next is built."""
+        count = 1 if self._store.is_sqlite else 2
+        self._writers = [asyncio.create_task(self._write_forever()) for _ in range(count)]
+
+    async def stop(self) -> None:
+        """Store what still waits, then stop."""
+        if self._writers:
+            await self._queue.join()
+        for writer in self._writers:
+            writer.cancel()
+        await asyncio.gather(*self._writers, return_exceptions=True)
+        self._writers = []
+
+    async def accept(self, item: NewSubmission) -> Accepted:
+        """Store a submission durably, together with whatever else waits.
+
+        Raises:
+            Unavailable: too much waits already, or the store is away; a resend is safe.
+        """
+        waiting = _Waiting(item)
+        if self._waiting_bytes + waiting.size_bytes > MAX_WAITING_BYTES:
+            raise Unavailable("Too much waits for the store.")
+        try:
+            self._queue.put_nowait(waiting)
+        except asyncio.QueueFull:
+            raise Unavailable("Too many submissions wait for the store.") from None
+        self._waiting_bytes += waiting.size_bytes
+        return await asyncio.shield(waiting.result)
+
+    async def _write_forever(self) -> None:
+        while True:
+            batch = [await self._queue.get()]
+            size_bytes = batch[0].size_bytes
+            while len(batch) < self._max_batch and size_bytes < MAX_BATCH_BYTES:
+                with contextlib.suppress(asyncio.QueueEmpty):
+                    batch.append(self._queue.get_nowait())
+                    size_bytes += batch[-1].size_bytes
+                    continue
+                break
+            try:
+                await self._write(batch)
+            finally:
+                self._waiting_bytes -= size_bytes
+                for _ in batch:
+                    self._queue.task_done()
+
+    async def _write(self, batch: Sequence[_Waiting]) -> None:
+        try:
+            results = await self._accept_twice([waiting.item for waiting in batch])
+        except StoreConflict as error:
+            if len(batch) > 1:
+                for waiting in batch:
+                    await self._write([waiting])
+                return
+            _log.error("submission_conflicts", submission_id=batch[0].item.submission_id, error=str(error))
+            _fail(batch, error)
+        except (StoreUnavailable, StoreDeadlock) as error:
+            _log.warning("store_unavailable", error=str(error), submissions=len(batch))
+            _fail(batch, Unavailable())
+        except Exception as error:
+            _log.exception("accept_failed", submissions=len(batch))
+            _fail(batch, error)
+        else:
+            for waiting, result in zip(batch, results, strict=True):
+                if not waiting.result.done():
+                    waiting.result.set_result(result)
+
+    async def _accept_twice(self, items: Sequence[NewSubmission]) -> list[Accepted]:
+        try:
+            return await accept(self._store, items)
+        except StoreDeadlock:
+            return await accept(self._store, items)
+
+
+def _fail(batch: Sequence[_Waiting], error: AmtsboteError | Exception) -> None:
+    for waiting in batch:
+        if not waiting.result.done():
+            waiting.result.set_exception(error)
+            # The request may be gone; asyncio must not complain that nobody looked.
+            waiting.result.exception()

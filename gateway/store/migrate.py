@@ -1,0 +1,65 @@
+"""Bring a database to the newest schema, with Alembic, from the migrations that come with the product."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+from sqlalchemy.exc import OperationalError
+
+from gateway.errors import ConfigurationError, StoreUnavailable
+from gateway.store.engine import sync_url
+
+_FOLDER = Path(__file__).parent / "migrations"
+
+
+def migrate(address: str) -> None:
+    """Apply every migration that the database has not had; none is ever undone.
+
+    Raises:
+        StoreUnavailable: the database cannot be reached.
+    """
+    url = sync_url(address)
+    if url.get_backend_name() == "sqlite" and url.database:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url)
+    config = _config()
+    try:
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except OperationalError as error:
+        raise StoreUnavailable(f"the database cannot be reached ({type(error.orig).__name__})") from error
+    finally:
+        engine.dispose()
+
+
+def check_schema(address: str) -> None:
+    """Make sure that the database has the schema this version was made for.
+
+    Raises:
+        ConfigurationError: it has another; says which command mends it.
+        StoreUnavailable: the database cannot be reached.
+    """
+    engine = create_engine(sync_url(address))
+    try:
+        with engine.connect() as connection:
+            current = MigrationContext.configure(connection).get_current_revision()
+    except OperationalError as error:
+        raise StoreUnavailable(f"the database cannot be reached ({type(error.orig).__name__})") from error
+    finally:
+        engine.dispose()
+    newest = ScriptDirectory.from_config(_config()).get_current_head()
+    if current != newest:
+        raise ConfigurationError(
+            f"the database is at schema {current or 'none'}, this version needs {newest}: "
+            "run `amtsbote migrate`"
+        )
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER))
+    return config
