@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from hashlib import sha256
 
+from lxml import etree
+
 from gateway.backchannel.letters import case_reference
 from gateway.backchannel.work import CaseWork
 from gateway.contract.ids import new_id
@@ -68,27 +70,24 @@ def read(catalogue: Catalogue, report: Report) -> CaseReport:
         raise ReportRejected("direction")
     if name not in allowed if allowed else name in listed:
         raise ReportRejected("wrong_report_type")
-    event, due_on = _effect(report.type, name, incoming.root)
+    event, due_on = _effect(report.type, incoming.root)
     digests = tuple(each.sha256 for each in rueckkanal_read.attachments(incoming.root))
     return CaseReport(incoming.message_type.id, report.body, event, due_on, digests)
 
 
-def _effect(
-    type_: ReportType, name: str, root: rueckkanal_read.Element
-) -> tuple[CaseEvent | None, date | None]:
+def _effect(type_: ReportType, root: etree._Element) -> tuple[CaseEvent | None, date | None]:
+    deadline = rueckkanal_read.deadline(root)
+    due_on = deadline.day if deadline else None
     if type_ is ReportType.CASE_QUERY:
-        return CaseEvent.QUERY, rueckkanal_read.due_on(root)
-    if type_ is ReportType.CASE_STATUS:
-        status = rueckkanal_read.status(root)
-        return _STATUS_EVENTS.get(CitizenStatus(status.code)), status.due_on
-    if name == "rueckkanal.bescheid.1150":
-        closing = rueckkanal_read.bescheid(root).closing
-        return (CaseEvent.DECISION if closing else CaseEvent.INTERIM_DECISION), None
+        return CaseEvent.QUERY, due_on
+    if status := rueckkanal_read.status(root):
+        return _STATUS_EVENTS.get(status.code), due_on
+    if decision := rueckkanal_read.decision(root):
+        return (CaseEvent.DECISION if decision.final else CaseEvent.INTERIM_DECISION), None
     if type_ is ReportType.CASE_DECISION:
         return CaseEvent.DECISION, None
-    if rueckkanal_read.withdrawal_accepted(root):
-        return CaseEvent.WITHDRAWAL, None
-    return None, None
+    withdrawn = rueckkanal_read.withdrawal_accepted(root)
+    return (CaseEvent.WITHDRAWAL if withdrawn else None), None
 
 
 async def take(
@@ -144,7 +143,7 @@ async def _apply(
         return ReportState.REJECTED, fault
     if read_report.reference:
         await _index(work, report, read_report.reference)
-        await work.post(case_reference(work.case, read_report.reference, now=work.now))
+        await work.post(case_reference(work, read_report.reference))
         await work.record("case.reference", destination=report.destination)
         return ReportState.APPLIED, None
     parts = await _parts(work, report, read_report)

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from gateway.backchannel.letters import rejection
 from gateway.backchannel.work import CaseWork
+from gateway.contract.codes import RejectCode
 from gateway.contract.report import Accepted, Failed, FailureKind, Refused
 from gateway.contract.states import DeliveryState, Role
 from gateway.domain.case import CaseEvent
@@ -40,7 +41,7 @@ async def refused(work: CaseWork, row: DeliveryRow, body: Refused, *, attempt: i
         await _fail(work, row, code="copy_refused")
         return effect
     await _settle(work, row, DeliveryState.REFUSED, code=body.code)
-    await work.post(rejection(work.case, row.message_id, code=body.code, reason=body.reason, now=work.now))
+    await work.post(await rejection(work, row.message_id, code=body.code, reason=body.reason))
     if row.case_seq == 1:
         await _close_refused(work)
     await work.refresh_submissions()
@@ -58,13 +59,12 @@ async def _close_refused(work: CaseWork) -> None:
         if row.message_id not in noticed:
             noticed.add(row.message_id)
             await work.post(
-                rejection(
-                    work.case,
+                await rejection(
+                    work,
                     row.message_id,
-                    code="S999",
+                    code=RejectCode.OTHER,
                     reason="Der Antrag, zu dem diese Nachricht gehört, wurde zurückgewiesen. / "
                     "The application that this message belongs to was refused.",
-                    now=work.now,
                 )
             )
 

@@ -16,6 +16,7 @@ from gateway.broker import Outcome
 from gateway.config import Config, Destination
 from gateway.contract.message import Message
 from gateway.contract.report import Accepted, Failed, Refused, Report, ReportType
+from gateway.domain.delivery import Effect
 from gateway.errors import NotFound, ReportRejected, StoreDeadlock, StoreUnavailable
 from gateway.standards import Catalogue
 from gateway.store import SqlStore, deliveries, reports
@@ -66,7 +67,7 @@ class ReportIntake:
         )
         checked, fault = self._check(report)
         try:
-            async with work_on(self._store, report.case_id, tenant=destination.tenant) as work:
+            async with work_on(self._store, self._config, report.case_id, tenant=destination.tenant) as work:
                 new = await reports.register(
                     work.connection, self._store, report, tenant=destination.tenant, now=work.now
                 )
@@ -136,5 +137,5 @@ class ReportIntake:
                 effect = await outcomes.failed(work, row, checked, attempt=attempt)
             case _:
                 return ReportState.REJECTED, "body_not_to_contract"
-        applied = effect in {outcomes.Effect.APPLY, outcomes.Effect.REPEAT}
+        applied = effect in {Effect.APPLY, Effect.REPEAT}
         return (ReportState.APPLIED if applied else ReportState.STALE), None

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.config import Config
 from gateway.contract.states import CaseStatus
 from gateway.domain.case import CaseEvent, citizen_status, move
 from gateway.store import SqlStore, cases, mailbox, reports
@@ -18,8 +19,11 @@ from gateway.store.signals import case_key, destination_key, mailbox_key
 class CaseWork:
     """What may be done while a case is locked; `finish` does what must come last."""
 
-    def __init__(self, store: SqlStore, connection: AsyncConnection, case: Case, now: datetime) -> None:
+    def __init__(
+        self, store: SqlStore, config: Config, connection: AsyncConnection, case: Case, now: datetime
+    ) -> None:
         self.store = store
+        self.config = config
         self.connection = connection
         self.case = case
         self.now = now
@@ -103,7 +107,7 @@ class CaseWork:
 
 
 @asynccontextmanager
-async def work_on(store: SqlStore, case_id: str, *, tenant: str) -> AsyncIterator[CaseWork]:
+async def work_on(store: SqlStore, config: Config, case_id: str, *, tenant: str) -> AsyncIterator[CaseWork]:
     """Lock a case, let the block change it, commit, and wake whoever waits for it.
 
     Raises:
@@ -112,7 +116,8 @@ async def work_on(store: SqlStore, case_id: str, *, tenant: str) -> AsyncIterato
     """
     async with store.write() as connection:
         now = (await connection.execute(select(store.now()))).scalar_one()
-        work = CaseWork(store, connection, await cases.lock(connection, case_id, tenant=tenant), now)
+        case = await cases.lock(connection, case_id, tenant=tenant)
+        work = CaseWork(store, config, connection, case, now)
         yield work
         await work.finish()
     store.signals.notify(work.wakes)

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from gateway.backchannel import outcomes
 from gateway.backchannel.work import CaseWork, work_on
 from gateway.broker import Outcome
+from gateway.config import Config
 from gateway.contract.delivery import Delivery
 from gateway.contract.message import Message
 from gateway.contract.report import Failed, FailureKind
@@ -23,7 +24,8 @@ _log = structlog.get_logger()
 class DeadLetters:
     """Handles the queue of dead letters."""
 
-    def __init__(self, store: SqlStore) -> None:
+    def __init__(self, config: Config, store: SqlStore) -> None:
+        self._config = config
         self._store = store
 
     async def handle(self, message: Message) -> Outcome:
@@ -45,7 +47,7 @@ class DeadLetters:
             return Outcome.ACK
 
     async def _take(self, delivery: Delivery, reason: str) -> None:
-        async with work_on(self._store, delivery.case_id, tenant=delivery.tenant) as work:
+        async with work_on(self._store, self._config, delivery.case_id, tenant=delivery.tenant) as work:
             effect = await self._apply(work, delivery, reason)
         _log.warning(
             "dead_letter_taken",

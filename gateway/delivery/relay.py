@@ -133,7 +133,7 @@ class Relay:
             )
 
     async def _fail(self, claimed: Claimed) -> None:
-        async with work_on(self._store, claimed.case_id, tenant=claimed.tenant) as work:
+        async with work_on(self._store, self._config, claimed.case_id, tenant=claimed.tenant) as work:
             row = await deliveries.fetch(
                 work.connection, claimed.delivery_id, destination=claimed.destination
             )

@@ -24,7 +24,9 @@ from gateway.errors import (
 from gateway.intake.metadata import TRUST_LEVELS, Attachment, Metadata
 from gateway.standards import Catalogue, Incoming
 from gateway.store.rows import Case
+from gateway.xml import rueckkanal_read
 from gateway.xml.parse import Limits
+from gateway.xml.rueckkanal_frame import BASIS
 
 DIALOGUE = "xrueckkanal"
 """Messages of this standard belong to a case and are routed by it."""
@@ -98,7 +100,9 @@ def state_facts(incoming: Incoming, metadata: Metadata, idempotency_key: str | N
         authority=agreed("authority", metadata.authority),
         ars=agreed("ars", metadata.ars),
         case_ref=agreed("case_ref", metadata.case_ref),
-        applied_on=_date(agreed("applied_on", metadata.applied_on and metadata.applied_on.isoformat())),
+        applied_on=_date(
+            agreed("applied_on", metadata.applied_on.isoformat() if metadata.applied_on else None)
+        ),
         channel=agreed("channel", metadata.channel),
     )
     if mismatches:
@@ -229,10 +233,10 @@ def _check_trust(service: Service, metadata: Metadata) -> None:
 
 
 def _check_attachments(incoming: Incoming, attachments: Sequence[Attachment]) -> None:
-    """Compare by digest; standards whose profile does not name attachments take any."""
-    named = incoming.header.attachments
-    if named is None:
+    """Compare by digest; messages of standards without the Anlage of xbasis may come with any."""
+    if BASIS not in incoming.standard.manifest.namespaces.values():
         return
+    named = [each.sha256 for each in rueckkanal_read.attachments(incoming.root)]
     sent = {each.sha256 for each in attachments}
     findings = [_attachment("fehlt", "is missing", digest) for digest in named if digest not in sent]
     findings += [

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -11,7 +12,7 @@ from gateway.config import Client, Config
 from gateway.contract.ids import is_id, new_id
 from gateway.errors import DuplicateMessageId, NotFound
 from gateway.intake.commit import GroupCommit
-from gateway.intake.examine import Examined, Facts, examine, read, state_facts
+from gateway.intake.examine import DIALOGUE, Examined, Facts, examine, read, state_facts
 from gateway.intake.metadata import Attachment, Metadata
 from gateway.settings import Settings
 from gateway.standards import Catalogue, Incoming
@@ -40,6 +41,8 @@ class Receipt:
     sha256: str
     authority: str
     sender_message_id: str
+    portal_reference: str | None
+    test: bool
     created: bool
 
 
@@ -119,7 +122,7 @@ class Intake:
         """
         incoming = await self._read(body)
         facts = state_facts(incoming, metadata, idempotency_key)
-        case = await self._find_case(client, facts, case_id)
+        case = await self._find_case(client, incoming, facts, case_id)
         return (
             examine(self._config, client, incoming, facts, metadata, attachments, body=body, case=case),
             case,
@@ -130,25 +133,34 @@ class Intake:
             return read(self._catalogue, body, self._limits)
         return await asyncio.to_thread(read, self._catalogue, body, self._limits)
 
-    async def _find_case(self, client: Client, facts: Facts, case_id: str | None) -> Case | None:
+    async def _find_case(
+        self, client: Client, incoming: Incoming, facts: Facts, case_id: str | None
+    ) -> Case | None:
+        """Find the case by its id, the portal's reference for it, or an earlier message of it.
+
+        An application that repeats the portal's reference opens a case of its own: one life event may
+        need several.
+        """
         if case_id is None and not facts.case_ref:
             return None
         tenants = [grant.tenant for grant in client.grants if "submit" in grant.scopes]
+        fetch_case = partial(reads.fetch_case, client=client.id, tenants=tenants)
         async with self._store.read() as connection:
             if case_id is not None:
-                case = await reads.fetch_case(connection, case_id, client=client.id, tenants=tenants)
+                case = await fetch_case(connection, case_id)
                 if case is None:
                     raise NotFound
                 return case
             reference = facts.case_ref or ""
-            if is_id(reference):
-                case = await reads.fetch_case(connection, reference, client=client.id, tenants=tenants)
-                if case:
-                    return case
+            case = await fetch_case(connection, reference) if is_id(reference) else None
+            if case is None and incoming.message_type.standard == DIALOGUE:
+                case = await reads.fetch_referenced_case(
+                    connection, reference, client=client.id, tenants=tenants
+                )
+            if case or facts.message_id == reference:
+                return case
             earlier = await reads.fetch_by_sender_id(connection, reference, client=client.id)
-            if earlier is None or facts.message_id == reference:
-                return None
-            return await reads.fetch_case(connection, earlier.case_id, client=client.id, tenants=tenants)
+            return await fetch_case(connection, earlier.case_id) if earlier else None
 
     def _new_submission(
         self,
@@ -177,6 +189,7 @@ class Intake:
             copies=examined.copies,
             received=self._config.tenant[examined.tenant].receiving_office,
             case_id=case.case_id if case else None,
+            portal_reference=facts.case_ref,
             withdraws=examined.incoming.message_type.name.split(".")[1:2] == [WITHDRAWAL],
             erase_after=self._erase_after(examined),
         )
@@ -214,5 +227,7 @@ def _receipt(accepted: Accepted, item: NewSubmission) -> Receipt:
         sha256=item.parts[0].sha256,
         authority=item.authority,
         sender_message_id=item.sender_message_id,
+        portal_reference=item.portal_reference,
+        test=item.test,
         created=accepted.created,
     )

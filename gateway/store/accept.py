@@ -218,6 +218,7 @@ def _case_row(placed: _Placed, now: datetime) -> dict[str, Any]:
         "case_id": placed.case_id,
         "tenant": item.tenant,
         "client": item.client,
+        "portal_reference": item.portal_reference,
         "message_type": item.message_type,
         "service": item.service,
         "authority": item.authority,

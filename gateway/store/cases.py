@@ -43,6 +43,7 @@ def to_case(row: Any) -> Case:
         case_id=row.case_id,
         tenant=row.tenant,
         client=row.client,
+        portal_reference=row.portal_reference,
         message_type=row.message_type,
         service=row.service,
         authority=row.authority,

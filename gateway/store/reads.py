@@ -8,17 +8,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.cases import to_case
 from gateway.store.codec import decode
-from gateway.store.rows import Case, Part
+from gateway.store.rows import AttachmentRow, Case, Part
 from gateway.store.tables import attempts, case_references, cases, deliveries, events, messages, payloads
 
 
 async def fetch_submission(
     connection: AsyncConnection, submission_id: str, *, client: str, tenants: Sequence[str]
 ) -> Any | None:
-    """Read a client's submission: `messages` with the case's `case_status`, `citizen_status`, `due_on`."""
+    """Read a client's submission: `messages` with the case's status."""
     m = messages.c
     statement = (
-        select(messages, cases.c.status.label("case_status"), cases.c.citizen_status, cases.c.due_on)
+        select(
+            messages,
+            cases.c.status.label("case_status"),
+            *(cases.c.citizen_status, cases.c.due_on, cases.c.portal_reference),
+        )
         .join(cases, cases.c.case_id == m.case_id)
         .where(
             m.message_id == submission_id,
@@ -47,6 +51,18 @@ async def fetch_case(
     statement = select(cases).where(c.case_id == case_id, c.client == client, c.tenant.in_(tenants))
     row = (await connection.execute(statement)).one_or_none()
     return to_case(row) if row else None
+
+
+async def fetch_referenced_case(
+    connection: AsyncConnection, reference: str, *, client: str, tenants: Sequence[str]
+) -> Case | None:
+    """Read the case a client opened under this reference of its own; None also when it opened several."""
+    c = cases.c
+    statement = select(cases).where(
+        c.portal_reference == reference, c.client == client, c.tenant.in_(tenants)
+    )
+    rows = (await connection.execute(statement.limit(2))).all()
+    return to_case(rows[0]) if len(rows) == 1 else None
 
 
 async def case_messages(connection: AsyncConnection, case_id: str, *, tenant: str) -> Sequence[Any]:
@@ -105,6 +121,24 @@ async def parts(connection: AsyncConnection, message_id: str, *, tenant: str) ->
     return (await connection.execute(statement.order_by(p.number))).all()
 
 
+async def attachments(connection: AsyncConnection, message_id: str, *, tenant: str) -> list[AttachmentRow]:
+    """List the attachments of a message, without contents."""
+    p = payloads.c
+    statement = select(p.number, p.media_type, p.sha256, p.body_bytes, p.codec, p.file_name).where(
+        p.message_id == message_id, p.tenant == tenant, p.number > 0
+    )
+    return [
+        AttachmentRow(
+            number=row.number,
+            media_type=row.media_type,
+            sha256=row.sha256,
+            size=row.body_bytes,
+            file_name=decode(row.codec, row.file_name).decode() if row.file_name else None,
+        )
+        for row in await connection.execute(statement.order_by(p.number))
+    ]
+
+
 async def fetch_part(
     connection: AsyncConnection, message_id: str, number: int, *, tenant: str
 ) -> Part | None:
@@ -132,3 +166,10 @@ async def fetch_back_message(
         m.position.is_not(None),
     )
     return (await connection.execute(statement)).one_or_none()
+
+
+async def fetch_sender_id(connection: AsyncConnection, message_id: str, *, tenant: str) -> str | None:
+    """Read the id that the sender gave a message."""
+    m = messages.c
+    statement = select(m.sender_message_id).where(m.message_id == message_id, m.tenant == tenant)
+    return (await connection.execute(statement)).scalar_one_or_none()

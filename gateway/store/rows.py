@@ -18,6 +18,17 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class AttachmentRow:
+    """An attachment as it is listed, without its content."""
+
+    number: int
+    media_type: str
+    sha256: str
+    size: int
+    file_name: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class NewSubmission:
     """A submission that was examined and is to be accepted.
 
@@ -41,6 +52,7 @@ class NewSubmission:
     copies: tuple[str, ...]
     received: bool = False
     case_id: str | None = None
+    portal_reference: str | None = None
     withdraws: bool = False
     erase_after: date | None = None
 
@@ -71,6 +83,7 @@ class Case:
     case_id: str
     tenant: str
     client: str
+    portal_reference: str | None
     message_type: str
     service: str
     authority: str

@@ -73,6 +73,7 @@ cases = Table(
     Column("case_id", Id, primary_key=True),
     Column("tenant", Name, nullable=False),
     Column("client", Name, nullable=False),
+    Column("portal_reference", String(200)),
     Column("message_type", String(200), nullable=False),
     Column("service", String(14), nullable=False),
     Column("authority", Name, nullable=False),
@@ -86,6 +87,7 @@ cases = Table(
     Column("next_event", Integer, nullable=False),
     Column("opened_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    Index("cases_portal", "client", "portal_reference"),
 )
 
 # Every message of a case in both directions: a submission (`in`) has a status and the sender's id, one of

@@ -39,6 +39,7 @@ def upgrade() -> None:
         sa.Column("case_id", sa.Uuid(as_uuid=False), nullable=False),
         sa.Column("tenant", sa.String(length=100), nullable=False),
         sa.Column("client", sa.String(length=100), nullable=False),
+        sa.Column("portal_reference", sa.String(length=200), nullable=True),
         sa.Column("message_type", sa.String(length=200), nullable=False),
         sa.Column("service", sa.String(length=14), nullable=False),
         sa.Column("authority", sa.String(length=100), nullable=False),
@@ -54,6 +55,7 @@ def upgrade() -> None:
         sa.Column("updated_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("case_id"),
     )
+    op.create_index("cases_portal", "cases", ["client", "portal_reference"], unique=False)
     op.create_table(
         "counters",
         sa.Column("name", sa.String(length=120), nullable=False),

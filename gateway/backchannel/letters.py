@@ -1,0 +1,116 @@
+"""The back-channel messages that the gateway itself writes: receipt, reference numbers, rejection."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from hashlib import sha256
+
+from gateway.backchannel.work import CaseWork
+from gateway.config import Config
+from gateway.contract.codes import REJECT_LIST_URI, REJECT_LIST_VERSION
+from gateway.contract.ids import is_id, new_id
+from gateway.contract.report import Reference as ReportedReference
+from gateway.store import reads
+from gateway.store.rows import BackMessage, Case, Part
+from gateway.xml import rueckkanal
+from gateway.xml.rueckkanal import Head, Party, Reference, RejectDetail, RejectReason
+
+_STANDARD = "xrueckkanal:1.0"
+_PORTALS = "amtsbote"
+"""The directory that lists portals: the gateway's own configuration."""
+
+
+def office(config: Config, authority_id: str) -> Party:
+    """Return an authority as a party of a message; one that was removed since keeps its id."""
+    authority = config.authority.get(authority_id)
+    if authority is None:
+        return Party("DVDV", authority_id, authority_id)
+    return Party(authority.directory, authority.id, authority.name)
+
+
+def make_head(
+    config: Config, *, authority: str, client: str, now: datetime, test: bool, message_id: str | None = None
+) -> Head:
+    """Write the header of a message from an authority to a portal."""
+    portal = config.client.get(client)
+    return Head(
+        author=office(config, authority),
+        reader=Party(_PORTALS, client, portal.name if portal else client),
+        created_at=now,
+        message_id=message_id or new_id(),
+        test=test,
+    )
+
+
+def make_reference(case_id: str, portal_reference: str | None, sender_message_id: str | None) -> Reference:
+    """Name the case by the portal's own reference where it gave one, by ours otherwise."""
+    named = portal_reference if portal_reference and is_id(portal_reference) else case_id
+    answered = sender_message_id if sender_message_id and is_id(sender_message_id) else None
+    return Reference(reference=named, message_id=answered)
+
+
+def write_rejection(
+    *, head: Head, reference: Reference | None, reasons: Sequence[tuple[str, Sequence[tuple[str, str]]]]
+) -> bytes:
+    """Write a Rückweisung: each reason a published code with our own finer codes and sentences."""
+    return rueckkanal.rueckweisung(
+        head=head,
+        reference=reference,
+        examined_by="Amtsbote",
+        reasons=[
+            RejectReason(
+                code=code,
+                list_uri=REJECT_LIST_URI,
+                list_version=REJECT_LIST_VERSION,
+                details=[RejectDetail(code=finer, description=text) for finer, text in details],
+            )
+            for code, details in reasons
+        ],
+    )
+
+
+async def rejection(work: CaseWork, message_id: str, *, code: str, reason: str) -> BackMessage:
+    """Write the Rückweisung of one message of a case."""
+    case = work.case
+    sender_message_id = await reads.fetch_sender_id(work.connection, message_id, tenant=case.tenant)
+    back_id = new_id()
+    body = write_rejection(
+        head=_head(work, back_id),
+        reference=make_reference(case.case_id, case.portal_reference, sender_message_id),
+        reasons=[(code, [(code, reason)])],
+    )
+    return _back(back_id, "rueckkanal.rueckweisung.1190", body)
+
+
+def case_reference(work: CaseWork, reference: ReportedReference) -> BackMessage:
+    """Write the message that names the reference numbers of a case.
+
+    Raises:
+        ValueError: a number has letters that no message may carry.
+    """
+    back_id = new_id()
+    body = rueckkanal.aktenzeichen(
+        head=_head(work, back_id),
+        reference=make_reference(work.case.case_id, work.case.portal_reference, None),
+        file_number=reference.aktenzeichen,
+        cash_number=reference.kassenzeichen,
+        office=office(work.config, work.case.authority),
+        contact=reference.contact,
+    )
+    return _back(back_id, "rueckkanal.aktenzeichen.1111", body)
+
+
+def _head(work: CaseWork, message_id: str) -> Head:
+    case: Case = work.case
+    return make_head(
+        work.config,
+        authority=case.authority,
+        client=case.client,
+        now=work.now,
+        test=case.test,
+        message_id=message_id,
+    )
+
+
+def _back(message_id: str, name: str, body: bytes) -> BackMessage:
+    part = Part(0, "application/xml", sha256(body).hexdigest(), body)
+    return BackMessage(message_id, f"{_STANDARD}:{name}", (part,))

@@ -1,0 +1,55 @@
+"""What a portal gets as XML: the receipt of a stored submission, the Rückweisung of a refused one."""
+
+from datetime import UTC, datetime
+from typing import Protocol
+
+from gateway.backchannel.letters import make_head, make_reference, office, write_rejection
+from gateway.config import Client, Config
+from gateway.contract.codes import RejectCode
+from gateway.errors import Problem
+from gateway.xml import rueckkanal
+
+
+class Receipted(Protocol):
+    """What a receipt says; a `Receipt`, or a row read back from the store."""
+
+    submission_id: str
+    case_id: str
+    authority: str
+    sender_message_id: str
+    portal_reference: str | None
+    received_at: datetime
+    sha256: str
+    test: bool
+
+
+def receipt_xml(config: Config, client: Client, receipt: Receipted) -> bytes:
+    """Write the Eingangsbestätigung; the same submission always gives the same bytes."""
+    head = make_head(
+        config,
+        authority=receipt.authority,
+        client=client.id,
+        now=receipt.received_at,
+        test=receipt.test,
+        message_id=receipt.submission_id,
+    )
+    return rueckkanal.eingangsbestaetigung(
+        head=head,
+        reference=make_reference(receipt.case_id, receipt.portal_reference, receipt.sender_message_id),
+        received_at=receipt.received_at,
+        received_by=office(config, receipt.authority),
+        sha256=receipt.sha256,
+    )
+
+
+def rejection_xml(config: Config, client: Client, problem: Problem) -> bytes:
+    """Write the Rückweisung of a message that was not stored; never the message itself."""
+    details = [
+        (finding.code, f"{finding.message.de} {finding.path} (Zeile {finding.line})")
+        for finding in problem.findings
+    ]
+    code = problem.code or RejectCode.OTHER
+    head = make_head(config, authority="amtsbote", client=client.id, now=datetime.now(UTC), test=client.test)
+    return write_rejection(
+        head=head, reference=None, reasons=[(code, details or [(problem.type, problem.title.de)])]
+    )
