@@ -1,0 +1,298 @@
+"""The catalogue: every standard of this installation, and the way from bytes to a message of one of them."""
+
+import datetime
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from lxml import etree
+
+from gateway.contract.codes import RejectCode
+from gateway.contract.findings import Bilingual, Finding
+from gateway.contract.states import Direction
+from gateway.errors import (
+    ConfigurationError,
+    MetadataMismatch,
+    Problem,
+    UnknownMessageType,
+    VersionNotServed,
+)
+from gateway.standards.codelists import CodeLists, load_code_list
+from gateway.standards.manifest import FILE_NAME, Manifest, RejectList, read_manifest
+from gateway.standards.profiles import Header, HeaderReader
+from gateway.standards.sources import SchemaFiles, collect
+from gateway.xml.parse import DEFAULT_LIMITS, Limits, parse
+from gateway.xml.paths import Names
+from gateway.xml.positions import locate
+from gateway.xml.validate import Schema
+
+_VERSION_NUMBER = re.compile(r"\d+(?:[._]\d+)*")
+
+
+@dataclass(frozen=True)
+class MessageType:
+    """One kind of message of one standard in one version."""
+
+    id: str
+    standard: str
+    version: str
+    name: str
+    root: str
+    """The expanded name of the root element."""
+    code: str | None
+    direction: Direction
+    title: Bilingual
+
+
+class Standard:
+    """One version of a standard; schema and code lists are read on first use and kept."""
+
+    def __init__(self, manifest: Manifest, folder: Path, files: SchemaFiles) -> None:
+        self.manifest = manifest
+        self.folder = folder
+        self._files = files
+        self._header = HeaderReader(manifest.header.profile, manifest.header.xpaths, manifest.namespaces)
+        self.message_types = [
+            MessageType(
+                id=f"{manifest.standard}:{manifest.version}:{rules.name}",
+                standard=manifest.standard,
+                version=manifest.version,
+                name=rules.name,
+                root=f"{{{manifest.namespace}}}{rules.root}",
+                code=rules.code,
+                direction=rules.direction,
+                title=rules.title,
+            )
+            for rules in manifest.message_types
+        ]
+
+    @property
+    def reject_list(self) -> RejectList:
+        """The code list for Rückweisungen of this standard's messages."""
+        return self.manifest.reject_list
+
+    @cached_property
+    def schema(self) -> Schema:
+        """The schema of all its messages.
+
+        Raises:
+            ConfigurationError: an import cannot be resolved, or a file cannot be read.
+        """
+        entries = [self.folder / name for name in self.manifest.schemas]
+        return Schema(collect(entries, self._files), self.manifest.namespaces)
+
+    @cached_property
+    def code_lists(self) -> CodeLists:
+        """The code lists that its messages may use.
+
+        Raises:
+            ConfigurationError: a file is no genericode list.
+        """
+        lists = [load_code_list(self.folder / f.file, closed=f.closed) for f in self.manifest.code_lists]
+        return CodeLists(lists, closed=self.manifest.closed_code_lists)
+
+    def serves(self, day: datetime.date) -> bool:
+        """Whether its messages are taken on that day in Europe/Berlin."""
+        until = self.manifest.valid_until
+        return self.manifest.valid_from <= day and (until is None or day <= until)
+
+    def read_header(self, root: etree._Element) -> Header:
+        """Return what a message says of itself."""
+        return self._header.read(root)
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """A message that is valid in every respect the standard alone can tell."""
+
+    message_type: MessageType
+    root: etree._Element
+    header: Header
+    standard: Standard
+
+
+class Catalogue:
+    """All standards, by their messages' root elements."""
+
+    def __init__(self, standards: Iterable[Standard]) -> None:
+        self.standards = sorted(standards, key=lambda item: (item.manifest.standard, item.manifest.version))
+        self._by_root: dict[str, tuple[MessageType, Standard]] = {}
+        for standard in self.standards:
+            for message_type in standard.message_types:
+                if message_type.root in self._by_root:
+                    other = self._by_root[message_type.root][0].id
+                    raise ConfigurationError(f"{message_type.id} and {other} have the same root element")
+                self._by_root[message_type.root] = (message_type, standard)
+
+    @classmethod
+    def load(cls, folders: Iterable[Path]) -> "Catalogue":
+        """Read every `standard.yaml` in and below the folders.
+
+        Raises:
+            ConfigurationError: a folder is missing, a manifest is wrong, or two standards collide.
+        """
+        manifests = [(path, read_manifest(path)) for folder in folders for path in _manifests(folder)]
+        files = SchemaFiles(path.parent for path, _ in manifests)
+        standards: dict[tuple[str, str], Standard] = {}
+        for path, manifest in manifests:
+            key = (manifest.standard, manifest.version)
+            if key in standards:
+                raise ConfigurationError(f"{path}: {' '.join(key)} is also in {standards[key].folder}")
+            try:
+                standards[key] = Standard(manifest, path.parent, files)
+            except ConfigurationError as error:
+                raise ConfigurationError(f"{path}: {error.detail}") from error
+        return cls(standards.values())
+
+    @property
+    def message_types(self) -> list[MessageType]:
+        """Every message type, in the order of standards and versions."""
+        return [message_type for message_type, _ in self._by_root.values()]
+
+    def get(self, message_type_id: str) -> MessageType:
+        """Return the message type with this id.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return next((item for item in self.message_types if item.id == message_type_id), None) or _unknown(
+            message_type_id
+        )
+
+    def check(self) -> None:
+        """Compile every schema and read every code list.
+
+        Raises:
+            ConfigurationError: with the first thing that is wrong.
+        """
+        for standard in self.standards:
+            try:
+                _ = standard.schema.lxml, standard.code_lists
+            except ConfigurationError as error:
+                raise ConfigurationError(f"{standard.folder}: {error.detail}") from error
+
+    def read(self, body: bytes, *, today: datetime.date, limits: Limits = DEFAULT_LIMITS) -> Incoming:
+        """Parse, identify and validate one message, and read its header.
+
+        Args:
+            body: the message as received.
+            today: the day in Europe/Berlin, which decides whether its version is served.
+            limits: what a message may weigh.
+
+        Raises:
+            MessageTooLarge, NotUtf8, ForbiddenXml, MalformedXml: it is no XML that is taken.
+            UnknownMessageType, VersionNotServed: no standard here has it, or not today.
+            SchemaViolation, CodeListViolation, CodeViolation: with all findings.
+            MetadataMismatch: its header contradicts its root element.
+        """
+        root = parse(body, limits)
+        message_type, standard = self._identify(root, body, today)
+        standard.schema.validate(root, body)
+        standard.code_lists.check(root, body, standard.manifest.namespaces)
+        header = standard.read_header(root)
+        _require_agreement(header, message_type, root, body)
+        return Incoming(message_type, root, header, standard)
+
+    def _identify(
+        self, root: etree._Element, body: bytes, today: datetime.date
+    ) -> tuple[MessageType, Standard]:
+        found = self._by_root.get(str(root.tag))
+        if found and found[1].serves(today):
+            return found
+        family = _family(etree.QName(root).namespace or "")
+        relatives = [item for item in self.standards if _family(item.manifest.namespace) == family]
+        in_this_version = any(item.manifest.namespace == etree.QName(root).namespace for item in relatives)
+        if found or (relatives and not in_this_version):
+            raise _version_problem(root, body, relatives, today)
+        raise _at_root(UnknownMessageType, root, body, _UNKNOWN_ROOT, _known_roots(relatives))
+
+
+def _manifests(folder: Path) -> Iterator[Path]:
+    if not folder.is_dir():
+        raise ConfigurationError(f"{folder}: is no folder of standards")
+    yield from sorted(folder.rglob(FILE_NAME))
+
+
+def _unknown(message_type_id: str) -> MessageType:
+    raise KeyError(message_type_id)
+
+
+def _family(namespace: str) -> str:
+    """Namespaces of one standard differ in their version numbers only."""
+    return _VERSION_NUMBER.sub("#", namespace)
+
+
+def _version_problem(
+    root: etree._Element, body: bytes, relatives: Iterable[Standard], today: datetime.date
+) -> Problem:
+    served = [item for item in relatives if item.message_types and item.serves(today)]
+    german = "; ".join(_validity(item.manifest, "seit", "bis") for item in served) or "keine"
+    english = "; ".join(_validity(item.manifest, "since", "until") for item in served) or "none"
+    hint = Bilingual(de=f"Bedient werden heute: {german}", en=f"Served today: {english}")
+    return _at_root(VersionNotServed, root, body, _OTHER_VERSION, hint)
+
+
+def _validity(manifest: Manifest, since: str, until: str) -> str:
+    text = f"{manifest.standard} {manifest.version} ({since} {manifest.valid_from.isoformat()}"
+    return f"{text}, {until} {manifest.valid_until.isoformat()})" if manifest.valid_until else f"{text})"
+
+
+def _known_roots(relatives: Iterable[Standard]) -> Bilingual | None:
+    names = ", ".join(item.name for standard in relatives for item in standard.message_types)
+    return Bilingual(de=f"Bekannt sind: {names}", en=f"Known are: {names}") if names else None
+
+
+def _at_root(
+    kind: type[Problem],
+    root: etree._Element,
+    body: bytes,
+    message: Bilingual,
+    hint: Bilingual | None,
+) -> Problem:
+    position = locate(body, root, [root])[root]
+    finding = Finding(
+        code=str(kind.code or RejectCode.OTHER),
+        path=Names(root).path(root),
+        line=position.line,
+        column=position.column,
+        message=message,
+        hint=hint,
+    )
+    detail = f"{message.en} {hint.en}." if hint else message.en
+    return kind(detail, findings=[finding])
+
+
+def _require_agreement(header: Header, message_type: MessageType, root: etree._Element, body: bytes) -> None:
+    """The header must name the standard, version and message type that the root element stands for."""
+    for stated, expected, wording in (
+        (header.standard, message_type.standard, _STANDARD),
+        (header.version, message_type.version, _VERSION),
+        (header.message_type_code, message_type.code, _CODE),
+    ):
+        if stated is not None and expected is not None and stated != expected:
+            hint = Bilingual(de=f"Erwartet: {expected}", en=f"Expected: {expected}")
+            raise _at_root(MetadataMismatch, root, body, wording, hint)
+
+
+_UNKNOWN_ROOT = Bilingual(
+    de="Kein Standard dieser Installation kennt dieses Wurzelelement in diesem Namensraum.",
+    en="No standard of this installation knows this root element in this namespace.",
+)
+_OTHER_VERSION = Bilingual(
+    de="Der Standard ist bekannt, diese Version wird heute aber nicht bedient.",
+    en="The standard is known, but this version is not served today.",
+)
+_STANDARD = Bilingual(
+    de="Der Nachrichtenkopf nennt einen anderen Standard als das Wurzelelement.",
+    en="The header names another standard than the root element.",
+)
+_VERSION = Bilingual(
+    de="Der Nachrichtenkopf nennt eine andere Version des Standards als das Wurzelelement.",
+    en="The header names another version of the standard than the root element.",
+)
+_CODE = Bilingual(
+    de="Der Nachrichtentyp im Nachrichtenkopf passt nicht zum Wurzelelement.",
+    en="The message type in the header does not match the root element.",
+)

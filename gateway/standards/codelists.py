@@ -1,0 +1,163 @@
+"""Code lists in genericode, and whether the codes of a message are in them.
+
+The address of a list is compared, never followed. Files differ by generation: six namespaces of metadata,
+`recommendedKeyColumn` or `empfohleneCodeSpalte` or neither, one key or several.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from lxml import etree
+
+from gateway.contract.codes import RejectCode
+from gateway.contract.findings import MAX_FINDINGS, Bilingual, Finding
+from gateway.errors import CodeListViolation, CodeViolation, ConfigurationError
+from gateway.xml.faults import allowed_values
+from gateway.xml.parse import parse_reference
+from gateway.xml.paths import Names
+from gateway.xml.positions import Position, locate
+
+_KEY_MARKS = "recommendedKeyColumn", "empfohleneCodeSpalte"
+_CODED = etree.XPath("descendant-or-self::*[@listURI or @listVersionID]")
+
+
+@dataclass(frozen=True)
+class CodeList:
+    """One version of a code list. An open one names some codes, not all that exist."""
+
+    uri: str
+    version: str
+    codes: frozenset[str]
+    closed: bool = True
+
+
+def load_code_list(path: Path, *, closed: bool) -> CodeList:
+    """Read a genericode file.
+
+    Raises:
+        ConfigurationError: it cannot be read, or names no list, version or code.
+    """
+    try:
+        root = parse_reference(path.read_bytes())
+    except (OSError, etree.XMLSyntaxError) as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error}") from error
+    uri, version = root.findtext(".//CanonicalUri"), root.findtext(".//Identification/Version")
+    codes = frozenset(_codes(root))
+    if not (uri and version and codes):
+        raise ConfigurationError(f"{path}: is no genericode list with CanonicalUri, Version and codes")
+    return CodeList(uri.strip(), version.strip(), codes, closed)
+
+
+def _codes(root: etree._Element) -> Iterable[str]:
+    columns = [column.get("Id", "") for column in root.iterfind(".//ColumnSet/Column")]
+    key = _key_column(root, columns)
+    for row in root.iterfind(".//SimpleCodeList/Row"):
+        position = -1
+        for value in row.iterfind("Value"):
+            # Genericode: a value without a reference belongs to the column after the last one.
+            reference = value.get("ColumnRef")
+            position = columns.index(reference) if reference in columns else position + 1
+            text = value.findtext("SimpleValue")
+            if text is not None and 0 <= position < len(columns) and columns[position] == key:
+                yield " ".join(text.split())
+
+
+def _key_column(root: etree._Element, columns: list[str]) -> str | None:
+    keys = list(root.iterfind(".//ColumnSet/Key"))
+    marked = [key for key in keys if any(True for _ in key.iter(*(f"{{*}}{mark}" for mark in _KEY_MARKS)))]
+    for key in (*marked, *keys):
+        reference = key.find("ColumnRef")
+        if reference is not None:
+            return reference.get("Ref")
+    return columns[0] if columns else None
+
+
+class CodeLists:
+    """The lists of one standard; `closed` means that a message may name no other."""
+
+    def __init__(self, lists: Iterable[CodeList], *, closed: bool) -> None:
+        self._lists = {(item.uri, item.version): item for item in lists}
+        self._closed = closed
+
+    def check(self, root: etree._Element, body: bytes, prefixes: Mapping[str, str]) -> None:
+        """Let the message pass when all its lists and codes are known.
+
+        Raises:
+            CodeListViolation: a list or version is not allowed (and perhaps codes besides).
+            CodeViolation: only codes are not in their lists.
+        """
+        faults = [fault for element in self._coded(root) if (fault := self._fault(element))]
+        if not faults:
+            return
+        positions = locate(body, root, (fault.element for fault in faults[:MAX_FINDINGS]))
+        names = Names(root, prefixes)
+        findings = [fault.finding(positions, names) for fault in faults[:MAX_FINDINGS]]
+        only_codes = all(fault.code is RejectCode.CODE for fault in faults)
+        problem = CodeViolation if only_codes else CodeListViolation
+        raise problem(findings=findings, more_findings=len(faults) - len(findings))
+
+    def _coded(self, root: etree._Element) -> list[etree._Element]:
+        found = _CODED(root) if self._closed or self._lists else []
+        return cast("list[etree._Element]", found)
+
+    def _fault(self, element: etree._Element) -> "_Fault | None":
+        uri = (element.get("listURI") or "").strip()
+        version = (element.get("listVersionID") or "").strip()
+        known = self._lists.get((uri, version))
+        if known is None:
+            return self._unknown_list(element, uri) if self._closed else None
+        code = _code_element(element)
+        if not known.closed or " ".join((code.text or "").split()) in known.codes:
+            return None
+        return _Fault(code, RejectCode.CODE, _UNKNOWN_CODE, allowed_values(sorted(known.codes)))
+
+    def _unknown_list(self, element: etree._Element, uri: str) -> "_Fault":
+        versions = sorted(item.version for item in self._lists.values() if item.uri == uri)
+        if versions:
+            hint = allowed_values(versions)
+            return _Fault(element, RejectCode.CODE_LIST, _UNKNOWN_VERSION, hint, "listVersionID")
+        uris = sorted({item.uri for item in self._lists.values()})
+        hint = allowed_values(uris) if uris else None
+        return _Fault(element, RejectCode.CODE_LIST, _UNKNOWN_LIST, hint, "listURI")
+
+
+def _code_element(element: etree._Element) -> etree._Element:
+    """XÖV codes stand in a child `code`, with or without namespace; older ones in the element itself."""
+    return next((child for child in element.iterchildren("{*}code")), element)
+
+
+@dataclass(frozen=True)
+class _Fault:
+    element: etree._Element
+    code: RejectCode
+    message: Bilingual
+    hint: Bilingual | None
+    attribute: str | None = None
+
+    def finding(self, positions: Mapping[etree._Element, Position], names: Names) -> Finding:
+        position = positions[self.element]
+        stated = self.attribute and self.element.get(self.attribute) is not None
+        return Finding(
+            code=str(self.code),
+            path=names.path(self.element, self.attribute if stated else None),
+            line=position.line,
+            column=position.column,
+            message=self.message,
+            hint=self.hint,
+        )
+
+
+_UNKNOWN_LIST = Bilingual(
+    de="Die hier genannte Codeliste ist in diesem Standard nicht zugelassen.",
+    en="The code list named here is not allowed in this standard.",
+)
+_UNKNOWN_VERSION = Bilingual(
+    de="Diese Version der Codeliste ist in diesem Standard nicht zugelassen.",
+    en="This version of the code list is not allowed in this standard.",
+)
+_UNKNOWN_CODE = Bilingual(
+    de="Der Code steht nicht in der angegebenen Codeliste.",
+    en="The code is not in the code list named here.",
+)

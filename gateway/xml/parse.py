@@ -1,0 +1,223 @@
+"""The only XML parser of the gateway and of the adapters.
+
+What it blocks, for every message alike:
+
+- every DOCTYPE, whatever is in it: no DTD, no declared entities, no expansion, no external subset;
+- XML 1.1 and every encoding but UTF-8, by byte order mark, by declaration or by content;
+- files and network: it is given bytes, never a path or an address; `xsi:schemaLocation`, XInclude and
+  `xml-stylesheet` are read as data and never followed; compressed input is not XML;
+- messages over `max_bytes`, nested deeper than `max_depth`, elements with more than `max_attributes`
+  attributes or as many namespace declarations, and names or texts beyond libxml2's own limits (50,000 and
+  10,000,000 bytes).
+
+A message that passes costs a handful of C calls; nothing here loops over elements in Python unless a
+message is suspicious or refused. Nothing that refuses a message repeats what stands in it.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import cast
+
+from lxml import etree
+
+from gateway.contract.codes import RejectCode
+from gateway.contract.findings import Bilingual, Finding
+from gateway.errors import ForbiddenXml, MalformedXml, MessageTooLarge, NotUtf8, Problem
+from gateway.xml.paths import Names
+from gateway.xml.positions import Counter, iterate_tags, locate
+from gateway.xml.wellformed import LIMIT_ERRORS, NODE_TOO_LARGE, sentence
+
+_BOM = b"\xef\xbb\xbf"
+_UTF16_STARTS = (b"\xff\xfe", b"\xfe\xff", b"<\x00", b"\x00<")
+_DECLARATION = re.compile(
+    rb"""\s*<\?xml\s+version\s*=\s*["']([^"'<>]*)["'](?:\s+encoding\s*=\s*["']([^"'<>]*)["'])?"""
+)
+# Atomic and possessive, or a prolog of many comments would take exponential time.
+_DOCTYPE = re.compile(rb"(?>\s+|<!--.*?-->|<\?.*?\?>)*+<!DOCTYPE", re.DOTALL)
+_NAMESPACE_DECLARATION = re.compile(rb"""\sxmlns(?::[^\s=]+)?\s*=\s*(?:"[^"]*"|'[^']*')""")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a message may weigh; sizes are bytes, depth counts the root as 1."""
+
+    max_bytes: int = 8 * 1024 * 1024
+    max_depth: int = 64
+    max_attributes: int = 256
+
+
+DEFAULT_LIMITS = Limits()
+
+# Shared: lxml locks a parser while it is used. The encoding is fixed, so that no declaration can turn
+# bytes that were checked as UTF-8 into something else.
+_PARSER = etree.XMLParser(
+    encoding="utf-8",
+    resolve_entities=False,
+    load_dtd=False,
+    no_network=True,
+    huge_tree=False,
+    collect_ids=False,
+)
+_REFERENCE_PARSER = etree.XMLParser(
+    resolve_entities=False, load_dtd=False, no_network=True, collect_ids=False
+)
+
+
+def parse(body: bytes, limits: Limits = DEFAULT_LIMITS) -> etree._Element:
+    """Parse one message and return its root element.
+
+    Raises:
+        MessageTooLarge: more than `limits.max_bytes`.
+        NotUtf8: another encoding, declared or used.
+        ForbiddenXml: a DOCTYPE, XML 1.1, or beyond a limit.
+        MalformedXml: not well-formed.
+    """
+    if len(body) > limits.max_bytes:
+        raise MessageTooLarge(f"The message has {len(body)} bytes; at most {limits.max_bytes} are taken.")
+    _require_plain_utf8(body)
+    try:
+        root = etree.fromstring(body, _PARSER)
+    except etree.XMLSyntaxError as error:
+        raise _syntax_problem(error) from None
+    _require_small(root, body, limits)
+    return root
+
+
+def parse_reference(body: bytes) -> etree._Element:
+    """Parse a schema or code list that an operator installed; never a message.
+
+    Published ones may carry a DOCTYPE or another encoding. Nothing outside of `body` is read.
+
+    Raises:
+        lxml.etree.XMLSyntaxError: it is not well-formed.
+    """
+    return etree.fromstring(body, _REFERENCE_PARSER)
+
+
+def _require_plain_utf8(body: bytes) -> None:
+    if body.startswith(_UTF16_STARTS):
+        raise _at_byte(NotUtf8, body, 0, _NOT_UTF8)
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _at_byte(NotUtf8, body, error.start, _INVALID_BYTES) from None
+    declaration = _DECLARATION.match(body, 3 if body.startswith(_BOM) else 0)
+    if declaration:
+        version, encoding = declaration.groups()
+        if encoding is not None and encoding.lower() != b"utf-8":
+            raise _at_byte(NotUtf8, body, declaration.start(2), _NOT_UTF8)
+        if version != b"1.0":
+            raise _at_byte(ForbiddenXml, body, declaration.start(1), _OTHER_VERSION)
+    if b"<!DOCTYPE" in body and (found := _DOCTYPE.match(body, 3 if body.startswith(_BOM) else 0)):
+        raise _at_byte(ForbiddenXml, body, found.end() - len(b"<!DOCTYPE"), _DOCTYPE_FORBIDDEN)
+
+
+def _require_small(root: etree._Element, body: bytes, limits: Limits) -> None:
+    """Check depth and breadth; the byte counts spare nearly every message the search for breadth."""
+    too_deep, too_broad = _searches(limits.max_depth, limits.max_attributes)
+    if too_deep(root):
+        raise _at_element(root, body, _first(root, "/*" * (limits.max_depth + 1)), _too_deep(limits))
+    if body.count(b"=") > limits.max_attributes and too_broad(root):
+        element = _first(root, f"//*[@*[{limits.max_attributes + 1}]]")
+        raise _at_element(root, body, element, _too_many_attributes(limits))
+    if body.count(b"xmlns") > limits.max_attributes:
+        _require_few_declarations(root, body, limits)
+
+
+def _require_few_declarations(root: etree._Element, body: bytes, limits: Limits) -> None:
+    # Declarations are no attributes and no XPath counts them: the tags' bytes have to be read.
+    for tag in iterate_tags(body, root):
+        text = body[tag.start : tag.end]
+        if text.count(b"xmlns") > limits.max_attributes:
+            declarations = sum(1 for _ in _NAMESPACE_DECLARATION.finditer(text))
+            if declarations > limits.max_attributes:
+                raise _at_element(root, body, tag.element, _too_many_declarations(limits))
+
+
+@cache
+def _searches(max_depth: int, max_attributes: int) -> tuple[etree.XPath, etree.XPath]:
+    return (
+        etree.XPath("boolean(" + "/*" * (max_depth + 1) + ")"),
+        etree.XPath(f"boolean(//*[@*[{max_attributes + 1}]])"),
+    )
+
+
+def _first(root: etree._Element, xpath: str) -> etree._Element:
+    return cast("list[etree._Element]", root.xpath(f"({xpath})[1]"))[0]
+
+
+def _syntax_problem(error: etree.XMLSyntaxError) -> Problem:
+    line, column = error.position
+    code = int(error.code)  # type: ignore[attr-defined]  # unknown to lxml-stubs
+    if code in LIMIT_ERRORS:
+        return _problem(ForbiddenXml, line, column, NODE_TOO_LARGE)
+    return _problem(MalformedXml, line, column, sentence(code))
+
+
+def _at_byte(kind: type[Problem], body: bytes, offset: int, message: Bilingual) -> Problem:
+    position = Counter(body).position(offset)
+    return _problem(kind, position.line, position.column, message)
+
+
+def _problem(kind: type[Problem], line: int, column: int, message: Bilingual) -> Problem:
+    finding = Finding(code=_code(kind), line=max(line, 1), column=max(column, 1), message=message)
+    return kind(f"{message.en} (line {finding.line}, column {finding.column})", findings=[finding])
+
+
+def _at_element(root: etree._Element, body: bytes, element: etree._Element, message: Bilingual) -> Problem:
+    position = locate(body, root, [element])[element]
+    finding = Finding(
+        code=_code(ForbiddenXml),
+        path=Names(root).path(element),
+        line=position.line,
+        column=position.column,
+        message=message,
+    )
+    return ForbiddenXml(message.en, findings=[finding])
+
+
+def _code(kind: type[Problem]) -> str:
+    return str(kind.code or RejectCode.OTHER)
+
+
+_NOT_UTF8 = Bilingual(
+    de="Die Nachricht ist nicht in UTF-8 kodiert oder nennt eine andere Kodierung; angenommen wird nur "
+    "UTF-8.",
+    en="The message is not encoded in UTF-8 or declares another encoding; only UTF-8 is taken.",
+)
+_INVALID_BYTES = Bilingual(
+    de="An dieser Stelle stehen Bytes, die kein gültiges UTF-8 sind; angenommen wird nur UTF-8.",
+    en="The bytes at this place are not valid UTF-8; only UTF-8 is taken.",
+)
+_OTHER_VERSION = Bilingual(
+    de="Die XML-Deklaration nennt nicht Version 1.0; angenommen wird nur XML 1.0.",
+    en="The XML declaration does not say version 1.0; only XML 1.0 is taken.",
+)
+_DOCTYPE_FORBIDDEN = Bilingual(
+    de="Die Nachricht enthält eine DOCTYPE-Deklaration; Nachrichten müssen ohne DOCTYPE und ohne eigene "
+    "Entitäten auskommen.",
+    en="The message has a DOCTYPE declaration; messages must do without a DOCTYPE and without entities of "
+    "their own.",
+)
+
+
+def _too_deep(limits: Limits) -> Bilingual:
+    return Bilingual(
+        de=f"Das Element ist tiefer geschachtelt als die zulässigen {limits.max_depth} Ebenen.",
+        en=f"The element is nested deeper than the {limits.max_depth} levels that are taken.",
+    )
+
+
+def _too_many_attributes(limits: Limits) -> Bilingual:
+    return Bilingual(
+        de=f"Das Element hat mehr als {limits.max_attributes} Attribute.",
+        en=f"The element has more than {limits.max_attributes} attributes.",
+    )
+
+
+def _too_many_declarations(limits: Limits) -> Bilingual:
+    return Bilingual(
+        de=f"Das Element hat mehr als {limits.max_attributes} Namensraum-Deklarationen.",
+        en=f"The element has more than {limits.max_attributes} namespace declarations.",
+    )

@@ -1,0 +1,85 @@
+"""Lines and columns of start tags, which the tree does not keep.
+
+Reads the bytes of a message that the parser has already accepted: it is well-formed, UTF-8 and has no
+DOCTYPE, so a `<` opens a tag, a comment, a CDATA section or a processing instruction and nothing else.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from lxml import etree
+
+_SKIPPED = rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>"
+_ATTRIBUTES = rb"""[^>"']*+(?:(?:"[^"]*"|'[^']*')[^>"']*+)*+"""
+_TAGS = re.compile(rb"<(?:([^!?/]" + _ATTRIBUTES + rb")|(/)[^>]*+)>|" + _SKIPPED, re.DOTALL)
+_START, _END = 1, 2
+_SLASH = ord("/")
+
+
+class Tag(NamedTuple):
+    """A start, end or empty-element tag: its element, the bytes it takes, whether the element starts here."""
+
+    element: etree._Element
+    start: int
+    end: int
+    opens: bool
+
+
+class Position(NamedTuple):
+    """A place in the message; both numbers count from 1, columns in characters."""
+
+    line: int
+    column: int
+
+
+def iterate_tags(body: bytes, root: etree._Element) -> Iterator[Tag]:
+    """Yield every tag of `body` in order, with its element of the tree under `root`."""
+    elements = root.iter("*")
+    open_elements: list[etree._Element] = []
+    for match in _TAGS.finditer(body):
+        kind = match.lastindex
+        if kind == _START:
+            element = next(elements)
+            if body[match.end() - 2] != _SLASH:
+                open_elements.append(element)
+            yield Tag(element, match.start(), match.end(), True)
+        elif kind == _END:
+            yield Tag(open_elements.pop(), match.start(), match.end(), False)
+
+
+def locate(
+    body: bytes, root: etree._Element, wanted: Iterable[etree._Element]
+) -> dict[etree._Element, Position]:
+    """Return the position of the start tag of each wanted element, in document order."""
+    missing = set(wanted)
+    count = Counter(body)
+    found: dict[etree._Element, Position] = {}
+    for tag in iterate_tags(body, root):
+        if not missing:
+            break
+        if tag.opens and tag.element in missing:
+            missing.remove(tag.element)
+            found[tag.element] = count.position(tag.start)
+    return found
+
+
+class Counter:
+    """Turns byte offsets, asked for in rising order, into lines and columns in one pass."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self._seen = 3 if body.startswith(b"\xef\xbb\xbf") else 0
+        self._line = 1
+        self._column = 1
+
+    def position(self, offset: int) -> Position:
+        """Return where the byte at `offset` stands."""
+        passed = self._body[self._seen : offset]
+        newline = passed.rfind(b"\n")
+        if newline >= 0:
+            self._line += passed.count(b"\n")
+            self._column = 1
+        self._column += len(passed[newline + 1 :].decode("utf-8", "replace"))
+        self._seen = max(offset, self._seen)
+        return Position(self._line, self._column)

@@ -1,0 +1,123 @@
+"""One compiled schema: whether it accepts a message, and if not, every finding.
+
+libxml2 (lxml) decides; it is two orders of magnitude faster. What a refusal says is put together in
+`explain`. A schema is a set of documents held in memory that refer to each other by name; compiling sees a
+folder with these and nothing else.
+"""
+
+import tempfile
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lxml import etree
+
+from gateway.errors import ConfigurationError, SchemaViolation
+from gateway.xml.explain import explain
+from gateway.xml.lxml_faults import MAX_TREE_TAGS
+
+if TYPE_CHECKING:
+    import xmlschema
+
+_CHUNK_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Documents:
+    """Schema documents by file name, each naming the others by these names; `entry` is read first."""
+
+    entry: str
+    files: Mapping[str, bytes]
+
+    def write(self, folder: str) -> str:
+        """Write them all into `folder` and return the path of the entry."""
+        for name, content in self.files.items():
+            Path(folder, name).write_bytes(content)
+        return str(Path(folder, self.entry))
+
+
+class Schema:
+    """A schema that is compiled on first use, by the second engine only on the first refusal."""
+
+    def __init__(self, documents: Documents, prefixes: Mapping[str, str]) -> None:
+        self._documents = documents
+        self._prefixes = prefixes
+        self._one_at_a_time = threading.Lock()
+
+    def validate(self, root: etree._Element, body: bytes) -> None:
+        """Let the message pass or say all that is wrong with it.
+
+        `root` may gain attributes for which the schema states a default or fixed value.
+
+        Raises:
+            SchemaViolation: with the findings of both engines in document order.
+        """
+        if self._accepts(root, body):
+            return
+        findings, more = explain(self, root, body, self._prefixes)
+        raise SchemaViolation(findings=findings, more_findings=more)
+
+    def _accepts(self, root: etree._Element, body: bytes) -> bool:
+        if body.count(b"<") > MAX_TREE_TAGS and not self._accepts_stream(body):
+            return False
+        return self.lxml.validate(root)
+
+    def _accepts_stream(self, body: bytes) -> bool:
+        parser = self.stream_parser()
+        for start in range(0, len(body), _CHUNK_BYTES):
+            parser.feed(body[start : start + _CHUNK_BYTES])
+            if len(parser.feed_error_log):
+                return False
+        try:
+            parser.close()
+        except etree.XMLSyntaxError:
+            return False
+        return True
+
+    def stream_parser(self) -> etree.XMLParser:
+        """Return a parser that validates what it is fed; only for bytes that `parse` has accepted."""
+        return etree.XMLParser(schema=self.lxml, encoding="utf-8", resolve_entities=False, no_network=True)
+
+    def tree_errors(self, root: etree._Element) -> list[etree._LogEntry]:
+        """Return what libxml2 says of a tree of at most MAX_TREE_TAGS tags, with paths."""
+        # A compiled schema keeps one log for all threads, so this one is nobody else's.
+        with self._one_at_a_time:
+            self._explaining.validate(root)
+            return list(self._explaining.error_log)
+
+    @cached_property
+    def lxml(self) -> etree.XMLSchema:
+        """The schema as libxml2 compiled it.
+
+        Raises:
+            ConfigurationError: the documents are no schema.
+        """
+        return self._compile()
+
+    @cached_property
+    def _explaining(self) -> etree.XMLSchema:
+        return self._compile()
+
+    def _compile(self) -> etree.XMLSchema:
+        with tempfile.TemporaryDirectory(prefix="amtsbote-") as folder:
+            try:
+                return etree.XMLSchema(file=self._documents.write(folder), attribute_defaults=True)  # type: ignore[call-arg]
+            except etree.XMLSchemaParseError as error:
+                raise ConfigurationError(f"the schema cannot be compiled: {error}") from error
+
+    @cached_property
+    def xmlschema(self) -> "xmlschema.XMLSchema":
+        """The schema as xmlschema compiled it: takes seconds for a large standard.
+
+        Loads from the folder of its own documents only, and nothing later: hints in a message are ignored.
+        """
+        import xmlschema  # an adapter does without it
+
+        with tempfile.TemporaryDirectory(prefix="amtsbote-") as folder:
+            entry = self._documents.write(folder)
+            return xmlschema.XMLSchema(
+                entry, base_url=folder, allow="sandbox", use_fallback=False, use_location_hints=False
+            )
