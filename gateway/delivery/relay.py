@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 import structlog
 
@@ -12,14 +13,13 @@ from gateway.config import Config, Destination
 from gateway.contract.delivery import Delivery
 from gateway.contract.ids import new_id
 from gateway.contract.report import Failed, FailureKind
+from gateway.delivery.loop import PAUSE_S, keep
 from gateway.errors import (
     AmtsboteError,
     BrokerUnavailable,
     HeadersTooLarge,
     MessageReturned,
     QueueFull,
-    StoreDeadlock,
-    StoreUnavailable,
 )
 from gateway.settings import Settings
 from gateway.store import SqlStore, deliveries
@@ -27,9 +27,8 @@ from gateway.store.rows import Claimed
 from gateway.store.signals import destination_key
 
 POLL_S = 0.5
+IDLE_S = 10.0
 BATCH = 100
-_PAUSE_S = 1.0
-"""How long to leave a broker or store alone that just refused."""
 
 _log = structlog.get_logger()
 
@@ -47,10 +46,10 @@ class Relay:
     async def start(self) -> None:
         """Start a worker for each destination, and the poll that wakes them when no event did."""
         self._tasks = [
-            asyncio.create_task(self._serve(destination), name=f"relay-{destination.name}")
+            asyncio.create_task(keep(f"relay {destination.name}", partial(self._serve, destination)))
             for destination in self._config.destinations
         ]
-        self._tasks.append(asyncio.create_task(self._poll(), name="relay-poll"))
+        self._tasks.append(asyncio.create_task(keep("relay poll", self._poll)))
 
     async def stop(self) -> None:
         """Stop; what was claimed and not published comes back when its short lease is over."""
@@ -60,26 +59,15 @@ class Relay:
         self._tasks = []
 
     async def _poll(self) -> None:
-        names = sorted(self._config.destination)
-        while True:
-            try:
-                due = await deliveries.due_destinations(self._store, names)
-                self._store.signals.notify(map(destination_key, due))
-            except (StoreUnavailable, StoreDeadlock) as error:
-                _log.warning("relay_waits_for_store", error=str(error))
-                await asyncio.sleep(_PAUSE_S)
-            await asyncio.sleep(POLL_S)
+        due = await deliveries.due_destinations(self._store, sorted(self._config.destination))
+        self._store.signals.notify(map(destination_key, due))
+        await asyncio.sleep(POLL_S)
 
     async def _serve(self, destination: Destination) -> None:
         with self._store.signals.listen(destination_key(destination.name)) as listener:
-            while True:
-                try:
-                    busy = self._broker.connected and await self.send_due(destination)
-                except (StoreUnavailable, StoreDeadlock):
-                    busy = False
-                    await asyncio.sleep(_PAUSE_S)
-                if not busy:
-                    await listener.wait(POLL_S * 20)
+            while self._broker.connected and await self.send_due(destination):
+                pass
+            await listener.wait(IDLE_S)
 
     async def send_due(self, destination: Destination) -> bool:
         """Claim and publish one batch; False when nothing was due or the broker did not take it."""
@@ -127,7 +115,7 @@ class Relay:
             await deliveries.release(
                 self._store,
                 group,
-                delay_s=_PAUSE_S,
+                delay_s=PAUSE_S,
                 look_up=kind is BrokerUnavailable,
                 outcome=kind.__name__,
             )

@@ -4,7 +4,7 @@ import asyncio
 
 import structlog
 
-from gateway.errors import StoreDeadlock, StoreUnavailable
+from gateway.delivery.loop import keep
 from gateway.store import SqlStore, deliveries, reports
 from gateway.store.signals import destination_key
 
@@ -30,7 +30,7 @@ class Sweep:
         """
         if forgetful_broker:
             await self.return_expired(everything=True)
-        self._task = asyncio.create_task(self._sweep_forever(), name="sweep")
+        self._task = asyncio.create_task(keep("sweep", self._sweep))
 
     async def stop(self) -> None:
         """Stop sweeping."""
@@ -55,11 +55,7 @@ class Sweep:
         for row in await reports.flag_overdue(self._store, parked_s=PARKED_AT_MOST_S):
             _log.error("report_parked_too_long", report_id=row.report_id, case_id=row.case_id)
 
-    async def _sweep_forever(self) -> None:
-        while True:
-            await asyncio.sleep(INTERVAL_S)
-            try:
-                await self.return_expired()
-                await self.find_overdue_reports()
-            except (StoreUnavailable, StoreDeadlock) as error:
-                _log.warning("sweep_waits_for_store", error=str(error))
+    async def _sweep(self) -> None:
+        await asyncio.sleep(INTERVAL_S)
+        await self.return_expired()
+        await self.find_overdue_reports()

@@ -98,7 +98,7 @@ async def _mark_sent(
                 lease_until=store.after(publish_lease_s),
                 updated_at=store.now(),
             )
-            .returning(_D.delivery_id, _D.attempt, _D.updated_at.label("at"))
+            .returning(_D.delivery_id, _D.attempt, _D.updated_at)
         )
     ).all()
     if claimed:
@@ -108,7 +108,7 @@ async def _mark_sent(
                 {
                     "delivery_id": r.delivery_id,
                     "attempt": r.attempt,
-                    "tenant": r.tenant,
+                    "tenant": tenant,
                     "sent_at": r.updated_at,
                 }
                 for r in claimed
