@@ -17,7 +17,7 @@ from adapters.kit.gateway_client import GatewayClient
 from adapters.kit.handler import MARGIN_S, DeliveryHandler
 from adapters.kit.sender import ReportSender
 from adapters.kit.store import LEASE_S, AdapterStore
-from gateway.broker import Broker
+from gateway.broker import Broker, Consumer
 from gateway.errors import ConfigurationError, StoreUnavailable
 
 log = structlog.get_logger(__name__)
@@ -36,7 +36,6 @@ class Runner:
         gateway: for bodies and attachments.
         concurrency: how many deliveries are in hand at once.
         margin_s: how long after a copy's `expires_at` its handler may still run.
-        sender: replaces the usual one where other pauses are wanted.
     """
 
     def __init__(
@@ -48,7 +47,6 @@ class Runner:
         gateway: GatewayClient,
         concurrency: int = 4,
         margin_s: float = MARGIN_S,
-        sender: ReportSender | None = None,
     ) -> None:
         self.adapter = adapter
         self._destination = store.destination
@@ -56,8 +54,9 @@ class Runner:
         self._store = store
         self._concurrency = concurrency
         self._handler = DeliveryHandler(adapter, store=store, gateway=gateway, margin_s=margin_s)
-        self._sender = sender or ReportSender(store, broker)
+        self._sender = ReportSender(store, broker)
         self._running = AsyncExitStack()
+        self._grace_s = GRACE_S
 
     async def start(self, *, resend_since: datetime | None = None) -> None:
         """Open the store, start the adapter, send what is unsent, and take deliveries.
@@ -79,8 +78,9 @@ class Runner:
             raise
         log.info("adapter_started", destination=self._destination)
 
-    async def stop(self) -> None:
-        """Take nothing more, finish or hand back what is in hand, and close everything, within GRACE_S."""
+    async def stop(self, grace_s: float = GRACE_S) -> None:
+        """Take nothing more, finish or hand back what is in hand, and close everything, within the grace."""
+        self._grace_s = grace_s
         self._handler.stop()
         await self._running.aclose()
         log.info("adapter_stopped", destination=self._destination)
@@ -93,19 +93,25 @@ class Runner:
             count = await self._store.outbox.resend_since(resend_since)
             log.info("reports_marked_unsent", destination=self._destination, count=count)
         self._sender.start()
-        self._running.push_async_callback(self._sender.stop, GRACE_S * 0.1)
-        self._running.push_async_callback(self._stop_adapter, GRACE_S * 0.2)
+        self._running.push_async_callback(self._stop_sender)
+        self._running.push_async_callback(self._stop_adapter)
         await self.adapter.start()
         leases = asyncio.create_task(self._keep_leases())
         self._running.push_async_callback(_end, leases)
         consumer = await self._broker.consume_deliveries(
             self._destination, self._handler, concurrency=self._concurrency
         )
-        self._running.push_async_callback(consumer.cancel, GRACE_S * 0.5)
+        self._running.push_async_callback(self._stop_consumer, consumer)
 
-    async def _stop_adapter(self, grace_s: float) -> None:
+    async def _stop_consumer(self, consumer: Consumer) -> None:
+        await consumer.cancel(self._grace_s * 0.5)
+
+    async def _stop_sender(self) -> None:
+        await self._sender.stop(self._grace_s * 0.1)
+
+    async def _stop_adapter(self) -> None:
         try:
-            async with asyncio.timeout(grace_s):
+            async with asyncio.timeout(self._grace_s * 0.2):
                 await self.adapter.stop()
         except Exception as error:
             # The store must be closed all the same, and the reports kept.

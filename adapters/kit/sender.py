@@ -10,7 +10,6 @@ from adapters.kit.clock import utc_now
 from adapters.kit.outbox import Unsent
 from adapters.kit.store import AdapterStore
 from gateway.broker import Broker
-from gateway.errors import StoreUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -69,8 +68,11 @@ class ReportSender:
                     await self._store.outbox.erase_before(utc_now() - KEPT)
                     housekeeping_at = loop.time() + HOUSEKEEPING_S
                 await self._round()
-            except StoreUnavailable as error:
-                log.warning("report_outbox_unavailable", reason=error.detail)
+            except Exception as error:
+                # Mostly StoreUnavailable; whatever it is, the reports are kept and this must go on.
+                log.error(
+                    "report_outbox_failed", destination=self._store.destination, error=type(error).__name__
+                )
                 await asyncio.sleep(self._poll_s)
 
     async def _round(self) -> None:

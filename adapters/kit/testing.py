@@ -64,7 +64,8 @@ def sample_delivery(**fields: Any) -> Delivery:
 class GatewayDouble:
     """The gateway's side of the contract: sends deliveries, serves attachments, collects reports.
 
-    `reports` holds each report once, by its id, in the order of arrival; `uploads` what was uploaded.
+    `reports` holds each report once, by its id, in the order of arrival; `uploads` what was uploaded by
+    sha256; `attachments` the listing and content of each by delivery id.
     """
 
     def __init__(self, destination: str = DESTINATION) -> None:
@@ -76,7 +77,7 @@ class GatewayDouble:
         self.reports: list[Report] = []
         self.uploads: dict[str, bytes] = {}
         self._bodies: dict[str, bytes] = {}
-        self._attachments: dict[str, list[tuple[dict[str, Any], bytes]]] = {}
+        self.attachments: dict[str, list[tuple[dict[str, Any], bytes]]] = {}
         self._arrived = asyncio.Condition()
 
     async def __aenter__(self) -> Self:
@@ -141,7 +142,7 @@ class GatewayDouble:
             | fields
         )
         self._bodies[delivery.delivery_id] = body
-        self._attachments[delivery.delivery_id] = [
+        self.attachments[delivery.delivery_id] = [
             (_listed(number, name, data), data) for number, (name, data) in enumerate(listed, start=1)
         ]
         await self.send(delivery)
@@ -190,10 +191,10 @@ class GatewayDouble:
             case ["deliveries", delivery_id] if delivery_id in self._bodies:
                 return httpx2.Response(200, content=self._bodies[delivery_id])
             case ["deliveries", delivery_id, "attachments"]:
-                listing = [info for info, _ in self._attachments.get(delivery_id, [])]
+                listing = [info for info, _ in self.attachments.get(delivery_id, [])]
                 return httpx2.Response(200, content=json.dumps(listing).encode())
             case ["deliveries", delivery_id, "attachments", number]:
-                for info, data in self._attachments.get(delivery_id, []):
+                for info, data in self.attachments.get(delivery_id, []):
                     if str(info["number"]) == number:
                         return httpx2.Response(200, content=data)
         return httpx2.Response(404)
