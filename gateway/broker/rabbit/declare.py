@@ -1,39 +1,56 @@
 """Declares exchanges and queues, and counts what is in them."""
 
+from collections.abc import Awaitable, Callable
+from functools import partial
+
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import ChannelClosed, ChannelNotFoundEntity
+from aiormq.exceptions import ChannelAccessRefused
 
 from gateway.broker.protocol import QueueDepth
 from gateway.broker.topology import EXCHANGES, QueueDeclaration
 
 log = structlog.get_logger(__name__)
 
+Step = Callable[[AbstractChannel], Awaitable[None]]
+
 
 async def declare(connection: AbstractConnection, queues: list[QueueDeclaration]) -> None:
     """Declare the exchanges and these queues.
 
-    A queue that exists with other arguments, or that this user may not declare, is used as it is: the
-    operator is told, and what cannot be delivered is returned to its publisher.
+    What exists with other arguments, or is not this user's to declare, is used as it is: the operator is
+    told, and what cannot be delivered is returned to its publisher.
     """
-    async with connection.channel(publisher_confirms=False) as channel:
-        for name, kind in EXCHANGES.items():
-            await channel.declare_exchange(name, kind, durable=True)
-    missing = list(queues)
-    while missing:
+    left: list[tuple[str, Step]] = [
+        *((name, partial(_exchange, name=name, kind=kind)) for name, kind in EXCHANGES.items()),
+        *((queue.name, partial(_queue, queue=queue)) for queue in queues),
+    ]
+    while left:
         async with connection.channel(publisher_confirms=False) as channel:
-            await _declare_until_refused(channel, missing)
+            await _declare_until_refused(channel, left)
 
 
-async def _declare_until_refused(channel: AbstractChannel, missing: list[QueueDeclaration]) -> None:
-    while missing:
-        wanted = missing.pop(0)
+async def _declare_until_refused(channel: AbstractChannel, left: list[tuple[str, Step]]) -> None:
+    while left:
+        name, step = left.pop(0)
         try:
-            queue = await channel.declare_queue(wanted.name, durable=True, arguments=dict(wanted.arguments))
-            await queue.bind(wanted.exchange, wanted.routing_key)
-        except ChannelClosed as error:  # a refusal closes the channel
-            log.error("broker_queue_not_declared", queue=wanted.name, why=type(error).__name__)
+            await step(channel)
+        except ChannelAccessRefused:  # a refusal closes the channel
+            log.info("broker_declaration_left_to_others", name=name)
             return
+        except ChannelClosed as error:
+            log.error("broker_queue_not_declared", queue=name, why=type(error).__name__)
+            return
+
+
+async def _exchange(channel: AbstractChannel, *, name: str, kind: str) -> None:
+    await channel.declare_exchange(name, kind, durable=True)
+
+
+async def _queue(channel: AbstractChannel, *, queue: QueueDeclaration) -> None:
+    declared = await channel.declare_queue(queue.name, durable=True, arguments=dict(queue.arguments))
+    await declared.bind(queue.exchange, queue.routing_key)
 
 
 async def count(connection: AbstractConnection, queues: list[QueueDeclaration]) -> list[QueueDepth]:
