@@ -20,7 +20,8 @@ from adapters.kit.work import Step
 from gateway.contract.delivery import Delivery
 from gateway.contract.ids import new_id
 from gateway.contract.report import Accepted, Failed, FailureKind, Report, ReportType
-from gateway.errors import ConfigurationError, StoreInUse
+from gateway.errors import ConfigurationError, StoreInUse, StoreUnavailable
+from tests.services import PrivatePostgreSQL
 
 
 class TestClock:
@@ -394,6 +395,11 @@ class AdapterStoreContract:
             await AdapterStore(url, DESTINATION, now=clock).open()
 
 
+async def test_open_refuses_when_the_address_is_of_another_database() -> None:
+    with pytest.raises(ConfigurationError, match="AMTSBOTE_ADAPTER_DB: mysql is neither"):
+        AdapterStore("mysql://localhost/adapter", DESTINATION)
+
+
 class TestSqlite(AdapterStoreContract):
     @pytest.fixture
     def url(self, tmp_path: Path) -> str:
@@ -471,3 +477,16 @@ class TestPostgres(AdapterStoreContract):
         await CaseReports(store).status(case, b"own")
         assert [(r.body, r.case_sequence) for r in await unsent(store)] == [(b"own", 1)]
         await other.close()
+
+    async def test_store_is_unavailable_while_the_server_is_away_and_then_goes_on(
+        self, stoppable_postgresql: PrivatePostgreSQL, clock: TestClock
+    ) -> None:
+        store = AdapterStore(stoppable_postgresql.create_database(), DESTINATION, now=clock)
+        await store.open()
+        delivery = sample_delivery()
+        stoppable_postgresql.kill()
+        with pytest.raises(StoreUnavailable):
+            await store.claim(delivery)
+        stoppable_postgresql.start()
+        assert isinstance(await store.claim(delivery), Started)
+        await store.close()
