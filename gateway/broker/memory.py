@@ -223,8 +223,9 @@ class MemoryBroker:
         """Count what waits in each declared queue."""
         self._check_connected()
         return [
-            QueueDepth(name, queue.declaration.destination, len(queue), self._consumer_count(queue))
-            for name, queue in self._queues.items()
+            QueueDepth(declared.name, declared.destination, len(queue), self._consumer_count(queue))
+            for declared in self._topology.queues(self._destinations)
+            for queue in [self._queues[declared.name]]
         ]
 
     def _consumer_count(self, queue: _Queue) -> int:

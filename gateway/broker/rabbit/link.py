@@ -72,13 +72,22 @@ class Link:
     async def _connect(self) -> AbstractConnection | None:
         for url in list(self._urls):
             try:
-                with translated():
-                    async with asyncio.timeout(self._timeout_s):
-                        return await aio_pika.connect(url, client_properties={"connection_name": self._name})
+                return await self._connect_to(url)
             except BrokerUnavailable as error:
                 log.warning("broker_unreachable", node=f"{url.host}:{url.port}", why=error.detail)
                 self._urls.append(self._urls.pop(0))
         return None
+
+    async def _connect_to(self, url: URL) -> AbstractConnection:
+        connection = aio_pika.Connection(url, client_properties={"connection_name": self._name})
+        try:
+            with translated():
+                async with asyncio.timeout(self._timeout_s):
+                    await connection.connect()
+        except BaseException:
+            await closed_within(connection, self._timeout_s)  # or its destructor tries, without a loop
+            raise
+        return connection
 
     async def _hold(self, connection: AbstractConnection) -> None:
         lost = asyncio.Event()

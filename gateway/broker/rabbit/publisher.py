@@ -39,7 +39,7 @@ class Publisher:
     @property
     def ready(self) -> bool:
         """Say whether a message can be published now."""
-        return self._ready.is_set()
+        return self._ready.is_set() and self._channel is not None and not self._channel.is_closed
 
     async def start(self) -> None:
         """Connect; returns when a message can be published, or every node was tried in vain."""
@@ -81,6 +81,7 @@ class Publisher:
 
     async def depths(self) -> list[QueueDepth]:
         """Count what waits in each queue that exists."""
+        self._check_started()
         with translated():
             async with asyncio.timeout(self._timeout_s):
                 connection = await self._link.connection()
@@ -101,10 +102,17 @@ class Publisher:
                 )
 
     async def _open_channel(self) -> Channel:
+        self._check_started()
+        if not self.ready:
+            self._ready.clear()  # the loss may not have reached _use yet
         await self._ready.wait()
         if self._channel is None:
             raise BrokerUnavailable
         return self._channel
+
+    def _check_started(self) -> None:
+        if self._task is None:
+            raise BrokerUnavailable("The broker is not started, or closed.")
 
     async def _use(self, connection: AbstractConnection) -> None:
         channel = connection.channel(publisher_confirms=True, on_return_raises=True)

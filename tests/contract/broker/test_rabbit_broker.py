@@ -1,0 +1,252 @@
+"""RabbitMQ under the contract, and what a broker in another process adds: it can be away."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+
+import aio_pika
+import pytest
+from structlog.testing import capture_logs
+
+from gateway.broker import Outcome, RabbitBroker, Topology
+from gateway.errors import BrokerUnavailable
+from tests.contract.broker.broker_contract import (
+    DESTINATION,
+    SMALL,
+    TIMEOUT_S,
+    BrokerContract,
+    Held,
+    Inbox,
+    MakeBroker,
+    a_message,
+    until,
+    waits,
+)
+from tests.services import PrivateRabbitMQ, RabbitMQ
+
+QUEUE = f"amtsbote.deliveries.{DESTINATION}"
+
+
+async def published(broker: RabbitBroker) -> bool:
+    """Say whether a delivery could be published."""
+    with contextlib.suppress(BrokerUnavailable):
+        await broker.publish_delivery(DESTINATION, a_message())
+        return True
+    return False
+
+
+class TestRabbitBroker(BrokerContract):
+    @pytest.fixture
+    def make(self, amqp_url: str) -> MakeBroker:
+        return lambda: RabbitBroker([amqp_url], SMALL, timeout_s=TIMEOUT_S)
+
+    async def test_topology_is_as_the_contract_says_when_declared(
+        self, rabbitmq: RabbitMQ, amqp_url: str
+    ) -> None:
+        broker = RabbitBroker([amqp_url], timeout_s=TIMEOUT_S)
+        await broker.start()
+        await broker.declare([DESTINATION])
+        await broker.close()
+        vhost = amqp_url.rpartition("/")[2]
+        queues = {queue["name"]: queue for queue in rabbitmq.manage("GET", f"queues/{vhost}")}
+        exchanges = {
+            exchange["name"]: (exchange["type"], exchange["durable"])
+            for exchange in rabbitmq.manage("GET", f"exchanges/{vhost}")
+        }
+        assert {name: queue["arguments"] for name, queue in queues.items()} == {
+            QUEUE: {
+                "x-queue-type": "quorum",
+                "x-delivery-limit": 20,
+                "x-max-length": 10000,
+                "x-overflow": "reject-publish",
+                "x-dead-letter-exchange": "amtsbote.dead",
+                "x-dead-letter-strategy": "at-least-once",
+            },
+            "amtsbote.reports": {"x-queue-type": "quorum", "x-delivery-limit": 1000000000},
+            "amtsbote.dead": {"x-queue-type": "quorum", "x-delivery-limit": 1000000000},
+        }
+        assert exchanges["amtsbote.deliveries"] == ("direct", True)
+        assert exchanges["amtsbote.reports"] == ("topic", True)
+        assert exchanges["amtsbote.dead"] == ("fanout", True)
+
+    async def test_foreign_message_is_read_when_it_keeps_no_contract(
+        self, broker: RabbitBroker, amqp_url: str
+    ) -> None:
+        inbox = Inbox()
+        await broker.consume_deliveries(DESTINATION, inbox, concurrency=1)
+        headers = {"attempt": 7, "list": [1], "table": {"a": 1}, "none": None, "half": 0.5, "x-mine": "y"}
+        async with await aio_pika.connect(amqp_url) as connection, connection.channel() as channel:
+            exchange = await channel.get_exchange("amtsbote.deliveries")
+            await exchange.publish(aio_pika.Message(b"?", headers=headers), DESTINATION)
+        foreign = await inbox.next()
+        assert (foreign.body, foreign.type, foreign.correlation_id) == (b"?", "", None)
+        assert foreign.headers == {"attempt": 7}
+        assert foreign.timestamp.tzinfo is not None
+
+    async def test_publish_declares_the_queue_again_when_it_was_deleted(
+        self, broker: RabbitBroker, rabbitmq: RabbitMQ, amqp_url: str
+    ) -> None:
+        rabbitmq.manage("DELETE", f"queues/{amqp_url.rpartition('/')[2]}/{QUEUE}")
+        await broker.publish_delivery(DESTINATION, a_message())
+        await waits(broker, 1)
+
+    async def test_consumer_declares_the_queue_again_when_it_was_deleted(
+        self, broker: RabbitBroker, rabbitmq: RabbitMQ, amqp_url: str
+    ) -> None:
+        inbox = Inbox()
+        await broker.consume_deliveries(DESTINATION, inbox, concurrency=1)
+        rabbitmq.manage("DELETE", f"queues/{amqp_url.rpartition('/')[2]}/{QUEUE}")
+
+        async def consumed_again() -> bool:
+            return any(d.destination == DESTINATION and d.consumers for d in await broker.depths())
+
+        await until(consumed_again)
+        await broker.publish_delivery(DESTINATION, sent := a_message())
+        assert (await inbox.next()).message_id == sent.message_id
+
+    async def test_publish_works_again_when_an_exchange_was_deleted(
+        self, broker: RabbitBroker, rabbitmq: RabbitMQ, amqp_url: str
+    ) -> None:
+        rabbitmq.manage("DELETE", f"exchanges/{amqp_url.rpartition('/')[2]}/amtsbote.deliveries")
+        with pytest.raises(BrokerUnavailable):
+            await broker.publish_delivery(DESTINATION, a_message())
+        await broker.publish_delivery(DESTINATION, a_message())
+
+    async def test_existing_queue_is_used_when_its_arguments_differ(self, amqp_url: str) -> None:
+        async with await aio_pika.connect(amqp_url) as connection, connection.channel() as channel:
+            await channel.declare_exchange("amtsbote.deliveries", "direct", durable=True)
+            queue = await channel.declare_queue(QUEUE, durable=True)
+            await queue.bind("amtsbote.deliveries", DESTINATION)
+        broker = RabbitBroker([amqp_url], SMALL, timeout_s=TIMEOUT_S)
+        with capture_logs() as logs:
+            await broker.start()
+            await broker.declare([DESTINATION])
+        await broker.publish_delivery(DESTINATION, a_message())
+        await broker.close()
+        assert QUEUE in [entry["queue"] for entry in logs if entry["event"] == "broker_queue_not_declared"]
+
+    async def test_wait_is_bounded_when_a_node_never_answers(self) -> None:
+        async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read()
+            writer.close()
+
+        async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server:
+            host, port = server.sockets[0].getsockname()
+            broker = RabbitBroker([f"amqp://guest:guest@{host}:{port}/"], timeout_s=0.3)
+            began = time.monotonic()
+            await broker.start()
+            with pytest.raises(BrokerUnavailable):
+                await broker.publish_delivery(DESTINATION, a_message())
+            await broker.close()
+            assert time.monotonic() - began < 5
+
+    async def test_next_node_is_used_when_the_first_is_away(self, amqp_url: str) -> None:
+        broker = RabbitBroker(["amqp://guest:guest@127.0.0.1:1/", amqp_url], timeout_s=TIMEOUT_S)
+        await broker.start()
+        assert broker.connected
+        await broker.close()
+
+
+class TestRabbitBrokerAway:
+    """The node is stopped, killed and restarted."""
+
+    @pytest.fixture
+    async def broker(self, stoppable_rabbitmq: PrivateRabbitMQ) -> AsyncIterator[RabbitBroker]:
+        url = stoppable_rabbitmq.access.create_vhost()
+        broker = RabbitBroker([url], Topology(), timeout_s=1)
+        await broker.start()
+        await broker.declare([DESTINATION])
+        yield broker
+        await broker.close(grace_s=0)
+
+    async def test_everything_works_again_when_the_node_was_killed_and_started(
+        self, broker: RabbitBroker, stoppable_rabbitmq: PrivateRabbitMQ
+    ) -> None:
+        held = Held()
+        await broker.consume_deliveries(DESTINATION, held, concurrency=1)
+        await broker.publish_delivery(DESTINATION, sent := a_message())
+        await held.next()
+
+        await asyncio.to_thread(stoppable_rabbitmq.kill)
+        began = time.monotonic()
+        with pytest.raises(BrokerUnavailable):
+            await broker.publish_delivery(DESTINATION, a_message())
+        with pytest.raises(BrokerUnavailable):
+            await broker.depths()
+        assert time.monotonic() - began < 5
+        assert not broker.connected
+
+        await asyncio.to_thread(stoppable_rabbitmq.start)
+        held.release.set()
+        again = await held.next()
+        assert (again.message_id, again.redelivered) == (sent.message_id, True)
+        await until(lambda: published(broker))
+        await held.next()
+
+    async def test_connections_come_back_when_an_operator_closes_them(
+        self, broker: RabbitBroker, stoppable_rabbitmq: PrivateRabbitMQ
+    ) -> None:
+        inbox = Inbox()
+        await broker.consume_deliveries(DESTINATION, inbox, concurrency=1)
+        with capture_logs() as logs:
+            await asyncio.to_thread(
+                stoppable_rabbitmq.rabbitmqctl, "close_all_connections", "--global", "by an operator"
+            )
+
+            async def noticed() -> bool:
+                return [entry["event"] for entry in logs].count("broker_connection_lost") == 2
+
+            await until(noticed)
+        await until(lambda: published(broker))
+        await inbox.next()
+
+    async def test_start_does_not_raise_when_the_node_is_away(
+        self, stoppable_rabbitmq: PrivateRabbitMQ
+    ) -> None:
+        await asyncio.to_thread(stoppable_rabbitmq.stop)
+        broker = RabbitBroker([stoppable_rabbitmq.url], timeout_s=1)
+        await broker.start()
+        inbox = Inbox()
+        await broker.declare([DESTINATION])
+        await broker.consume_deliveries(DESTINATION, inbox, concurrency=1)
+        assert not broker.connected
+        await asyncio.to_thread(stoppable_rabbitmq.start)
+        await until(lambda: published(broker))
+        await inbox.next()
+        await broker.close()
+
+    async def test_confirmed_messages_are_kept_when_the_node_is_killed_in_between(
+        self, broker: RabbitBroker, stoppable_rabbitmq: PrivateRabbitMQ
+    ) -> None:
+        confirmed: set[str] = set()
+
+        async def publish_until_it_fails() -> None:
+            with contextlib.suppress(BrokerUnavailable):
+                while True:
+                    message = a_message()
+                    await broker.publish_delivery(DESTINATION, message)
+                    confirmed.add(message.message_id)
+
+        publishers = [asyncio.create_task(publish_until_it_fails()) for _ in range(8)]
+
+        async def enough() -> bool:
+            return len(confirmed) > 100
+
+        await until(enough)
+        await asyncio.to_thread(stoppable_rabbitmq.kill)
+        await asyncio.wait_for(asyncio.gather(*publishers), 10)
+        await asyncio.to_thread(stoppable_rabbitmq.start)
+
+        received: set[str] = set()
+
+        async def collect(message: object) -> Outcome:
+            received.add(message.message_id)
+            return Outcome.ACK
+
+        await broker.consume_deliveries(DESTINATION, collect, concurrency=32)
+
+        async def all_there() -> bool:
+            return confirmed <= received
+
+        await until(all_there)
