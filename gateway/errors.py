@@ -303,3 +303,48 @@ class Unavailable(Problem):
 
     def __init__(self, detail: str | None = None, *, retry_after_s: int = 5) -> None:
         super().__init__(detail, retry_after_s=retry_after_s)
+
+
+class MethodNotAllowed(Problem):
+    """This address does not take that method."""
+
+    type = "method-not-allowed"
+    status = 405
+    title = Bilingual(
+        de="Diese Adresse nimmt die Methode nicht an.", en="This address does not take that method."
+    )
+
+
+class RequestTimeout(Problem):
+    """The request did not arrive in time; sending it again is safe."""
+
+    type = "request-timeout"
+    status = 408
+    retryable = True
+    title = Bilingual(
+        de="Die Anfrage ist nicht rechtzeitig angekommen; erneutes Senden ist unschädlich.",
+        en="The request did not arrive in time; sending it again is safe.",
+    )
+
+
+class UnsupportedMediaType(Problem):
+    """The request has a content type or encoding that is not taken here."""
+
+    type = "unsupported-media-type"
+    status = 415
+    title = Bilingual(
+        de="Inhaltstyp oder Kodierung der Anfrage wird nicht angenommen.",
+        en="The content type or encoding of the request is not taken here.",
+    )
+
+
+class InternalFault(Problem):
+    """Something is wrong in the gateway itself, not in the request."""
+
+    type = "internal-fault"
+    status = 500
+    retryable = True
+    title = Bilingual(
+        de="Im Gateway selbst ist ein Fehler aufgetreten; erneutes Senden ist unschädlich.",
+        en="Something is wrong in the gateway itself; sending the same again is safe.",
+    )

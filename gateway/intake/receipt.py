@@ -1,29 +1,16 @@
 """What a portal gets as XML: the receipt of a stored submission, the Rückweisung of a refused one."""
 
 from datetime import UTC, datetime
-from typing import Protocol
 
 from gateway.backchannel.letters import make_head, make_reference, office, write_rejection
 from gateway.config import Client, Config
 from gateway.contract.codes import RejectCode
 from gateway.errors import Problem
+from gateway.intake.receive import Receipt
 from gateway.xml import rueckkanal
 
 
-class Receipted(Protocol):
-    """What a receipt says; a `Receipt`, or a row read back from the store."""
-
-    submission_id: str
-    case_id: str
-    authority: str
-    sender_message_id: str
-    portal_reference: str | None
-    received_at: datetime
-    sha256: str
-    test: bool
-
-
-def receipt_xml(config: Config, client: Client, receipt: Receipted) -> bytes:
+def receipt_xml(config: Config, client: Client, receipt: Receipt) -> bytes:
     """Write the Eingangsbestätigung; the same submission always gives the same bytes."""
     head = make_head(
         config,

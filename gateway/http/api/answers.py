@@ -1,0 +1,279 @@
+"""What the calls answer: the models behind the OpenAPI document and most answers themselves."""
+
+from datetime import date, datetime
+from typing import Literal
+
+from fastapi import Response
+from pydantic import BaseModel, ConfigDict
+
+from gateway.contract.findings import Finding
+from gateway.contract.states import CaseStatus, CitizenStatus, DeliveryState, Role, SubmissionStatus
+
+
+class Answer(BaseModel):
+    """Something a call answers with."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    def response(self, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+        """Write it as JSON."""
+        return Response(self.model_dump_json(), status, headers, "application/json")
+
+
+class SubmissionLinks(Answer):
+    """Where to go on from a submission."""
+
+    self: str
+    events: str
+    receipt: str
+    case: str
+    messages: str
+
+
+class ReceiptNote(Answer):
+    """What was stored: the digest of the message as received, and where the XML receipt is."""
+
+    sha256: str
+    xml: str
+
+
+class SubmissionAccepted(Answer):
+    """A submission is stored durably."""
+
+    submission_id: str
+    case_id: str
+    received_at: datetime
+    status: SubmissionStatus
+    receipt: ReceiptNote
+    links: SubmissionLinks
+
+
+class CaseSummary(Answer):
+    """Where the dialogue stands; `citizen_status` is what a citizen is shown."""
+
+    status: CaseStatus
+    citizen_status: CitizenStatus
+    due_on: date | None
+
+
+class DeliverySummary(Answer):
+    """Where a submission stands on its way to one destination."""
+
+    destination: str
+    role: Role
+    state: DeliveryState
+    attempt: int
+    code: str | None
+    updated_at: datetime
+
+
+class SubmissionView(Answer):
+    """A submission as it stands."""
+
+    submission_id: str
+    case_id: str
+    message_id: str
+    message_type: str
+    tenant: str
+    service: str
+    authority: str
+    test: bool
+    status: SubmissionStatus
+    received_at: datetime
+    updated_at: datetime
+    receipt: ReceiptNote
+    attachment_count: int
+    case: CaseSummary
+    deliveries: list[DeliverySummary]
+    links: SubmissionLinks
+
+
+class Event(Answer):
+    """One thing that happened. An attempt to deliver has the kind `delivery.attempt`."""
+
+    at: datetime
+    kind: str
+    destination: str | None = None
+    code: str | None = None
+    attempt: int | None = None
+    ended_at: datetime | None = None
+    outcome: str | None = None
+
+
+class Events(Answer):
+    """Everything that happened to a submission, oldest first."""
+
+    submission_id: str
+    events: list[Event]
+
+
+class CaseReference(Answer):
+    """A number under which a destination keeps the case."""
+
+    destination: str
+    kind: str
+    value: str
+
+
+class CaseLinks(Answer):
+    """Where to go on from a case."""
+
+    self: str
+    messages: str
+
+
+class CaseView(Answer):
+    """A case as it stands."""
+
+    case_id: str
+    message_type: str
+    tenant: str
+    service: str
+    authority: str
+    test: bool
+    status: CaseStatus
+    citizen_status: CitizenStatus
+    due_on: date | None
+    opened_at: datetime
+    updated_at: datetime
+    references: list[CaseReference]
+    links: CaseLinks
+
+
+class CaseMessage(Answer):
+    """A message of the dialogue: `in` from the applicant, `back` to the applicant."""
+
+    message_id: str
+    direction: Literal["in", "back"]
+    type: str
+    received_at: datetime
+    status: SubmissionStatus | None
+    collected_at: datetime | None
+    after_final: bool
+    sha256: str
+    size: int
+    attachment_count: int
+    link: str
+
+
+class Dialogue(Answer):
+    """The whole dialogue of a case, both directions, in its order."""
+
+    case_id: str
+    messages: list[CaseMessage]
+
+
+class MailboxLinks(Answer):
+    """Where the content of a mailbox message is, and where to say that it was taken over."""
+
+    content: str
+    attachments: list[str]
+    collected: str
+    case: str
+
+
+class MailboxItem(Answer):
+    """A message that waits for the portal; `after_final` where it came after the case had ended."""
+
+    message_id: str
+    type: str
+    case_id: str
+    created_at: datetime
+    collected_at: datetime | None
+    after_final: bool
+    sha256: str
+    size: int
+    test: bool
+    links: MailboxLinks
+
+
+class MailboxPage(Answer):
+    """Messages behind the cursor, in order; give `next` as `after` in the next call."""
+
+    items: list[MailboxItem]
+    next: str
+
+
+class Collected(Answer):
+    """The portal has taken a message over."""
+
+    message_id: str
+    collected_at: datetime
+
+
+class Valid(Answer):
+    """The message would be accepted, and by whom it would be decided."""
+
+    valid: Literal[True]
+    message_type: str
+    tenant: str
+    service: str
+    authority: str
+    test: bool
+
+
+class Token(Answer):
+    """An access token."""
+
+    access_token: str
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 a type of token, not one
+    expires_in: int
+
+
+class TokenError(Answer):
+    """Why no token is given (RFC 6749, 5.2)."""
+
+    error: str
+    error_description: str
+
+
+class DeliveryAttachment(Answer):
+    """An attachment of a delivery; `file_name` is the sender's own, never to be used as a path."""
+
+    number: int
+    sha256: str
+    size: int
+    media_type: str
+    file_name: str | None
+
+
+class Alive(Answer):
+    """The process answers."""
+
+    status: Literal["ok"]
+
+
+class PartState(Answer):
+    """Whether a part works, and if not, why."""
+
+    ok: bool
+    reason: str | None = None
+
+
+class Readiness(Answer):
+    """Whether requests can be served. The broker being away delays deliveries only."""
+
+    ready: bool
+    parts: dict[Literal["store", "broker"], PartState]
+
+
+class ProblemLinks(Answer):
+    """Where the submission is that used the message id first."""
+
+    first: str
+
+
+class ProblemDocument(Answer):
+    """A refusal or fault (RFC 9457); `findings` in document order, `findings_more` counts the rest."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str | None
+    retryable: bool
+    request_id: str
+    findings: list[Finding]
+    findings_more: int
+    links: ProblemLinks | None = None

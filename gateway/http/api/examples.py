@@ -1,0 +1,192 @@
+"""One example of every answer, as the models write it; all ids and names are made up."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from gateway.contract.findings import Bilingual, Finding
+from gateway.contract.states import CaseStatus, CitizenStatus, DeliveryState, Role, SubmissionStatus
+from gateway.http.api import answers
+
+SUBMISSION_ID = "0198c5a2-7f10-7c3e-9d2a-5b1f0e6a4c11"
+CASE_ID = "0198c5a2-7f10-7c3e-9d2a-5b1f0e6a4c12"
+MESSAGE_ID = "0198c5b0-1a2b-7d4c-8e5f-6a7b8c9d0e1f"
+DELIVERY_ID = "0198c5a2-7f11-7a00-8b00-0c0d0e0f1011"
+REQUEST_ID = "0198c5a2-7f0f-7b11-a0c3-7d9e4f2b8a00"
+SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+
+_AT = datetime(2026, 3, 2, 9, 15, 27, 482000, tzinfo=UTC)
+_LATER = datetime(2026, 3, 2, 9, 15, 28, 31000, tzinfo=UTC)
+_TYPE = "xurkunde:1.1:urkunde.anforderung.0101"
+_WHOSE: dict[str, Any] = {
+    "tenant": "musterstadt",
+    "service": "99900000000101",
+    "authority": "psw:99101000",
+    "test": False,
+}
+_OWN = f"/v1/submissions/{SUBMISSION_ID}"
+_CASE = f"/v1/cases/{CASE_ID}"
+_MAIL = f"/v1/mailbox/{MESSAGE_ID}"
+_LINKS = answers.SubmissionLinks(
+    self=_OWN, events=f"{_OWN}/events", receipt=f"{_OWN}/receipt", case=_CASE, messages=f"{_CASE}/messages"
+)
+_RECEIPT = answers.ReceiptNote(sha256=SHA256, xml=_LINKS.receipt)
+
+ACCEPTED = answers.SubmissionAccepted(
+    submission_id=SUBMISSION_ID,
+    case_id=CASE_ID,
+    received_at=_AT,
+    status=SubmissionStatus.ACCEPTED,
+    receipt=_RECEIPT,
+    links=_LINKS,
+)
+SUBMISSION = answers.SubmissionView(
+    submission_id=SUBMISSION_ID,
+    case_id=CASE_ID,
+    message_id="3f0c7a52-5d0e-4c7f-8a53-1f6f1c9b2d70",
+    message_type=_TYPE,
+    status=SubmissionStatus.DELIVERED,
+    received_at=_AT,
+    updated_at=_LATER,
+    receipt=_RECEIPT,
+    attachment_count=0,
+    case=answers.CaseSummary(
+        status=CaseStatus.IN_PROGRESS, citizen_status=CitizenStatus.PROCESSING, due_on=None
+    ),
+    deliveries=[
+        answers.DeliverySummary(
+            destination="musteramt-musterstadt",
+            role=Role.LEAD,
+            state=DeliveryState.ACCEPTED,
+            attempt=1,
+            code=None,
+            updated_at=_LATER,
+        )
+    ],
+    links=_LINKS,
+    **_WHOSE,
+)
+EVENTS = answers.Events(
+    submission_id=SUBMISSION_ID,
+    events=[
+        answers.Event(at=_AT, kind="submission.accepted"),
+        answers.Event(
+            at=_AT,
+            kind="delivery.attempt",
+            destination="musteramt-musterstadt",
+            attempt=1,
+            ended_at=_LATER,
+            outcome="accepted",
+        ),
+        answers.Event(at=_LATER, kind="delivery.accepted", destination="musteramt-musterstadt"),
+    ],
+)
+CASE = answers.CaseView(
+    case_id=CASE_ID,
+    message_type=_TYPE,
+    status=CaseStatus.ACTION_REQUIRED,
+    citizen_status=CitizenStatus.ACTION_REQUIRED,
+    due_on=date(2026, 3, 30),
+    opened_at=_AT,
+    updated_at=_LATER,
+    references=[
+        answers.CaseReference(
+            destination="musteramt-musterstadt", kind="aktenzeichen", value="34.1-2026-000017"
+        )
+    ],
+    links=answers.CaseLinks(self=_CASE, messages=f"{_CASE}/messages"),
+    **_WHOSE,
+)
+DIALOGUE = answers.Dialogue(
+    case_id=CASE_ID,
+    messages=[
+        answers.CaseMessage(
+            message_id=SUBMISSION_ID,
+            direction="in",
+            type=_TYPE,
+            received_at=_AT,
+            status=SubmissionStatus.DELIVERED,
+            collected_at=None,
+            after_final=False,
+            sha256=SHA256,
+            size=8941,
+            attachment_count=0,
+            link=_OWN,
+        )
+    ],
+)
+MAILBOX = answers.MailboxPage(
+    items=[
+        answers.MailboxItem(
+            message_id=MESSAGE_ID,
+            type="xrueckkanal:1.0:rueckkanal.bescheid.1150",
+            case_id=CASE_ID,
+            created_at=_LATER,
+            collected_at=None,
+            after_final=False,
+            sha256=SHA256,
+            size=4012,
+            test=False,
+            links=answers.MailboxLinks(
+                content=_MAIL,
+                attachments=[f"{_MAIL}/attachments/1"],
+                collected=f"{_MAIL}/collected",
+                case=_CASE,
+            ),
+        )
+    ],
+    next="42",
+)
+COLLECTED = answers.Collected(message_id=MESSAGE_ID, collected_at=_LATER)
+VALID = answers.Valid(valid=True, message_type=_TYPE, **_WHOSE)
+TOKEN = answers.Token(access_token="eyJhbGciOiJIUzI1NiIs…", expires_in=600)  # noqa: S106
+TOKEN_ERROR = answers.TokenError(
+    error="invalid_client", error_description="Client id and secret, sent by HTTP Basic, do not match."
+)
+ATTACHMENT = answers.DeliveryAttachment(
+    number=1, sha256=SHA256, size=20480, media_type="application/pdf", file_name="vollmacht.pdf"
+)
+ALIVE = answers.Alive(status="ok")
+READY = answers.Readiness(
+    ready=True, parts={"store": answers.PartState(ok=True), "broker": answers.PartState(ok=True)}
+)
+NOT_READY = answers.Readiness(
+    ready=False,
+    parts={
+        "store": answers.PartState(ok=False, reason="the store does not answer in time"),
+        "broker": answers.PartState(ok=True),
+    },
+)
+FINDING = Finding(
+    code="X001",
+    path="/u:urkunde.anforderung.0101/u:beteiligter[2]/b:natuerlichePerson",
+    line=61,
+    column=9,
+    message=Bilingual(
+        de="Im Element „natuerlichePerson“ fehlt „vornamen“.",
+        en="The element `natuerlichePerson` lacks `vornamen`.",
+    ),
+)
+METADATA = {"channel": "online", "identifications": [{"means": "eID", "trust_level": "high"}]}
+MESSAGE = """<?xml version="1.0" encoding="UTF-8"?>
+<u:urkunde.anforderung.0101 xmlns:u="urn:amtsbote:xurkunde:1.1" …>
+  <nachrichtenkopf.g2g>…</nachrichtenkopf.g2g>
+  …
+</u:urkunde.anforderung.0101>
+"""
+RECEIPT_XML = """<?xml version="1.0" encoding="UTF-8"?>
+<r:rueckkanal.eingangsbestaetigung.1110 xmlns:r="urn:amtsbote:xrueckkanal:1.0" …>
+  …
+  <r:eingangszeitpunkt>2026-03-02T10:15:27.482+01:00</r:eingangszeitpunkt>
+  …
+</r:rueckkanal.eingangsbestaetigung.1110>
+"""
+REJECTION_XML = """<?xml version="1.0" encoding="UTF-8"?>
+<r:rueckkanal.rueckweisung.1190 xmlns:r="urn:amtsbote:xrueckkanal:1.0" …>
+  …
+</r:rueckkanal.rueckweisung.1190>
+"""
+BACK_XML = """<?xml version="1.0" encoding="UTF-8"?>
+<r:rueckkanal.bescheid.1150 xmlns:r="urn:amtsbote:xrueckkanal:1.0" …>
+  …
+</r:rueckkanal.bescheid.1150>
+"""

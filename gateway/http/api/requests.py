@@ -1,0 +1,83 @@
+"""Read what a portal posts: a message with metadata and attachments, as multipart or as bare XML."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import Request
+from pydantic import ValidationError
+
+from gateway.errors import InvalidRequest, UnsupportedMediaType
+from gateway.http import body
+from gateway.http.multipart import read_form
+from gateway.http.problems import findings_of
+from gateway.intake import Attachment, Metadata
+from gateway.settings import Settings
+
+FORM = "multipart/form-data"
+_XML = ("application/xml", "text/xml")
+_MAX_KEY = 200
+_NO_METADATA = Metadata()
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A message as it was posted."""
+
+    message: bytes = field(repr=False)
+    metadata: Metadata = field(repr=False)
+    attachments: list[Attachment] = field(repr=False)
+    idempotency_key: str | None = field(repr=False)
+
+
+async def read_posted(request: Request, settings: Settings) -> Posted:
+    """Read a posted message in either form.
+
+    Raises:
+        UnsupportedMediaType: it is neither.
+        InvalidRequest: parts, metadata or the header Idempotency-Key are not what they should be.
+        MessageTooLarge: something is over its limit.
+    """
+    media_type = body.media_type(request.headers.get("content-type"))
+    key = _idempotency_key(request)
+    if media_type in _XML:
+        metadata = _from_query(request)
+        return Posted(await body.read(request, settings.max_message_bytes), metadata, [], key)
+    if media_type != FORM:
+        raise UnsupportedMediaType(f"Send {FORM} with the part `message`, or the bare XML as {_XML[0]}.")
+    if request.query_params:
+        raise InvalidRequest("With multipart, state these in the part `metadata`, not in the query.")
+    form = await read_form(request, settings)
+    return Posted(form.message, _from_part(form.metadata), form.attachments, key)
+
+
+def _idempotency_key(request: Request) -> str | None:
+    key = request.headers.get("idempotency-key")
+    if key is not None and not (0 < len(key) <= _MAX_KEY and key.isprintable() and key.isascii()):
+        raise InvalidRequest(f"Idempotency-Key must have 1 to {_MAX_KEY} printable ASCII characters.")
+    return key
+
+
+def _from_query(request: Request) -> Metadata:
+    if not request.query_params:
+        return _NO_METADATA
+    stated: dict[str, Any] = dict(request.query_params)
+    if len(stated) < len(request.query_params.multi_items()):
+        raise InvalidRequest("A query parameter is there twice.")
+    return _checked(stated, "query")
+
+
+def _from_part(part: bytes | None) -> Metadata:
+    if part is None:
+        return _NO_METADATA
+    return _checked(part, "metadata")
+
+
+def _checked(stated: bytes | dict[str, Any], place: str) -> Metadata:
+    try:
+        if isinstance(stated, bytes):
+            return Metadata.model_validate_json(stated)
+        return Metadata.model_validate(stated)
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_context=False, include_input=False)
+        what = "The query parameters are" if place == "query" else "The part `metadata` is"
+        raise InvalidRequest(f"{what} not as described.", findings=findings_of(faults, place)) from None

@@ -1,0 +1,43 @@
+"""Failed sign-ins: after too many, the same caller must wait."""
+
+import time
+from collections import OrderedDict
+
+from gateway.errors import RateLimited
+
+MAX_FAILURES = 10
+WAIT_S = 60.0
+_REMEMBERED = 10_000
+
+
+class Guesses:
+    """Counts failures per claimed id and address, so that a stranger cannot lock a portal out."""
+
+    def __init__(self) -> None:
+        self._failures: OrderedDict[tuple[str, str], tuple[int, float]] = OrderedDict()
+
+    def check(self, claimed: str, address: str) -> None:
+        """Let a sign-in go on.
+
+        Raises:
+            RateLimited: it failed too often; Retry-After says for how long.
+        """
+        count, last = self._failures.get((claimed, address), (0, 0.0))
+        left_s = last + WAIT_S - time.monotonic()
+        if count >= MAX_FAILURES and left_s > 0:
+            raise RateLimited(
+                "Too many failed sign-ins; check the secret before the next one.",
+                retry_after_s=int(left_s) + 1,
+            )
+
+    def failed(self, claimed: str, address: str) -> None:
+        """Note a failure; failures older than the wait are forgotten."""
+        now = time.monotonic()
+        count, last = self._failures.pop((claimed, address), (0, now))
+        self._failures[claimed, address] = (count + 1 if now - last < WAIT_S else 1, now)
+        if len(self._failures) > _REMEMBERED:
+            self._failures.popitem(last=False)
+
+    def succeeded(self, claimed: str, address: str) -> None:
+        """Forget the failures before a success."""
+        self._failures.pop((claimed, address), None)

@@ -1,0 +1,170 @@
+"""Take a multipart body apart in memory; nothing of it ever lies in a temporary file."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from fastapi import Request
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from gateway.errors import InvalidRequest, MessageTooLarge
+from gateway.http import body
+from gateway.intake import Attachment
+from gateway.settings import Settings
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
+
+MAX_METADATA_BYTES = 64 * 1024
+_MAX_HEADERS = 8
+_PART_OVERHEAD_BYTES = 8 * 1024
+_MAX_NAME = 255
+
+
+@dataclass(slots=True)
+class Form:
+    """The parts of a submission."""
+
+    message: bytes = field(repr=False)
+    metadata: bytes | None = field(repr=False)
+    attachments: list[Attachment] = field(repr=False)
+
+
+async def read_form(request: Request, settings: Settings) -> Form:
+    """Read a multipart body.
+
+    Raises:
+        InvalidRequest: a part is missing, unknown or there twice, or the body is not multipart.
+        MessageTooLarge: a part, their number or their sum is over its limit.
+    """
+    collector = _Collector(settings)
+    try:
+        parser = MultipartParser(_boundary(request), collector.callbacks(), max_header_count=_MAX_HEADERS)
+        await body.read_into(request, _max_total(settings), parser.write)
+        parser.finalize()
+    except FormParserError:
+        raise InvalidRequest("The body is not well-formed multipart/form-data.") from None
+    return collector.form()
+
+
+def _max_total(settings: Settings) -> int:
+    parts = settings.max_attachments + 2
+    contents = settings.max_message_bytes + settings.max_attachments_bytes + MAX_METADATA_BYTES
+    return contents + parts * _PART_OVERHEAD_BYTES
+
+
+def _boundary(request: Request) -> bytes:
+    _, options = parse_options_header(request.headers.get("content-type"))
+    boundary = options.get(b"boundary")
+    if not boundary:
+        raise InvalidRequest("The Content-Type multipart/form-data names no boundary.")
+    return boundary
+
+
+class _Part:
+    """One part while it arrives."""
+
+    def __init__(self) -> None:
+        self.headers: dict[str, str] = {}
+        self.name = ""
+        self.file_name = ""
+        self.data = bytearray()
+        self.max_bytes = 0
+
+
+class _Collector:
+    """Receives the parser's callbacks and keeps what is allowed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._left_bytes = settings.max_attachments_bytes
+        self._attachments: list[Attachment] = []
+        self._single: dict[str, bytes] = {}
+        self._part = _Part()
+        self._field = bytearray()
+        self._value = bytearray()
+        self._complete = False
+
+    def callbacks(self) -> "MultipartCallbacks":
+        """Name the methods that the parser calls."""
+        return {
+            "on_part_begin": self._begin,
+            "on_header_field": lambda data, start, end: self._field.extend(data[start:end]),
+            "on_header_value": lambda data, start, end: self._value.extend(data[start:end]),
+            "on_header_end": self._end_header,
+            "on_headers_finished": self._start_content,
+            "on_part_data": self._take,
+            "on_part_end": self._end,
+            "on_end": self._finish,
+        }
+
+    def form(self) -> Form:
+        """Return the parts, now that the body has ended."""
+        if not self._complete:
+            raise InvalidRequest("The body is not well-formed multipart/form-data: its end is missing.")
+        if "message" not in self._single:
+            raise InvalidRequest("The part `message` is missing: it carries the XML.")
+        return Form(self._single["message"], self._single.get("metadata"), self._attachments)
+
+    def _begin(self) -> None:
+        self._part = _Part()
+
+    def _end_header(self) -> None:
+        name = self._field.decode("latin-1").strip().lower()
+        self._part.headers[name] = _text(self._value)
+        self._field.clear()
+        self._value.clear()
+
+    def _start_content(self) -> None:
+        part = self._part
+        _, options = parse_options_header(part.headers.get("content-disposition", "").encode())
+        part.name = _text(options.get(b"name", b""))
+        part.file_name = _text(options.get(b"filename", b""))[:_MAX_NAME]
+        part.max_bytes = self._limit(part.name)
+
+    def _limit(self, name: str) -> int:
+        if name in self._single:
+            raise InvalidRequest(f"The part `{name}` is there twice.")
+        if name == "message":
+            return self._settings.max_message_bytes
+        if name == "metadata":
+            return MAX_METADATA_BYTES
+        if name != "attachment":
+            raise InvalidRequest(
+                "The body has a part of an unknown name: parts are `message`, `metadata` and `attachment`."
+            )
+        if len(self._attachments) >= self._settings.max_attachments:
+            raise MessageTooLarge(f"At most {self._settings.max_attachments} attachments are taken.")
+        return self._left_bytes
+
+    def _take(self, data: bytes, start: int, end: int) -> None:
+        part = self._part
+        if len(part.data) + end - start > part.max_bytes:
+            raise MessageTooLarge(f"The part `{part.name}` is too large: {self._allowance(part.name)}.")
+        part.data += memoryview(data)[start:end]
+
+    def _allowance(self, name: str) -> str:
+        if name == "attachment":
+            return f"all attachments together may have {self._settings.max_attachments_bytes} bytes"
+        return f"it may have {self._part.max_bytes} bytes"
+
+    def _end(self) -> None:
+        part = self._part
+        if part.name != "attachment":
+            self._single[part.name] = bytes(part.data)
+            return
+        self._left_bytes -= len(part.data)
+        number = len(self._attachments) + 1
+        name = part.file_name or f"attachment-{number}"
+        media_type = body.media_type(part.headers.get("content-type"))
+        self._attachments.append(Attachment(name, media_type, bytes(part.data)))
+
+    def _finish(self) -> None:
+        self._complete = True
+
+
+def _text(raw: bytes | bytearray) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")

@@ -1,0 +1,64 @@
+"""The OpenAPI 3.1 document, and the page at /docs that shows it without any script."""
+
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+from pydantic_core import to_json
+
+from gateway.http import pages
+from gateway.http.api import answers
+from gateway.intake import Metadata
+
+TITLE = "Amtsbote"
+SUMMARY = "An application in, a decision back: validated, receipted, never lost."
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/openapi.json")
+async def get_document(request: Request) -> Response:
+    """Answer the description of every call."""
+    return Response(to_json(document_of(request.app)), media_type="application/json")
+
+
+@router.get("/docs")
+async def get_page(request: Request) -> Response:
+    """Answer the same for people."""
+    return pages.render("docs.html", document=document_of(request.app))
+
+
+def document_of(app: FastAPI) -> dict[str, Any]:
+    """Describe the application, once."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=TITLE,
+            version=version("amtsbote"),
+            summary=SUMMARY,
+            routes=app.routes,
+            openapi_version="3.1.0",
+        )
+        _drop_default_errors(document)
+        document.setdefault("components", {})["schemas"] = _schemas()
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _schemas() -> dict[str, Any]:
+    """Every model of an answer, and what a portal states beside its message."""
+    models: list[type[BaseModel]] = [*answers.Answer.__subclasses__(), Metadata]
+    _, schema = models_json_schema(
+        [(model, "validation") for model in models], ref_template="#/components/schemas/{model}"
+    )
+    return dict(sorted(schema["$defs"].items()))
+
+
+def _drop_default_errors(document: dict[str, Any]) -> None:
+    """Leave out FastAPI's own form of validation errors: we answer with problems."""
+    for calls in document["paths"].values():
+        for call in calls.values():
+            if "HTTPValidationError" in str(call["responses"].get("422")):
+                del call["responses"]["422"]

@@ -1,0 +1,42 @@
+"""Hold an answer until there is news, woken by the store's signals and looking again all the same."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeVar
+
+from fastapi import Query, Request
+
+from gateway.http.service import Service
+
+MAX_WAIT_S = 60
+LOOK_AGAIN_S = 0.5
+
+Wait = Annotated[
+    float,
+    Query(ge=0, le=MAX_WAIT_S, description="Hold the answer for so many seconds unless there is news."),
+]
+T = TypeVar("T")
+
+
+async def hold(
+    service: Service,
+    request: Request,
+    key: str,
+    wait_s: float,
+    look: Callable[[], Awaitable[T]],
+    is_news: Callable[[T], bool],
+) -> T:
+    """Look until there is news, the time is over, the caller has gone or the process is to stop.
+
+    Args:
+        key: the store's signal that wakes the look before its time.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + wait_s
+    with service.store.signals.listen(key) as listener:
+        while True:
+            seen = await look()
+            left_s = deadline - loop.time()
+            if is_news(seen) or left_s <= 0 or service.stopping.is_set() or await request.is_disconnected():
+                return seen
+            await listener.wait(min(left_s, LOOK_AGAIN_S))

@@ -1,0 +1,162 @@
+"""A gateway with the demo configuration, seen from outside as portals and adapters see it."""
+
+import base64
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+import yaml
+from fastapi import FastAPI
+from sqlalchemy import select
+
+from gateway.broker import MemoryBroker
+from gateway.config import Config
+from gateway.contract.ids import new_id
+from gateway.http.app import create_app
+from gateway.http.service import Service
+from gateway.intake import Intake
+from gateway.settings import Settings, data_folder
+from gateway.standards import Catalogue
+from gateway.store import SqlStore, cases, mailbox
+from gateway.store.migrate import migrate
+from gateway.store.rows import BackMessage, Part
+from gateway.store.signals import mailbox_key
+from gateway.store.tables import deliveries
+
+PORTAL, OTHER, TESTER = "demo-portal", "demo-portal-zwei", "demo-portal-test"
+LEAD, ELSEWHERE = "musteramt-musterstadt", "musteramt-beispielhausen"
+SERVICE = "99900000000101"
+XML = {"Content-Type": "application/xml"}
+SAMPLES = data_folder("fixtures") / "xurkunde" / "1.1"
+
+_SENDER_ID = re.compile(rb"<nachrichtenUUID>[^<]*</nachrichtenUUID>")
+_CATALOGUE = Catalogue.load([data_folder("schemas")])
+
+
+def sample(name: str) -> bytes:
+    """Return the sample whose file name begins so."""
+    return next(SAMPLES.glob(f"*/{name}*.xml")).read_bytes()
+
+
+def message(sender_id: str | None = None) -> bytes:
+    """Return a valid message with an id of its own."""
+    named = f"<nachrichtenUUID>{sender_id or new_id()}</nachrichtenUUID>".encode()
+    return _SENDER_ID.sub(named, sample("01-geburtsurkunde"))
+
+
+def secret_of(caller: str) -> str:
+    return f"secret-of-{caller}-0123456789"
+
+
+def demo_config(**changes: Any) -> Config:
+    """Return the demo configuration; `changes` replace whole parts of it."""
+    text = (data_folder("fixtures") / "demo" / "config.yaml").read_text(encoding="utf-8")
+    return Config.model_validate(yaml.safe_load(text) | changes)
+
+
+class Portal:
+    """Calls the API the way a portal's or an adapter's program does."""
+
+    def __init__(self, app: FastAPI, service: Service) -> None:
+        self.app = app
+        self.service = service
+        self.store = service.store
+        self.http = httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(app=app), base_url="http://amtsbote.example"
+        )
+        self._tokens: dict[str, str] = {}
+
+    async def sign_in(self, caller: str, secret: str | None = None, **form: str) -> httpx2.Response:
+        pair = f"{quote(caller, safe='')}:{quote(secret or secret_of(caller), safe='')}"
+        headers = {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+        data = {"grant_type": "client_credentials"} | form
+        return await self.http.post("/oauth/token", data=data, headers=headers)
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        caller: str = PORTAL,
+        headers: dict[str, str] | None = None,
+        **more: Any,
+    ) -> httpx2.Response:
+        if caller not in self._tokens:
+            self._tokens[caller] = (await self.sign_in(caller)).json()["access_token"]
+        bearer = {"Authorization": f"Bearer {self._tokens[caller]}"}
+        return await self.http.request(method, path, headers=bearer | (headers or {}), **more)
+
+    async def get(self, path: str, **more: Any) -> httpx2.Response:
+        return await self.call("GET", path, **more)
+
+    async def post(self, path: str, **more: Any) -> httpx2.Response:
+        return await self.call("POST", path, **more)
+
+    async def submit(self, body: bytes | None = None, **more: Any) -> httpx2.Response:
+        headers = XML | more.pop("headers", {})
+        path = more.pop("path", "/v1/submissions")
+        return await self.post(path, content=message() if body is None else body, headers=headers, **more)
+
+    async def submitted(self, body: bytes | None = None) -> dict[str, Any]:
+        answer = await self.submit(body)
+        assert answer.status_code == 202, answer.text
+        result: dict[str, Any] = answer.json()
+        return result
+
+    async def delivery_of(self, submission_id: str, destination: str = LEAD) -> str:
+        """Look up the id that a destination learns from the broker."""
+        statement = select(deliveries.c.delivery_id).where(
+            deliveries.c.message_id == submission_id, deliveries.c.destination == destination
+        )
+        async with self.store.read() as connection:
+            return (await connection.execute(statement)).scalar_one()
+
+    async def send_back(self, accepted: dict[str, Any], text: str = "<bescheid/>", pdf: bytes = b"") -> str:
+        """Put a message into the mailbox, as the back channel does; return its id."""
+        body = text.encode()
+        parts = [Part(0, "application/xml", sha256(body).hexdigest(), body)]
+        if pdf:
+            parts.append(Part(1, "application/pdf", sha256(pdf).hexdigest(), pdf, "Bescheid Müller.pdf"))
+        back = BackMessage(new_id(), "xrueckkanal:1.0:rueckkanal.mitteilung.1134", tuple(parts))
+        async with self.store.write() as connection:
+            case = await cases.lock(connection, accepted["case_id"], tenant="musterstadt")
+            await mailbox.post(connection, case, back, now=case.updated_at)
+            await mailbox.number(connection, self.store, case.client, [back.message_id])
+        self.store.signals.notify([mailbox_key(case.client)])
+        return back.message_id
+
+
+@asynccontextmanager
+async def running(folder: Path, config: Config | None = None, **settings: Any) -> AsyncIterator[Portal]:
+    """Run a gateway on a database of its own, without relay and adapters."""
+    config = config or demo_config()
+    chosen = Settings(var=folder, **settings)
+    _write_secrets(chosen.secrets, config)
+    migrate(chosen.store_url)
+    store, broker = SqlStore(chosen.store_url), MemoryBroker()
+    await broker.start()
+    intake = Intake(config, _CATALOGUE, store, chosen)
+    await intake.start()
+    service = Service(chosen, config, _CATALOGUE, store, broker, intake)
+    portal = Portal(create_app(service), service)
+    try:
+        yield portal
+    finally:
+        await portal.http.aclose()
+        await intake.stop()
+        await broker.close()
+        await store.close()
+
+
+def _write_secrets(folder: Path, config: Config) -> None:
+    for kind, names in (("clients", config.client), ("destinations", config.destination)):
+        (folder / kind).mkdir(parents=True)
+        for name in names:
+            caller = name if kind == "clients" else f"destination:{name}"
+            (folder / kind / name).write_text(secret_of(caller))
+    (folder / "token.key").write_text("a key for tests, long enough")
