@@ -53,7 +53,7 @@ async def running_gateway(settings: Settings) -> AsyncIterator[Parts]:
     from gateway.store import SqlStore
     from gateway.store.migrate import check_schema
 
-    config = load_config(settings.config)
+    config = check_configuration(settings)
     check_secrets(settings, config)
     catalogue = Catalogue.load(settings.standards)
     check_schema(settings.store_url)
@@ -126,6 +126,24 @@ async def running_worker(settings: Settings, name: str) -> AsyncIterator["Runner
             yield make_runner(settings, destination, broker, http)
     finally:
         await broker.close()
+
+
+def check_configuration(settings: Settings) -> Config:
+    """Read the configuration and check what it says of adapters and their options.
+
+    Raises:
+        ConfigurationError: one line a fault, each with the path of what is wrong.
+    """
+    config = load_config(settings.config)
+    faults = []
+    for number, destination in enumerate(config.destinations):
+        try:
+            adapter_class(destination.adapter)
+        except ConfigurationError as error:
+            faults.append(f"destinations[{number}].adapter: {error.detail}")
+    if faults:
+        raise ConfigurationError(f"configuration {settings.config}:\n  " + "\n  ".join(faults))
+    return config
 
 
 def make_broker(settings: Settings) -> Broker:

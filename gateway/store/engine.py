@@ -129,7 +129,13 @@ class SqlStore:
             self._lock = None
 
     def _engine(self, *, pool_size: int, immediate: bool = False) -> AsyncEngine:
-        options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": self._timeout_s}
+        options: dict[str, Any] = {
+            "pool_size": pool_size,
+            "max_overflow": 0,
+            "pool_timeout": self._timeout_s,
+            # An error of the driver would otherwise quote what it was to store.
+            "hide_parameters": True,
+        }
         if not self.is_sqlite:
             bound = int(self._timeout_s * 1000)
             options |= {

@@ -1,0 +1,314 @@
+"""The command line: `amtsbote serve | demo | work | migrate | config | send | validate | status | mailbox`.
+
+Exit codes, the same for every command: 0 done; 1 refused, with the reason; 2 wrong usage; 3 not available
+now, sending again is safe; 4 settings or configuration are not usable.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from gateway.errors import (
+    AmtsboteError,
+    ConfigurationError,
+    Problem,
+    StoreInUse,
+    StoreUnavailable,
+)
+from gateway.logs import configure_logs
+from gateway.portal import GatewayUnreachable, Portal, PortalError, read_file
+from gateway.settings import Settings, load_settings, read_secret
+
+REFUSED = 1
+NOT_AVAILABLE = 3
+NOT_CONFIGURED = 4
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Amtsbote carries applications from portals to specialist applications and decisions back.",
+    epilog="Exit codes: 0 done, 1 refused, 2 wrong usage, 3 not available now (try again), 4 not configured.",
+)
+config_app = typer.Typer(no_args_is_help=True, help="The configuration file.")
+app.add_typer(config_app, name="config")
+
+T = TypeVar("T")
+
+Message = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The XML message.")]
+Attach = Annotated[
+    list[Path], typer.Option("--attach", "-a", exists=True, dir_okay=False, help="An attachment; repeatable.")
+]
+Meta = Annotated[
+    Path | None,
+    typer.Option("--metadata", exists=True, dir_okay=False, help="The JSON part `metadata`."),
+]
+Url = Annotated[str | None, typer.Option(help="The gateway; AMTSBOTE_GATEWAY_URL otherwise.")]
+As = Annotated[str, typer.Option("--client", help="Which client to be; its secret is read from its file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+@app.command(epilog="Example: AMTSBOTE_CONFIG=town.yaml amtsbote serve --port 8080")
+def serve(
+    host: Annotated[str | None, typer.Option(help="Where to listen; AMTSBOTE_HOST otherwise.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; AMTSBOTE_PORT otherwise.")] = None,
+) -> None:
+    """Run the gateway with every role, until Ctrl-C or SIGTERM."""
+    settings = _settings(host=host, port=port)
+    configure_logs(settings.log_level)
+    _run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    from gateway.bootstrap import running_gateway
+    from gateway.server import serving, stop_on_signal
+
+    with stop_on_signal() as stop:
+        async with (
+            running_gateway(settings) as parts,
+            serving(parts.app, settings.host, settings.port) as port,
+        ):
+            typer.echo(f"Amtsbote: http://{settings.host}:{port}/docs and /console", err=True)
+            await stop.wait()
+
+
+@app.command(epilog="Example: amtsbote demo --once")
+def demo(
+    once: Annotated[
+        bool, typer.Option("--once", help="End when every sample is decided; 1 names who is late.")
+    ] = False,
+    timeout: Annotated[float, typer.Option(help="Seconds that `--once` waits.")] = 60,
+    port: Annotated[int | None, typer.Option(help="Port; AMTSBOTE_PORT otherwise.")] = None,
+) -> None:
+    """Run everything on this machine, post every sample and show its way."""
+    from gateway.demo import run_demo
+
+    settings = _settings(port=port, log_level="error")
+    configure_logs(settings.log_level)
+    late = _run(run_demo(settings, once=once, timeout_s=timeout))
+    if late:
+        typer.echo("Not decided in time: " + ", ".join(late), err=True)
+        raise typer.Exit(REFUSED)
+
+
+@app.command(epilog="Example: AMTSBOTE_AMQP_URLS=amqp://… amtsbote work dms-musterstadt")
+def work(
+    destination: Annotated[str, typer.Argument(help="The destination, as in the configuration.")],
+    resend_reports: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"],
+            help="Send again every report since then, after the broker lost its disk.",
+        ),
+    ] = None,
+) -> None:
+    """Run the adapter of one destination on RabbitMQ, until Ctrl-C or SIGTERM."""
+    settings = _settings()
+    configure_logs(settings.log_level)
+    _run(_work(settings, destination, resend_reports))
+
+
+async def _work(settings: Settings, destination: str, since: datetime | None) -> None:
+    from adapters.kit.runner import run_destination
+    from gateway.bootstrap import running_worker
+    from gateway.server import stop_on_signal
+
+    if since is not None and since.tzinfo is None:
+        since = since.astimezone()
+    with stop_on_signal() as stop:
+        async with running_worker(settings, destination) as runner:
+            await run_destination(runner, stop, resend_since=since)
+
+
+@app.command(epilog="Example: AMTSBOTE_DATABASE_URL=postgresql://… amtsbote migrate")
+def migrate(as_json: AsJson = False) -> None:
+    """Bring the database to the newest schema; what is there is kept."""
+    from gateway.store.migrate import migrate as apply
+
+    settings = _settings()
+    with _errors():
+        apply(settings.store_url)
+    _print({"migrated": True}, "The database has the newest schema.", as_json=as_json)
+
+
+@config_app.command("check", epilog="Example: amtsbote config check town.yaml")
+def config_check(
+    file: Annotated[
+        Path | None, typer.Argument(help="The file; AMTSBOTE_CONFIG otherwise.", dir_okay=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a start would say about the configuration, without starting."""
+    from gateway.bootstrap import check_configuration
+
+    settings = _settings(config=file)
+    with _errors(as_json=as_json):
+        config = check_configuration(settings)
+    counts = {name: len(getattr(config, name)) for name in ("tenants", "destinations", "routes", "clients")}
+    words = ", ".join(f"{count} {name}" for name, count in counts.items())
+    _print({"valid": True} | counts, f"{settings.config}: usable ({words}).", as_json=as_json)
+
+
+@app.command(epilog="Example: amtsbote send application.xml --attach plan.pdf --client demo-portal")
+def send(
+    file: Message,
+    attach: Attach = [],  # noqa: B006 typer reads the default and never changes it
+    metadata: Meta = None,
+    case: Annotated[str | None, typer.Option(help="The case that it belongs to.")] = None,
+    url: Url = None,
+    client: As = "demo-portal",
+    as_json: AsJson = False,
+) -> None:
+    """Post a message as a portal would."""
+    body, files = file.read_bytes(), [read_file(path) for path in attach]
+    stated = metadata.read_text(encoding="utf-8") if metadata else None
+
+    async def post(portal: Portal) -> dict[str, Any]:
+        if case:
+            return await portal.reply(case, body, files=files)
+        return await portal.submit(body, metadata=stated, files=files)
+
+    answer = _ask(post, url=url, client=client, as_json=as_json)
+    text = f"{answer['status']}: submission {answer['submission_id']}, case {answer['case_id']}"
+    _print(answer, text, as_json=as_json)
+
+
+@app.command(epilog="Example: amtsbote validate application.xml || echo refused")
+def validate(file: Message, as_json: AsJson = False) -> None:
+    """Validate a message against its standard; no gateway is needed, nothing is sent."""
+    from gateway.intake.examine import read
+    from gateway.standards import Catalogue
+    from gateway.xml.parse import Limits
+
+    settings = _settings()
+    limits = Limits(settings.max_message_bytes, settings.max_depth, settings.max_attributes)
+    with _errors(as_json=as_json):
+        incoming = read(Catalogue.load(settings.standards), file.read_bytes(), limits)
+    _print(
+        {"valid": True, "message_type": incoming.message_type.id},
+        f"{file}: valid, {incoming.message_type.id}",
+        as_json=as_json,
+    )
+
+
+@app.command(epilog="Example: amtsbote status 0193… --client demo-portal")
+def status(
+    submission: Annotated[str, typer.Argument(help="The id that the gateway gave it.")],
+    url: Url = None,
+    client: As = "demo-portal",
+    as_json: AsJson = False,
+) -> None:
+    """Show where a submission stands and what happened to it."""
+
+    async def read(portal: Portal) -> dict[str, Any]:
+        view, _ = await portal.submission(submission)
+        return (view or {}) | {"events": (await portal.events(submission))["events"]}
+
+    answer = _ask(read, url=url, client=client, as_json=as_json)
+    lines = [f"{answer['message_type']}: {answer['status']}; case {answer['case']['status']}"]
+    lines += [f"  {e['at']}  {e['kind']}  {e.get('destination') or ''}" for e in answer["events"]]
+    _print(answer, "\n".join(lines), as_json=as_json)
+
+
+@app.command(epilog="Example: amtsbote mailbox --after 12 --wait 30 --client demo-portal")
+def mailbox(
+    after: Annotated[str, typer.Option(help="The cursor `next` of the page before.")] = "0",
+    wait: Annotated[int, typer.Option(min=0, max=25, help="Seconds to wait for news.")] = 0,
+    collect: Annotated[bool, typer.Option(help="Say that these were taken over.")] = False,
+    url: Url = None,
+    client: As = "demo-portal",
+    as_json: AsJson = False,
+) -> None:
+    """Show what came back for a client."""
+
+    async def read(portal: Portal) -> dict[str, Any]:
+        page = await portal.mailbox(after=after, wait_s=wait)
+        if collect:
+            for item in page["items"]:
+                await portal.collect(item["message_id"])
+        return page
+
+    page = _ask(read, url=url, client=client, as_json=as_json)
+    lines = [f"{each['created_at']}  {each['type']}  case {each['case_id']}" for each in page["items"]]
+    _print(page, "\n".join([*lines, f"next: {page['next']}"]), as_json=as_json)
+
+
+def _settings(**overrides: object) -> Settings:
+    with _errors():
+        return load_settings(**{name: value for name, value in overrides.items() if value is not None})
+
+
+def _run(work: Awaitable[T]) -> T:
+    async def awaited() -> T:
+        return await work
+
+    with _errors():
+        return asyncio.run(awaited())
+
+
+def _ask(question: Callable[[Portal], Awaitable[T]], *, url: str | None, client: str, as_json: bool) -> T:
+    settings = _settings()
+
+    async def ask() -> T:
+        secret = read_secret(settings.secrets / "clients" / client)
+        async with Portal(url or settings.gateway_url, client, secret) as portal:
+            return await question(portal)
+
+    with _errors(as_json=as_json):
+        return asyncio.run(ask())
+
+
+@contextmanager
+def _errors(*, as_json: bool = False) -> Iterator[None]:
+    try:
+        yield
+    except (PortalError, Problem) as error:
+        problem = _as_problem(error)
+        _print(problem, _in_words(problem), as_json=as_json, err=not as_json)
+        unreachable = isinstance(error, GatewayUnreachable)
+        raise typer.Exit(NOT_AVAILABLE if unreachable else REFUSED) from error
+    except (ConfigurationError, StoreInUse) as error:
+        _print({"detail": error.detail}, error.detail, as_json=as_json, err=not as_json)
+        raise typer.Exit(NOT_CONFIGURED) from error
+    except StoreUnavailable as error:
+        _print({"detail": error.detail}, error.detail, as_json=as_json, err=not as_json)
+        raise typer.Exit(NOT_AVAILABLE) from error
+
+
+def _as_problem(error: AmtsboteError) -> dict[str, Any]:
+    if isinstance(error, Problem):
+        return {
+            "type": error.type,
+            "title": error.title.en,
+            "detail": error.detail,
+            "code": error.code,
+            "findings": [finding.model_dump(mode="json") for finding in error.findings],
+            "findings_more": error.more_findings,
+        }
+    problem = error.problem if isinstance(error, PortalError) else {}
+    return problem or {"detail": error.detail}
+
+
+def _in_words(problem: dict[str, Any]) -> str:
+    lines = [str(problem.get("detail", ""))]
+    for finding in problem.get("findings", []):
+        place = f"{finding['line']}:{finding['column']} {finding['path']}"
+        message = finding["message"]
+        lines.append(f"  {finding['code']} {place}\n    {message['de']}\n    {message['en']}")
+        if hint := finding.get("hint"):
+            lines.append(f"    → {hint['de']}\n    → {hint['en']}")
+    return "\n".join(lines)
+
+
+def _print(data: dict[str, Any], text: str, *, as_json: bool, err: bool = False) -> None:
+    typer.echo(json.dumps(data, ensure_ascii=False, indent=2) if as_json else text, err=err)
