@@ -9,7 +9,9 @@ from adapters.kit.adapter import Adapter, Context
 from adapters.kit.case_reports import CaseReports
 from adapters.kit.documents import Documents
 from adapters.kit.errors import OutcomeUnknown, Refused, Transient
-from adapters.kit.work import AttachmentInfo, Step, Work
+from adapters.kit.gateway_client import AttachmentInfo
+from adapters.kit.steps import Step
+from adapters.kit.work import Work
 from gateway.contract.report import Accepted
 
 __all__ = [

@@ -10,8 +10,8 @@ from gateway.contract.ids import is_id
 from gateway.contract.message import Message
 
 
-def read_copy(message: Message) -> Delivery:
-    """Read a copy, and refuse ids that are none: they become keys and paths.
+def read_copy(message: Message, destination: str) -> Delivery:
+    """Read a copy for a destination, and refuse ids that are none: they become keys and paths.
 
     Raises:
         ValueError: it is not what the contract says.
@@ -21,6 +21,8 @@ def read_copy(message: Message) -> Delivery:
     wrong = [name for name in names if not is_id(getattr(delivery, name))]
     if delivery.expires_at.tzinfo is None:
         wrong.append("expires_at")
+    if delivery.destination != destination:
+        wrong.append("destination")
     if wrong:
         raise ValueError(*wrong)
     return delivery

@@ -25,8 +25,10 @@ from gateway.errors import StoreUnavailable
 
 log = structlog.get_logger(__name__)
 
-MARGIN_S = 110.0
-"""A handler ends so long after `expires_at`: ten seconds before the gateway's lease, for the report's way."""
+MARGIN_S = 120.0
+"""So long after a copy's `expires_at` the gateway's lease ends."""
+USED_MARGIN = 0.9
+"""A handler ends before the lease does: its report needs time on the way."""
 POLL_S = 1.0
 HAND_BACK_S = 2.0
 
@@ -35,7 +37,7 @@ class DeliveryHandler:
     """The broker's handler for one destination.
 
     Args:
-        margin_s: how long after a copy's `expires_at` its handler may still run.
+        margin_s: how long after a copy's `expires_at` the gateway's lease ends.
     """
 
     def __init__(
@@ -50,7 +52,7 @@ class DeliveryHandler:
         self._adapter = adapter
         self._store = store
         self._gateway = gateway
-        self._margin = timedelta(seconds=margin_s)
+        self._margin = timedelta(seconds=margin_s * USED_MARGIN)
         self._now = now
         self._stopping = asyncio.Event()
         self._in_hand: dict[str, asyncio.Event] = {}
@@ -69,7 +71,7 @@ class DeliveryHandler:
     async def __call__(self, message: Message) -> Outcome:
         """Deal with a copy; ACK means that everything about it is durable."""
         try:
-            delivery = read_copy(message)
+            delivery = read_copy(message, self._store.destination)
         except ValueError as error:
             log.error("delivery_malformed", destination=self._store.destination, fields=wrong_fields(error))
             return Outcome.REJECT

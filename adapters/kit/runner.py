@@ -35,7 +35,7 @@ class Runner:
         store: not opened; the runner opens and closes it.
         gateway: for bodies and attachments.
         concurrency: how many deliveries are in hand at once.
-        margin_s: how long after a copy's `expires_at` its handler may still run.
+        margin_s: how long after a copy's `expires_at` the gateway's lease ends.
     """
 
     def __init__(
@@ -152,7 +152,7 @@ def build_runner(
         http: with the gateway as its base address; closed by the caller.
         secret: the destination's secret for `/oauth/token`.
         concurrency: how many deliveries are in hand at once.
-        margin_s: how long after a copy's `expires_at` its handler may still run.
+        margin_s: how long after a copy's `expires_at` the gateway's lease ends.
     """
     store = AdapterStore(store_url, destination)
     gateway = GatewayClient(http, destination=destination, secret=secret)

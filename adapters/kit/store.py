@@ -17,8 +17,8 @@ from adapters.kit.clock import utc_now
 from adapters.kit.database import Database
 from adapters.kit.outbox import Outbox, insert_for
 from adapters.kit.outcomes import delivery_report, poison_report
+from adapters.kit.steps import Step
 from adapters.kit.tables import inbox, steps
-from adapters.kit.work import Step
 from gateway.contract.delivery import Delivery
 from gateway.contract.ids import new_id
 from gateway.contract.report import Report, ReportType

@@ -21,6 +21,7 @@ import httpx2
 
 from adapters.kit.adapter import Adapter
 from adapters.kit.clock import utc_now
+from adapters.kit.handler import MARGIN_S
 from adapters.kit.runner import Runner, build_runner
 from gateway.broker import MemoryBroker, Outcome
 from gateway.contract.delivery import Delivery
@@ -99,7 +100,7 @@ class GatewayDouble:
         *,
         options: Mapping[str, Any] | None = None,
         concurrency: int = 4,
-        margin_s: float = 110,
+        margin_s: float = MARGIN_S,
     ) -> Runner:
         """Return a runner for an adapter whose store and data are in `folder`; start and stop it yourself."""
         return build_runner(

@@ -3,15 +3,13 @@
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, Protocol
 
 from adapters.kit.errors import Transient
 from adapters.kit.gateway_client import AttachmentInfo, GatewayClient
+from adapters.kit.steps import Step
+from adapters.kit.store import AdapterStore
 from gateway.contract.delivery import Delivery
-
-__all__ = ["AttachmentInfo", "Step", "Work", "stable_report_id"]
 
 _REPORT_IDS = uuid.UUID("01980a6e-5d52-7b0e-9d5c-3f1f6f0c8a11")
 
@@ -21,33 +19,12 @@ def stable_report_id(destination: str, submission_id: str, name: str) -> str:
     return str(uuid.uuid5(_REPORT_IDS, f"{destination}/{submission_id}/{name}"))
 
 
-@dataclass(slots=True)
-class Step:
-    """One piece of work that must not be done twice; `result` is JSON and survives a crash once recorded."""
-
-    name: str
-    done: bool = False
-    result: Any = field(default=None)
-
-
-class StepStore(Protocol):
-    """Where finished steps are kept; the adapter store, or a dictionary in an adapter's own tests."""
-
-    async def fetch_step(self, delivery_id: str, name: str) -> Step | None:
-        """Return the recorded step, or None."""
-        ...
-
-    async def record_step(self, delivery_id: str, step: Step) -> None:
-        """Keep a finished step durably."""
-        ...
-
-
 class Work:
     """What `deliver` works with. Everything here may be called again after a crash."""
 
-    def __init__(self, delivery: Delivery, steps: StepStore, gateway: GatewayClient) -> None:
+    def __init__(self, delivery: Delivery, store: AdapterStore, gateway: GatewayClient) -> None:
         self.delivery = delivery
-        self._steps = steps
+        self._store = store
         self._gateway = gateway
         self._attachments: list[AttachmentInfo] | None = None
 
@@ -73,14 +50,14 @@ class Work:
             if not step.done:
                 step.result = await application.register(...)
         """
-        known = await self._steps.fetch_step(self.delivery.delivery_id, name)
+        known = await self._store.fetch_step(self.delivery.delivery_id, name)
         if known is not None:
             yield known
             return
         step = Step(name)
         yield step
         step.done = True
-        await self._steps.record_step(self.delivery.delivery_id, step)
+        await self._store.record_step(self.delivery.delivery_id, step)
 
     async def body(self) -> bytes:
         """Return the message, from the copy itself or fetched where it is too large to travel inline.

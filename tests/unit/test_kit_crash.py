@@ -17,8 +17,8 @@ KILLED = 9
 CHILD = """
 import asyncio, os, sys
 from pathlib import Path
-sys.path.insert(0, {tests!r})
-from test_kit_crash import Register
+sys.path.insert(0, {root!r})
+from tests.unit.test_kit_crash import Register
 from adapters.kit.testing import GatewayDouble
 from gateway.broker import Outcome
 
@@ -72,7 +72,7 @@ class Register(Adapter):
 async def test_adapter_takes_a_submission_once_when_its_process_is_killed(
     moment: str, tmp_path: Path
 ) -> None:
-    child = CHILD.format(tests=str(Path(__file__).parent))
+    child = CHILD.format(root=str(Path(__file__).parents[2]))
     command = [sys.executable, "-c", child, moment, str(tmp_path)]
     process = await asyncio.to_thread(subprocess.run, command, timeout=30, capture_output=True, check=False)
     assert process.returncode == KILLED, process.stderr.decode()

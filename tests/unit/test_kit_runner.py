@@ -290,6 +290,7 @@ async def test_runner_starts_nothing_and_acknowledges_when_the_copy_has_expired(
         ("expires-at", "2030-01-01T00:00:00"),
         ("role", "Erika"),
         ("submission-id", None),
+        ("destination", "somebody-else"),
     ],
 )
 async def test_runner_rejects_a_copy_when_it_is_malformed(gateway, run, header, value) -> None:

@@ -14,9 +14,9 @@ from adapters.kit.database import Database
 from adapters.kit.errors import OutcomeUnknown, Refused, Transient
 from adapters.kit.outbox import SENDING_S
 from adapters.kit.outcomes import accepted_report, error_report
+from adapters.kit.steps import Step
 from adapters.kit.store import LEASE_S, AdapterStore
 from adapters.kit.testing import DESTINATION, later, sample_delivery
-from adapters.kit.work import Step
 from gateway.contract.delivery import Delivery
 from gateway.contract.ids import new_id
 from gateway.contract.report import Accepted, Failed, FailureKind, Report, ReportType
