@@ -141,13 +141,14 @@ class SqlStore:
             options |= {
                 "pool_size": 10,
                 "pool_pre_ping": True,
-                "use_insertmanyvalues_wo_returning": True,
                 "connect_args": {
                     "connect_timeout": int(self._timeout_s) or 1,
                     "options": f"-c timezone=utc -c statement_timeout={bound} -c lock_timeout={bound}",
                 },
             }
         engine = create_async_engine(self.url, **options)
+        # Many rows of one table are one statement, also where nothing is returned.
+        engine.dialect.use_insertmanyvalues_wo_returning = True
         if self.is_sqlite:
             _apply_sqlite_rules(engine, "BEGIN IMMEDIATE" if immediate else "BEGIN")
         return engine

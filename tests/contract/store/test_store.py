@@ -1,0 +1,170 @@
+"""The store's contract on both databases, and what only one of them can show."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine
+
+from gateway.errors import ConfigurationError, StoreInUse, StoreUnavailable
+from gateway.intake.commit import GroupCommit
+from gateway.store import SqlStore, cases
+from gateway.store.engine import sync_url
+from gateway.store.migrate import check_schema, migrate
+from gateway.store.tables import messages, metadata
+from tests.contract.store.contract import StoreContract, accept_one, count
+from tests.contract.store.make import TENANT, submission
+
+
+class CommitContract:
+    """What group commit promises on every database."""
+
+    @pytest.fixture
+    async def store(self, address: str) -> AsyncIterator[SqlStore]:
+        await asyncio.to_thread(migrate, address)
+        store = SqlStore(address)
+        yield store
+        await store.close()
+
+    @pytest.fixture
+    async def commit(self, store: SqlStore) -> AsyncIterator[GroupCommit]:
+        commit = GroupCommit(store, max_batch=50, max_waiting=500)
+        await commit.start()
+        yield commit
+        await commit.stop()
+
+    async def test_bad_row_fails_alone(self, commit: GroupCommit, store: SqlStore) -> None:
+        items = [submission() for _ in range(5)] + [submission(message_type=None)]
+        results = await asyncio.gather(*map(commit.accept, items), return_exceptions=True)
+        assert [isinstance(result, Exception) for result in results] == [False] * 5 + [True]
+        assert await count(store, messages) == 5
+
+    async def test_cancelled_request_leaves_its_batch_alone(
+        self, commit: GroupCommit, store: SqlStore
+    ) -> None:
+        tasks = [asyncio.create_task(commit.accept(submission())) for _ in range(10)]
+        await asyncio.sleep(0)
+        tasks[3].cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [isinstance(result, BaseException) for result in results].count(True) == 1
+        await commit.stop()
+        assert await count(store, messages) == 10
+
+    async def test_stop_stores_what_still_waits(self, commit: GroupCommit, store: SqlStore) -> None:
+        tasks = [asyncio.create_task(commit.accept(submission())) for _ in range(120)]
+        await asyncio.sleep(0)
+        await commit.stop()
+        assert all(result.created for result in await asyncio.gather(*tasks))
+        assert await count(store, messages) == 120
+
+
+class _OnSqlite:
+    @pytest.fixture
+    def address(self, tmp_path: Path) -> str:
+        return f"sqlite:///{tmp_path / 'store.db'}"
+
+
+class _OnPostgres:
+    @pytest.fixture
+    def address(self, postgresql_url: str) -> str:
+        return postgresql_url
+
+
+class TestSqlite(_OnSqlite, StoreContract):
+    """SQLite."""
+
+    async def test_second_serving_process_is_refused_with_a_sentence(
+        self, store: SqlStore, address: str
+    ) -> None:
+        store.claim_file()
+        other = SqlStore(address)
+        with pytest.raises(StoreInUse, match="already served by another process"):
+            other.claim_file()
+        await other.close()
+
+    async def test_file_is_free_again_after_the_end(self, store: SqlStore, address: str) -> None:
+        store.claim_file()
+        await store.close()
+        other = SqlStore(address)
+        other.claim_file()
+        await other.close()
+
+    async def test_durability_pragmas_are_set(self, store: SqlStore) -> None:
+        async with store.write() as connection:
+            journal = (await connection.exec_driver_sql("PRAGMA journal_mode")).scalar_one()
+            synchronous = (await connection.exec_driver_sql("PRAGMA synchronous")).scalar_one()
+        assert (journal, synchronous) == ("wal", 2)
+
+
+class TestPostgres(_OnPostgres, StoreContract):
+    """PostgreSQL."""
+
+    async def test_deadlock_is_run_again(self, store: SqlStore) -> None:
+        low, high = sorted([(await accept_one(store)).case_id for _ in range(2)])
+        commit = GroupCommit(store, max_batch=10, max_waiting=10)
+        async with store.write() as connection:
+            await cases.lock(connection, high, tenant=TENANT)
+            joining = [submission(case_id=low), submission(case_id=high)]
+            tasks = [asyncio.create_task(commit.accept(item)) for item in joining]
+            await asyncio.sleep(0)
+            await commit.start()
+            await _until_somebody_waits(store)
+            # The batch holds the lower case and waits for ours: now both wait for each other.
+            await cases.lock(connection, low, tenant=TENANT)
+        results = await asyncio.gather(*tasks)
+        await commit.stop()
+        assert [result.created for result in results] == [True, True]
+
+    async def test_unreachable_database_is_unavailable(self) -> None:
+        store = SqlStore("postgresql://nobody@127.0.0.1:1/nothing", timeout_s=2)
+        with pytest.raises(StoreUnavailable):
+            await store.ping()
+        await store.close()
+
+
+async def _until_somebody_waits(store: SqlStore) -> None:
+    async with asyncio.timeout(5):
+        while True:
+            async with store.read() as connection:
+                waiting = await connection.exec_driver_sql("SELECT count(*) FROM pg_locks WHERE NOT granted")
+                if waiting.scalar_one():
+                    return
+
+
+class TestCommitOnSqlite(_OnSqlite, CommitContract):
+    """Group commit on SQLite."""
+
+
+class TestCommitOnPostgres(_OnPostgres, CommitContract):
+    """Group commit on PostgreSQL."""
+
+
+class SchemaContract:
+    """The migrations build what the tables say."""
+
+    def test_migrations_build_the_tables(self, address: str) -> None:
+        migrate(address)
+        engine = create_engine(sync_url(address))
+        with engine.connect() as connection:
+            differences = compare_metadata(MigrationContext.configure(connection), metadata)
+        engine.dispose()
+        assert differences == []
+
+    def test_database_without_schema_is_refused_with_the_command_that_mends_it(self, address: str) -> None:
+        with pytest.raises(ConfigurationError, match="amtsbote migrate"):
+            check_schema(address)
+
+    def test_migrated_database_is_accepted(self, address: str) -> None:
+        migrate(address)
+        check_schema(address)
+
+
+class TestSchemaOnSqlite(_OnSqlite, SchemaContract):
+    """SQLite."""
+
+
+class TestSchemaOnPostgres(_OnPostgres, SchemaContract):
+    """PostgreSQL."""
