@@ -188,16 +188,22 @@ class Catalogue:
             MetadataMismatch: its header contradicts its root element.
         """
         root = parse(body, limits)
-        message_type, standard = self._identify(root, body, today)
+        message_type, standard = self.identify(root, body, today)
         standard.schema.validate(root, body)
         standard.code_lists.check(root, body, standard.manifest.namespaces)
         header = standard.read_header(root)
         _require_agreement(header, message_type, root, body)
         return Incoming(message_type, root, header, standard)
 
-    def _identify(
+    def identify(
         self, root: etree._Element, body: bytes, today: datetime.date
     ) -> tuple[MessageType, Standard]:
+        """Find the message type of a parsed message.
+
+        Raises:
+            UnknownMessageType: no standard here knows its root element.
+            VersionNotServed: the standard is known, its version is not, or not on that day.
+        """
         found = self._by_root.get(str(root.tag))
         if found and found[1].serves(today):
             return found

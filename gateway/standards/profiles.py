@@ -114,8 +114,9 @@ class HeaderReader:
         prefixes = {**(_NAMESPACES if profile == "bn-1.1" else {}), **namespaces}
         for name, xpath in self.xpaths.items():
             try:
-                etree.XPath(xpath, namespaces=prefixes)
-            except etree.XPathSyntaxError as error:
+                # Evaluated once, because an unknown prefix is not found before that.
+                etree.XPath(f"normalize-space({xpath})", namespaces=prefixes)(etree.Element("any"))
+            except etree.XPathError as error:
                 raise ConfigurationError(f"header.xpaths.{name}: {error}") from error
         # normalize-space leaves no line break within a field, so a line break is a safe separator.
         parts = [f"normalize-space({xpath})" for xpath in self.xpaths.values()]

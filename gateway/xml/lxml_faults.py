@@ -6,7 +6,6 @@ bytes instead, tag by tag where faults are: the tag just fed is the place.
 
 import re
 from collections.abc import Iterator
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from lxml import etree
@@ -27,6 +26,7 @@ _LONG_MESSAGE = 4000
 """libxml2 cuts its sentences off: a long one may end within the rejected value, so it is not read."""
 
 _SUBJECT = re.compile(r"Element '(?P<element>[^']*)'(?:, attribute '(?P<attribute>[^']*)')?: ")
+_KEY = re.compile(r"Element '(?P<element>[^']*)': .*?key-sequence \['(?P<key>[^']*)'")
 _NAMED_ATTRIBUTE = re.compile(r"The attribute '([^']*)' is (?:required but missing|not allowed)\.$")
 _EXPECTED = re.compile(r"Expected is (?:one of )?\( (.*) \)\.$")
 # Greedy up to the last occurrence: the rejected value stands before it and may contain anything.
@@ -82,30 +82,31 @@ _KINDS = {
 def find_faults(schema: "Schema", root: etree._Element, body: bytes) -> list[Fault]:
     """Return the faults of a refused message in the order of its tags, at most MAX_ERRORS."""
     faults = list(_stream_faults(schema, root, body))
-    if body.count(b"<") <= MAX_TREE_TAGS and any(fault.kind.group == "key" for fault in faults):
-        faults = [fault for fault in faults if fault.kind.group != "key"] + _key_faults(schema, root)
-    return faults
+    rest = [fault for fault in faults if fault.kind is not Kind.DANGLING_REFERENCE]
+    if len(rest) == len(faults) or body.count(b"<") > MAX_TREE_TAGS:
+        return faults
+    return rest + _dangling_references(schema, root)
 
 
-def _key_faults(schema: "Schema", root: etree._Element) -> list[Fault]:
-    """Keys are compared when the element that demands it ends, so only a tree knows where they stand."""
-    errors = [error for error in schema.tree_errors(root) if error.type_name == "SCHEMAV_CVC_IDC"]
-    return [_fault(_follow(root, str(error.path)), error) for error in errors]
+def _dangling_references(schema: "Schema", root: etree._Element) -> list[Fault]:
+    """References are compared where the element that demands it ends; only a tree knows their lines."""
+    faults = [_fault(_referrer(root, error), error) for error in schema.tree_errors(root)]
+    return [fault for fault in faults if fault.kind is Kind.DANGLING_REFERENCE]
 
 
-def _follow(root: etree._Element, path: str) -> etree._Element:
-    """Resolve a path of libxml2: `*` counts all elements, a name those of the same prefix and name."""
-    element = root
-    for step in path.split("/")[2:]:
-        name, _, number = step.rstrip("]").partition("[")
-        twins = (child for child in element.iterchildren("*") if name in ("*", _prefixed_name(child)))
-        element = next(islice(twins, int(number or 1) - 1, None), element)
-    return element
+def _referrer(root: etree._Element, error: etree._LogEntry) -> etree._Element:
+    """Find the element by name and line, of several on one line the one that has the key in it."""
+    found = _KEY.match(str(error.message))
+    if not found:
+        return root
+    named = [element for element in root.iter(found["element"]) if element.sourceline == error.line]
+    with_key = (element for element in named if found["key"] in _values(element))
+    return next(with_key, named[0] if named else root)
 
 
-def _prefixed_name(element: etree._Element) -> str:
-    local = etree.QName(element).localname
-    return f"{element.prefix}:{local}" if element.prefix else local
+def _values(element: etree._Element) -> set[str]:
+    values = {(node.text or "").strip() for node in element.iter("*")}
+    return values.union(*(map(str, node.attrib.values()) for node in element.iter("*")))
 
 
 def _stream_faults(schema: "Schema", root: etree._Element, body: bytes) -> Iterator[Fault]:
@@ -149,7 +150,7 @@ def _fault(element: etree._Element, error: etree._LogEntry) -> Fault:
         kind = Kind.DANGLING_REFERENCE
     subject = _SUBJECT.match(text)
     attribute = subject["attribute"] if subject else None
-    if subject:
+    if subject and kind is not Kind.DANGLING_REFERENCE:
         element = _named(element, subject["element"])
     named = _NAMED_ATTRIBUTE.search(text)
     if named and kind.group == "attribute":

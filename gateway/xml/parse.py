@@ -98,10 +98,6 @@ def parse_reference(body: bytes) -> etree._Element:
 def _require_plain_utf8(body: bytes) -> None:
     if body.startswith(_UTF16_STARTS):
         raise _at_byte(NotUtf8, body, 0, _NOT_UTF8)
-    try:
-        body.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise _at_byte(NotUtf8, body, error.start, _INVALID_BYTES) from None
     declaration = _DECLARATION.match(body, 3 if body.startswith(_BOM) else 0)
     if declaration:
         version, encoding = declaration.groups()
@@ -109,6 +105,10 @@ def _require_plain_utf8(body: bytes) -> None:
             raise _at_byte(NotUtf8, body, declaration.start(2), _NOT_UTF8)
         if version != b"1.0":
             raise _at_byte(ForbiddenXml, body, declaration.start(1), _OTHER_VERSION)
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _at_byte(NotUtf8, body, error.start, _INVALID_BYTES) from None
     if b"<!DOCTYPE" in body and (found := _DOCTYPE.match(body, 3 if body.startswith(_BOM) else 0)):
         raise _at_byte(ForbiddenXml, body, found.end() - len(b"<!DOCTYPE"), _DOCTYPE_FORBIDDEN)
 

@@ -82,7 +82,7 @@ class Schema:
         return etree.XMLParser(schema=self.lxml, encoding="utf-8", resolve_entities=False, no_network=True)
 
     def tree_errors(self, root: etree._Element) -> list[etree._LogEntry]:
-        """Return what libxml2 says of a tree of at most MAX_TREE_TAGS tags, with paths."""
+        """Return what libxml2 says of a tree of at most MAX_TREE_TAGS tags, with lines."""
         # A compiled schema keeps one log for all threads, so this one is nobody else's.
         with self._one_at_a_time:
             self._explaining.validate(root)

@@ -70,8 +70,8 @@ _DECLARATION = (
     "The XML declaration is faulty or does not stand at the start of the message.",
 )
 _NAME = (
-    "An dieser Stelle wird ein Element- oder Attributname erwartet; ein < im Text wird als &lt; geschrieben.",
-    "The name of an element or attribute is expected at this place; a < in text is written as &lt;.",
+    "An dieser Stelle wird ein Name erwartet; im Text wird < als &lt; und & als &amp; geschrieben.",
+    "A name is expected at this place; in text < is written as &lt; and & as &amp;.",
 )
 _TAG_END = (
     "Ein Start- oder End-Tag ist nicht mit > abgeschlossen.",

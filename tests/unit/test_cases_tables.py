@@ -1,6 +1,6 @@
 """The tables beside the samples: what becomes of each file as far as the message alone decides.
 
-What needs metadata, attachments or routes is decided by the intake; for the catalogue such a message is valid.
+What needs metadata, attachments or routes is decided by the intake; the catalogue accepts such a message.
 """
 
 import datetime

@@ -1,0 +1,109 @@
+"""What the XML entrance costs over the bare lxml calls, on one valid sample.
+
+Counted against `etree.fromstring` with a safe parser and `XMLSchema.validate`: the guard, the parsing, the
+identification by root element and the same validation, as `Catalogue.read` does them. The code lists and the
+header, which bare lxml does not do at all, are printed on lines of their own.
+
+    python -m benchmarks.bench_xml [--rounds 40] [--file fixtures/…/valid/….xml]
+"""
+
+import argparse
+import datetime
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from lxml import etree
+
+from gateway.settings import data_folder
+from gateway.standards import Catalogue
+from gateway.xml.parse import parse
+
+SAMPLE = data_folder("fixtures") / "xurkunde" / "1.1" / "valid" / "07-registerausdruck-ahnenforschung.xml"
+MESSAGES_PER_ROUND = 200
+TODAY = datetime.date(2026, 6, 1)
+
+
+def measure(rounds: int, file: Path) -> list[dict[str, object]]:
+    """Run the steps in alternating rounds and return one figure each, in microseconds a message."""
+    body = file.read_bytes()
+    catalogue = Catalogue.load([data_folder("schemas")])
+    incoming = catalogue.read(body, today=TODAY)
+    standard = incoming.standard
+    safe = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+    bare_schema = etree.XMLSchema(file=_plain_schema(standard.folder, standard.manifest.schemas[0]))
+
+    def bare() -> None:
+        bare_schema.validate(etree.fromstring(body, safe))
+
+    def entrance() -> None:
+        root = parse(body)
+        standard_now = catalogue.identify(root, body, TODAY)[1]
+        standard_now.schema.validate(root, body)
+
+    def code_lists() -> None:
+        standard.code_lists.check(incoming.root, body, standard.manifest.namespaces)
+
+    def header() -> None:
+        standard.read_header(incoming.root)
+
+    def whole() -> None:
+        catalogue.read(body, today=TODAY)
+
+    steps = {"bare": bare, "entrance": entrance, "code_lists": code_lists, "header": header, "whole": whole}
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(rounds):
+        for name, step in steps.items():
+            times[name].append(_microseconds(step))
+    ratio = statistics.median(e / b for e, b in zip(times["entrance"], times["bare"], strict=True))
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    return [
+        {
+            "name": "xml.parse_and_validate",
+            "value": medians["entrance"],
+            "unit": "µs",
+            "peer": medians["bare"],
+            "ratio": ratio,
+        },
+        {"name": "xml.code_lists", "value": medians["code_lists"], "unit": "µs", "peer": None, "ratio": None},
+        {"name": "xml.header", "value": medians["header"], "unit": "µs", "peer": None, "ratio": None},
+        {"name": "xml.read", "value": medians["whole"], "unit": "µs", "peer": None, "ratio": None},
+    ]
+
+
+def _plain_schema(folder: Path, name: str) -> str:
+    """Our schemas import each other by relative paths, so bare lxml can load them where they are."""
+    return str(folder / name)
+
+
+def _microseconds(step: Callable[[], None]) -> float:
+    started = time.perf_counter()
+    for _ in range(MESSAGES_PER_ROUND):
+        step()
+    return (time.perf_counter() - started) / MESSAGES_PER_ROUND * 1e6
+
+
+def main() -> None:
+    """Print the figures, or with --json the list that `make bench` collects."""
+    arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    arguments.add_argument("--rounds", type=int, default=40)
+    arguments.add_argument("--file", type=Path, default=SAMPLE)
+    arguments.add_argument("--json", action="store_true")
+    given = arguments.parse_args()
+    figures = measure(given.rounds, given.file)
+    if given.json:
+        print(json.dumps(figures, ensure_ascii=False))
+        return
+    first, *others = figures
+    print(f"{given.file.name}, {given.file.stat().st_size} bytes, {given.rounds} alternating rounds")
+    print(f"  bare lxml, parse and validate        {first['peer']:8.1f} µs")
+    print(f"  parse, guard, identify and validate  {first['value']:8.1f} µs")
+    print(f"  ratio (median)                       {first['ratio']:8.2f}    target 1.30")
+    for figure in others:
+        print(f"  {figure['name']:36} {figure['value']:8.1f} µs")
+
+
+if __name__ == "__main__":
+    main()

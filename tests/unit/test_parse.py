@@ -1,0 +1,225 @@
+"""The one parser: what it takes, what it refuses, and what the refusal says."""
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.errors import ForbiddenXml, MalformedXml, MessageTooLarge, NotUtf8, Problem
+from gateway.settings import data_folder
+from gateway.xml.parse import Limits, parse
+
+BOM = b"\xef\xbb\xbf"
+SMALL = Limits(max_bytes=100_000, max_depth=8, max_attributes=8)
+SAMPLES = [path.read_bytes() for path in sorted(data_folder("fixtures").glob("xurkunde/*/valid/*.xml"))]
+
+
+def refusal(body: bytes, limits: Limits = SMALL) -> Problem:
+    with pytest.raises(Problem) as caught:
+        parse(body, limits)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<a/>",
+        b"<?xml version='1.0'?>\n<a/>",
+        b'<?xml version="1.0" encoding="UTF-8" standalone="yes"?><a/>',
+        b'<?xml version="1.0" encoding="utf-8"?><a/>',
+        BOM + b'<?xml version="1.0" encoding="UTF-8"?><a/>',
+        "<a>Müller-Lüdenscheidt</a>".encode(),
+        b"<a><!-- <!DOCTYPE x> --><![CDATA[<!DOCTYPE x>]]></a>",
+        b"<?xml-stylesheet href='http://127.0.0.1:1/x.xsl'?><a/>",
+    ],
+)
+def test_parse_accepts_plain_utf8(body: bytes) -> None:
+    assert parse(body).tag == "a"
+
+
+@pytest.mark.parametrize(
+    ("body", "line", "column"),
+    [
+        ("<a>ü</a>".encode("utf-16"), 1, 1),
+        ("<a>ü</a>".encode("utf-16-le"), 1, 1),
+        ("<a>ü</a>".encode("utf-16-be"), 1, 1),
+        ("<a>ü</a>".encode("utf-32"), 1, 1),
+        ('<?xml version="1.0" encoding="ISO-8859-1"?><a>ü</a>'.encode("latin-1"), 1, 31),
+        (b'<?xml version="1.0" encoding="ISO-8859-1"?><a/>', 1, 31),
+        (b'<?xml version="1.0" encoding="US-ASCII"?><a/>', 1, 31),
+        (b'<?xml version="1.0" encoding="UTF-16"?><a/>', 1, 31),
+        ("<a>\n<b>grün".encode() + b"\xff</b></a>", 2, 8),
+        (b"<a>\xc0\xbc</a>", 1, 4),
+        ("<a>\ud800</a>".encode("utf-8", "surrogatepass"), 1, 4),
+    ],
+)
+def test_parse_refuses_other_encodings_with_their_place(body: bytes, line: int, column: int) -> None:
+    problem = refusal(body)
+    assert isinstance(problem, NotUtf8)
+    (finding,) = problem.findings
+    assert (finding.code, finding.path, finding.line, finding.column) == ("S001", "/", line, column)
+
+
+@pytest.mark.parametrize(
+    "prolog",
+    [
+        b"",
+        BOM,
+        b'<?xml version="1.0"?>\n',
+        b"<!-- a --><!-- > --> <?pi <!-- ?>\n",
+    ],
+)
+@pytest.mark.parametrize(
+    "doctype", [b"<!DOCTYPE a>", b'<!DOCTYPE a SYSTEM "file:///etc/hostname">', b"<!DOCTYPE"]
+)
+def test_parse_refuses_every_doctype(prolog: bytes, doctype: bytes) -> None:
+    problem = refusal(prolog + doctype + b"<a/>")
+    assert isinstance(problem, ForbiddenXml)
+    assert "DOCTYPE" in problem.findings[0].message.de
+
+
+def test_parse_refuses_a_doctype_at_its_place() -> None:
+    (finding,) = refusal(b'<?xml version="1.0"?>\n <!DOCTYPE a><a/>').findings
+    assert (finding.code, finding.line, finding.column) == ("S999", 2, 2)
+
+
+def test_parse_refuses_a_prolog_of_many_comments_at_once() -> None:
+    assert isinstance(refusal(b"<!--x-->" * 5_000 + b"<!DOCTYP <!DOCTYPE"), MalformedXml)
+
+
+def test_parse_refuses_xml_1_1() -> None:
+    assert isinstance(refusal(b'<?xml version="1.1"?><a/>'), ForbiddenXml)
+
+
+def test_parse_refuses_an_entity_that_nobody_declared() -> None:
+    problem = refusal(b"<a>&secret;</a>")
+    assert isinstance(problem, MalformedXml)
+    assert "secret" not in problem.findings[0].model_dump_json() + problem.detail
+
+
+@pytest.mark.parametrize("depth", [8, 9])
+def test_parse_counts_depth_from_the_root(depth: int) -> None:
+    body = b"<a>" * depth + b"</a>" * depth
+    if depth <= SMALL.max_depth:
+        assert parse(body, SMALL).tag == "a"
+    else:
+        (finding,) = refusal(body).findings
+        assert (finding.path, finding.line, finding.column) == ("/a" * 9, 1, 1 + 8 * 3)
+
+
+def test_parse_refuses_depth_beyond_the_parser_itself() -> None:
+    assert isinstance(refusal(b"<a>" * 300 + b"</a>" * 300, Limits()), ForbiddenXml)
+
+
+@pytest.mark.parametrize("count", [8, 9])
+def test_parse_counts_attributes_of_one_element(count: int) -> None:
+    attributes = b" ".join(b'x%d="1"' % number for number in range(count))
+    body = b"<r><a/>\n<a " + attributes + b'/><b y="1"/></r>'
+    if count <= SMALL.max_attributes:
+        assert parse(body, SMALL).tag == "r"
+    else:
+        problem = refusal(body)
+        assert isinstance(problem, ForbiddenXml)
+        assert [(f.path, f.line, f.column) for f in problem.findings] == [("/r/a[2]", 2, 1)]
+
+
+@pytest.mark.parametrize("count", [8, 9])
+def test_parse_counts_namespace_declarations_of_one_element(count: int) -> None:
+    declarations = b" ".join(b'xmlns:x%d="urn:%d"' % (number, number) for number in range(count))
+    body = b'<r xmlns:p="urn:p"><a ' + declarations + b"/></r>"
+    if count <= SMALL.max_attributes:
+        assert parse(body, SMALL).tag == "r"
+    else:
+        problem = refusal(body)
+        assert isinstance(problem, ForbiddenXml)
+        assert [finding.path for finding in problem.findings] == ["/r/a"]
+
+
+def test_parse_accepts_declarations_spread_over_many_elements() -> None:
+    assert len(parse(b"<r>" + b'<p:a xmlns:p="urn:p">xmlns xmlns</p:a>' * 20 + b"</r>", SMALL)) == 20
+
+
+def test_parse_refuses_a_name_beyond_the_parser_itself() -> None:
+    assert isinstance(refusal(b"<" + b"n" * 60_000 + b"/>"), ForbiddenXml)
+
+
+@pytest.mark.parametrize("size", [100_000, 100_001])
+def test_parse_counts_bytes(size: int) -> None:
+    body = b"<a>" + b"x" * (size - 7) + b"</a>"
+    assert len(body) == size
+    if size <= SMALL.max_bytes:
+        assert parse(body, SMALL).tag == "a"
+    else:
+        assert isinstance(refusal(body), MessageTooLarge)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"", "leer"),
+        (b'{"a": 1}', "nicht mit einem XML-Element"),
+        (b"<a/><b/>", "genau ein Wurzelelement"),
+        (b"<a><b></a>", "passt nicht zum zuletzt"),
+        (b"<a><b>", "abgeschnitten"),
+        (b"<a b='1' b='2'/>", "dasselbe Attribut"),
+        (b"<a>&</a>", "&amp;"),
+        (b"<a b=1/>", "Attribut ist fehlerhaft"),
+        (b"<a b='<'/>", "&lt;"),
+        (b"<p:a/>", "keinem Namensraum"),
+        (b"<a>\x00</a>", "Steuerzeichen"),
+        (b"<a>&#0;</a>", "Steuerzeichen"),
+        (b"<a><!-- -- --></a>", "Bindestriche"),
+        (b"<a>]]></a>", "]]>"),
+        (b" <?xml version='1.0'?><a/>", "XML-Deklaration"),
+    ],
+)
+def test_parse_says_in_both_languages_what_is_not_well_formed(body: bytes, words: str) -> None:
+    problem = refusal(body)
+    assert isinstance(problem, MalformedXml)
+    (finding,) = problem.findings
+    assert finding.code == "X000"
+    assert finding.path == "/"
+    assert words in finding.message.de
+    assert finding.message.en
+    assert finding.message.en != finding.message.de
+
+
+def test_parse_gives_the_line_where_it_breaks() -> None:
+    (finding,) = refusal(b"<a>\n  <b>\n  </c>\n</a>").findings
+    assert finding.line == 3
+
+
+@pytest.mark.parametrize("secret", ["Erika-Mustermann", "1970-01-31"])
+def test_parse_never_repeats_what_stands_in_the_message(secret: str) -> None:
+    for body in (
+        f"<a b='{secret}' b='{secret}'/>",
+        f"<a>{secret}&{secret};</a>",
+        f"<{secret}",
+        f"<a><{secret}></a>",
+    ):
+        problem = refusal(body.encode())
+        assert secret not in problem.detail + "".join(item.model_dump_json() for item in problem.findings)
+
+
+@given(st.binary(max_size=400))
+def test_parse_raises_nothing_but_problems_on_any_bytes(body: bytes) -> None:
+    with suppress(Problem):
+        parse(body, SMALL)
+
+
+@given(st.text(alphabet="<>/&;!?[]-='\"ax: \n", max_size=60))
+def test_parse_raises_nothing_but_problems_on_any_markup(text: str) -> None:
+    with suppress(Problem):
+        parse(text.encode(), SMALL)
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_parse_raises_nothing_but_problems_on_changed_samples(data: st.DataObject) -> None:
+    body = bytearray(data.draw(st.sampled_from(SAMPLES)))
+    for _ in range(data.draw(st.integers(1, 5))):
+        start = data.draw(st.integers(0, len(body) - 1))
+        body[start : start + data.draw(st.integers(0, 40))] = data.draw(st.binary(max_size=20))
+    with suppress(Problem):
+        parse(bytes(body))

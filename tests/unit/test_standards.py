@@ -1,0 +1,534 @@
+"""The catalogue of standards: manifests, imports, versions, code lists, headers."""
+
+import datetime
+import os
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.contract.findings import Finding
+from gateway.errors import (
+    CodeListViolation,
+    CodeViolation,
+    ConfigurationError,
+    MetadataMismatch,
+    Problem,
+    SchemaViolation,
+    UnknownMessageType,
+    VersionNotServed,
+)
+from gateway.settings import data_folder
+from gateway.standards import Catalogue, Header
+from gateway.standards.codelists import load_code_list
+from gateway.standards.profiles import PROFILES, HeaderReader
+from gateway.xml.parse import parse
+
+TODAY = datetime.date(2026, 6, 1)
+MATERIAL = Path(os.environ.get("AMTSBOTE_MATERIAL", Path(__file__).parents[3] / "shared" / "material"))
+SAMPLES = [path.read_bytes() for path in sorted(data_folder("fixtures").glob("xurkunde/*/valid/*.xml"))]
+OURS = Catalogue.load([data_folder("schemas")])
+
+MANIFEST = """
+standard: probe
+version: "{version}"
+title: {{de: Probe, en: Probe}}
+namespace: urn:example:probe:{version}
+valid_from: {valid_from}
+valid_until: {valid_until}
+schemas: [probe.xsd]
+namespaces: {{p: "urn:example:probe:{version}"}}
+header:
+  profile: none
+  xpaths: {{standard: "@standard", version: "@version", message_type_code: "@code", test: boolean(@test)}}
+code_lists: [{{file: lists/way.xml, closed: true}}, {{file: lists/open.xml, closed: false}}]
+closed_code_lists: {closed}
+message_types:
+  - {{name: probe.0101, root: probe.0101, code: "0101", direction: in, title: {{de: Probe, en: Probe}}}}
+"""
+XSD = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:p="urn:example:probe:{version}"
+  targetNamespace="urn:example:probe:{version}" elementFormDefault="qualified">
+ <xs:element name="probe.0101"><xs:complexType><xs:sequence>
+   <xs:element name="code" type="p:Code" minOccurs="0" maxOccurs="9"/>
+   <xs:element name="way" minOccurs="0"><xs:complexType><xs:complexContent><xs:restriction base="p:Code">
+     <xs:sequence><xs:element name="code" type="xs:token" form="unqualified"/></xs:sequence>
+     <xs:attribute name="listURI" type="xs:anyURI" fixed="urn:list:way"/>
+   </xs:restriction></xs:complexContent></xs:complexType></xs:element>
+  </xs:sequence><xs:anyAttribute processContents="skip"/></xs:complexType></xs:element>
+ <xs:complexType name="Code">
+   <xs:sequence><xs:element name="code" type="xs:token" form="unqualified"/></xs:sequence>
+   <xs:attribute name="listURI" type="xs:anyURI"/><xs:attribute name="listVersionID" type="xs:string"/>
+ </xs:complexType>
+</xs:schema>"""
+GENERICODE = """<gc:CodeList xmlns:gc="http://docs.oasis-open.org/codelist/ns/genericode/1.0/">
+<Identification><Version>{version}</Version><CanonicalUri>{uri}</CanonicalUri></Identification>
+<ColumnSet><Column Id="name"/><Column Id="code"/><Key Id="k"><ColumnRef Ref="code"/></Key></ColumnSet>
+<SimpleCodeList>{rows}</SimpleCodeList></gc:CodeList>"""
+ROW = (
+    "<Row><Value><SimpleValue>Name</SimpleValue></Value>"
+    "<Value><SimpleValue>{code}</SimpleValue></Value></Row>"
+)
+
+Folder = Callable[..., Path]
+
+
+def code_list(uri: str, version: str, *codes: str) -> str:
+    rows = "".join(ROW.format(code=code) for code in codes)
+    return GENERICODE.format(uri=uri, version=version, rows=rows)
+
+
+@pytest.fixture
+def standard(tmp_path: Path) -> Folder:
+    """Write one version of the standard `probe` and return the folder of all of them."""
+
+    def write(
+        version: str = "1.0", valid_from: str = "2020-01-01", valid_until: str = "null", closed: str = "true"
+    ) -> Path:
+        folder = tmp_path / "standards" / "probe" / version
+        (folder / "lists").mkdir(parents=True)
+        manifest = MANIFEST.format(
+            version=version, valid_from=valid_from, valid_until=valid_until, closed=closed
+        )
+        (folder / "standard.yaml").write_text(manifest, "utf-8")
+        (folder / "probe.xsd").write_text(XSD.format(version=version), "utf-8")
+        (folder / "lists" / "way.xml").write_text(code_list("urn:list:way", "1", "0101", "post"), "utf-8")
+        (folder / "lists" / "open.xml").write_text(code_list("urn:list:open", "1", "known"), "utf-8")
+        return tmp_path / "standards"
+
+    return write
+
+
+def message(content: str = "", version: str = "1.0", attributes: str = "", name: str = "probe.0101") -> bytes:
+    return f'<m:{name} xmlns:m="urn:example:probe:{version}" {attributes}>{content}</m:{name}>'.encode()
+
+
+def coded(uri: str, version: str, code: str) -> str:
+    return f'<m:code listURI="{uri}" listVersionID="{version}"><code>{code}</code></m:code>'
+
+
+def only_finding(problem: Problem) -> Finding:
+    (finding,) = problem.findings
+    return finding
+
+
+# Manifests
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "words"),
+    [
+        ("direction: sideways", "direction: in", ["message_types.0.direction"]),
+        ("profile: unheard", "profile: none", ["header.profile", "bn-1.1-unqualified"]),
+        (
+            "{shoe_size: p:code/code, ",
+            '{standard: "@standard", ',
+            ["header.xpaths", "shoe_size", "message_id"],
+        ),
+        (
+            "message_type_code: 'p:code['",
+            'message_type_code: "@code"',
+            ["header.xpaths.message_type_code"],
+        ),
+        ("message_type_code: x:code", 'message_type_code: "@code"', ["header.xpaths.message_type_code"]),
+        ("schemas: []", "schemas: [probe.xsd]", ["schemas"]),
+        ("valid_from: someday", "valid_from: 2020-01-01", ["valid_from"]),
+        ("colour: blue\nstandard: probe", "standard: probe", ["colour"]),
+        ("standard: [", "standard: probe", ["cannot be read"]),
+    ],
+)
+def test_manifest_error_names_file_and_place(
+    standard: Folder, wrong: str, right: str, words: list[str]
+) -> None:
+    folder = standard()
+    path = folder / "probe" / "1.0" / "standard.yaml"
+    text = path.read_text("utf-8")
+    assert right in text
+    path.write_text(text.replace(right, wrong, 1), "utf-8")
+    with pytest.raises(ConfigurationError) as caught:
+        Catalogue.load([folder])
+    for word in [str(path), *words]:
+        assert word in caught.value.detail
+
+
+def test_load_refuses_a_folder_that_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="is no folder of standards"):
+        Catalogue.load([tmp_path / "nowhere"])
+
+
+def test_load_refuses_one_version_twice(standard: Folder, tmp_path: Path) -> None:
+    folder = standard()
+    shutil.copytree(folder, tmp_path / "again")
+    with pytest.raises(ConfigurationError, match=r"probe 1\.0 is also in"):
+        Catalogue.load([folder, tmp_path / "again"])
+
+
+def test_load_reads_several_folders_side_by_side(standard: Folder) -> None:
+    catalogue = Catalogue.load([data_folder("schemas"), standard()])
+    ids = [item.id for item in catalogue.message_types]
+    assert "probe:1.0:probe.0101" in ids
+    assert "xurkunde:1.1:urkunde.anforderung.0101" in ids
+    assert catalogue.get("probe:1.0:probe.0101").root == "{urn:example:probe:1.0}probe.0101"
+    with pytest.raises(KeyError):
+        catalogue.get("probe:9:probe.0101")
+
+
+# Versions and message types
+
+
+def test_read_identifies_by_root_element_and_namespace(standard: Folder) -> None:
+    standard("1.0")
+    catalogue = Catalogue.load([standard("1.1")])
+    incoming = catalogue.read(message(version="1.1"), today=TODAY)
+    assert incoming.message_type.id == "probe:1.1:probe.0101"
+    assert incoming.root.tag == "{urn:example:probe:1.1}probe.0101"
+
+
+@pytest.mark.parametrize(
+    ("day", "served"),
+    [("2026-01-31", False), ("2026-02-01", True), ("2026-11-30", True), ("2026-12-01", False)],
+)
+def test_version_is_served_from_its_first_to_its_last_day(standard: Folder, day: str, served: bool) -> None:
+    standard("1.0", "2020-01-01", "2026-12-31")
+    catalogue = Catalogue.load([standard("1.1", "2026-02-01", "2026-11-30")])
+    today = datetime.date.fromisoformat(day)
+    if served:
+        assert catalogue.read(message(version="1.1"), today=today).message_type.version == "1.1"
+        return
+    with pytest.raises(VersionNotServed) as caught:
+        catalogue.read(message(version="1.1"), today=today)
+    finding = only_finding(caught.value)
+    assert (finding.code, finding.path) == ("V000", "/m:probe.0101")
+    assert finding.hint
+    assert "probe 1.0 (seit 2020-01-01, bis 2026-12-31)" in finding.hint.de
+    assert "probe 1.0 (since 2020-01-01, until 2026-12-31)" in finding.hint.en
+    assert "1.1" not in finding.hint.de
+
+
+def test_version_unknown_here_says_which_are_served(standard: Folder) -> None:
+    catalogue = Catalogue.load([standard("1.0")])
+    with pytest.raises(VersionNotServed) as caught:
+        catalogue.read(message(version="2.0"), today=TODAY)
+    assert "probe 1.0 (since 2020-01-01)" in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        message(name="probe.0199"),
+        b"<probe.0101/>",
+        b'<a:b xmlns:a="urn:evil"/>',
+        b'<a xmlns="urn:other:1.0"/>',
+    ],
+)
+def test_message_type_unknown_here_is_refused(standard: Folder, body: bytes) -> None:
+    with pytest.raises(UnknownMessageType):
+        Catalogue.load([standard()]).read(body, today=TODAY)
+
+
+# Schemas and their imports
+
+IMPORTING = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:example:probe:1.0">
+ <xs:import namespace="urn:shared" schemaLocation="https://nowhere.invalid/shared/{name}"/>
+ <xs:element name="probe.0101" type="s:T" xmlns:s="urn:shared"/></xs:schema>"""
+SHARED = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:shared">
+ <xs:simpleType name="T"><xs:restriction base="xs:{base}"/></xs:simpleType></xs:schema>"""
+TYPES_ONLY = MANIFEST.partition("header:")[0].replace("probe", "shared") + "message_types: []\n"
+
+
+def with_import(folder: Path, name: str = "types.xsd") -> Path:
+    (folder / "probe" / "1.0" / "probe.xsd").write_text(IMPORTING.format(name=name), "utf-8")
+    return folder
+
+
+def shared_standard(folder: Path, version: str, base: str = "int") -> None:
+    path = folder / "shared" / version
+    path.mkdir(parents=True)
+    manifest = TYPES_ONLY.format(version=version, valid_from="2020-01-01", valid_until="null")
+    (path / "standard.yaml").write_text(manifest.replace("[shared.xsd]", "[types.xsd]"), "utf-8")
+    (path / "types.xsd").write_text(SHARED.format(base=base), "utf-8")
+
+
+def test_import_is_found_by_namespace_and_file_name_in_another_standard(standard: Folder) -> None:
+    folder = with_import(standard())
+    shared_standard(folder, "1.0")
+    catalogue = Catalogue.load([folder])
+    catalogue.check()
+    catalogue.read(message("17"), today=TODAY)
+    with pytest.raises(SchemaViolation):
+        catalogue.read(message("x"), today=TODAY)
+
+
+@pytest.mark.parametrize("name", ["other.xsd", "../../types2.xsd", ""])
+def test_import_that_is_nowhere_is_an_error(standard: Folder, name: str) -> None:
+    folder = with_import(standard(), name)
+    if name:
+        shared_standard(folder, "1.0")
+    with pytest.raises(ConfigurationError, match="urn:shared") as caught:
+        Catalogue.load([folder]).check()
+    assert "probe.xsd" in caught.value.detail
+
+
+def test_import_is_ambiguous_when_two_files_differ(standard: Folder) -> None:
+    folder = with_import(standard())
+    shared_standard(folder, "1.0", "int")
+    shared_standard(folder, "1.1", "int")
+    Catalogue.load([folder]).check()
+    (folder / "shared" / "1.1" / "types.xsd").write_text(SHARED.format(base="date"), "utf-8")
+    with pytest.raises(ConfigurationError, match="ambiguous"):
+        Catalogue.load([folder]).check()
+
+
+def test_import_in_the_own_folder_goes_first(standard: Folder) -> None:
+    folder = with_import(standard())
+    shared_standard(folder, "1.0", "int")
+    (folder / "probe" / "1.0" / "types.xsd").write_text(SHARED.format(base="date"), "utf-8")
+    Catalogue.load([folder]).read(message("2026-01-01"), today=TODAY)
+
+
+def test_schema_that_is_none_is_an_error(standard: Folder) -> None:
+    folder = standard()
+    (folder / "probe" / "1.0" / "probe.xsd").write_text("<xs:schema", "utf-8")
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        Catalogue.load([folder]).check()
+    (folder / "probe" / "1.0" / "probe.xsd").write_text("<html/>", "utf-8")
+    with pytest.raises(ConfigurationError, match="cannot be compiled"):
+        Catalogue.load([folder]).check()
+
+
+# Code lists
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "path", "hint"),
+    [
+        (coded("urn:list:evil", "1", "post"), "S010", "/m:probe.0101/m:code/@listURI", "urn:list:way"),
+        (coded("urn:../../etc/passwd", "../x", "1"), "S010", "/m:probe.0101/m:code/@listURI", "urn:list:way"),
+        (coded("", "", "post"), "S010", "/m:probe.0101/m:code/@listURI", "urn:list:way"),
+        (coded("urn:list:way", "7", "post"), "S010", "/m:probe.0101/m:code/@listVersionID", "1"),
+        (coded("urn:list:way", "1", "pigeon"), "S011", "/m:probe.0101/m:code/code", "0101, post"),
+        (
+            '<m:way listVersionID="1"><code>pigeon</code></m:way>',
+            "S011", "/m:probe.0101/m:way/code", "0101, post",
+        ),
+    ],
+)  # fmt: skip
+def test_code_list_fault_is_found_at_its_place(
+    standard: Folder, content: str, code: str, path: str, hint: str
+) -> None:
+    with pytest.raises(CodeListViolation) as caught:
+        Catalogue.load([standard()]).read(message(content), today=TODAY)
+    finding = only_finding(caught.value)
+    assert (str(caught.value.code), finding.code, finding.path, finding.line) == (code, code, path, 1)
+    assert finding.hint
+    assert hint in finding.hint.de
+    text = finding.model_dump_json()
+    assert not any(value in text for value in ("pigeon", "evil", "passwd"))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        coded("urn:list:way", "1", "post"),
+        coded("urn:list:way", "1", "  post\n "),
+        coded("urn:list:open", "1", "never heard of"),
+        '<m:way listVersionID="1"><code>post</code></m:way>',
+    ],
+)
+def test_code_is_accepted_when_its_list_allows_it(standard: Folder, content: str) -> None:
+    Catalogue.load([standard()]).read(message(content), today=TODAY)
+
+
+def test_code_list_that_is_not_installed_is_accepted_when_the_standard_is_open(standard: Folder) -> None:
+    catalogue = Catalogue.load([standard(closed="false")])
+    catalogue.read(message(coded("urn:list:other", "1", "x")), today=TODAY)
+    with pytest.raises(CodeViolation):
+        catalogue.read(message(coded("urn:list:way", "1", "x")), today=TODAY)
+
+
+def test_all_code_list_faults_are_found_at_once(standard: Folder) -> None:
+    content = (
+        coded("urn:list:way", "1", "x") + coded("urn:list:evil", "1", "x") + coded("urn:list:way", "2", "x")
+    )
+    with pytest.raises(CodeListViolation) as caught:
+        Catalogue.load([standard()]).read(message(content), today=TODAY)
+    assert [finding.code for finding in caught.value.findings] == ["S011", "S010", "S010"]
+    assert caught.value.code == "S010"
+
+
+def test_code_list_without_codes_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "list.xml"
+    path.write_text(code_list("urn:list:way", "1"), "utf-8")
+    with pytest.raises(ConfigurationError, match=r"list\.xml"):
+        load_code_list(path, closed=True)
+
+
+# Headers
+
+
+@pytest.mark.parametrize(
+    ("attributes", "words"),
+    [
+        ('standard="other"', "Standard"),
+        ('version="0.9"', "Version"),
+        ('code="0102"', "Nachrichtentyp"),
+    ],
+)
+def test_header_must_agree_with_the_root_element(standard: Folder, attributes: str, words: str) -> None:
+    with pytest.raises(MetadataMismatch) as caught:
+        Catalogue.load([standard()]).read(message(attributes=attributes), today=TODAY)
+    finding = only_finding(caught.value)
+    assert (finding.code, finding.path) == ("S999", "/m:probe.0101")
+    assert words in finding.message.de
+
+
+@pytest.mark.parametrize("value", ["", "0", "false", "true", "x"])
+def test_header_is_a_test_when_the_attribute_is_there_whatever_its_value(
+    standard: Folder, value: str
+) -> None:
+    catalogue = Catalogue.load([standard()])
+    assert catalogue.read(message(attributes=f'test="{value}"'), today=TODAY).header.test
+    assert not catalogue.read(message(), today=TODAY).header.test
+
+
+def test_header_of_our_samples_is_read() -> None:
+    body = (data_folder("fixtures") / "xurkunde" / "1.1" / "valid" / "06-testnachricht.xml").read_bytes()
+    header = OURS.read(body, today=TODAY).header
+    assert header.test
+    assert header.message_type_code == "0101"
+    assert (header.standard, header.version) == ("xurkunde", "1.1")
+    for name in ("message_id", "created_at", "reader", "author", "product", "service", "authority"):
+        assert getattr(header, name), name
+
+
+G = "http://xoev.de/schemata/basisnachricht/g2g/1_1"
+H = "http://xoev.de/schemata/basisnachricht/behoerde/1_1"
+HEADERS = {
+    "bn-1.1-unqualified": """<m produkt=" P " standard="s" version="1">
+      <nachrichtenkopf.g2g><identifikation.nachricht><nachrichtenUUID>id-1</nachrichtenUUID>
+      <nachrichtentyp><code>0101</code></nachrichtentyp><erstellungszeitpunkt>then</erstellungszeitpunkt>
+      </identifikation.nachricht><leser><verzeichnisdienst><code>DVDV</code></verzeichnisdienst>
+      <kennung>psw:1</kennung></leser><autor><kennung>psw:2</kennung></autor></nachrichtenkopf.g2g></m>""",
+    "bn-1.1": f"""<m xmlns:g="{G}" xmlns:h="{H}" produkt="P" standard="s" version="1">
+      <g:nachrichtenkopf.g2g><g:identifikation.nachricht><g:nachrichtenUUID>id-1</g:nachrichtenUUID>
+      <g:nachrichtentyp><code>0101</code></g:nachrichtentyp>
+      <g:erstellungszeitpunkt>then</g:erstellungszeitpunkt></g:identifikation.nachricht>
+      <g:leser><h:kennung>psw:1</h:kennung></g:leser><g:autor><h:kennung>psw:2</h:kennung></g:autor>
+      </g:nachrichtenkopf.g2g></m>""",
+    "xinneres": """<x:m xmlns:x="urn:x" produkt="P" standard="s" version="1"><x:nachrichtenkopf>
+      <x:identifikation.nachricht><x:nachrichtenUUID>id-1</x:nachrichtenUUID>
+      <x:nachrichtentyp><code>0101</code></x:nachrichtentyp>
+      <x:erstellungszeitpunkt>then</x:erstellungszeitpunkt></x:identifikation.nachricht>
+      <x:leser><x:praefix><code>psw</code></x:praefix><x:kennung>1</x:kennung></x:leser>
+      <x:autor><x:kennung>psw:2</x:kennung></x:autor></x:nachrichtenkopf></x:m>""",
+}
+
+
+@pytest.mark.parametrize("profile", HEADERS)
+def test_profile_reads_its_kind_of_header(profile: str) -> None:
+    header = HeaderReader(profile, {}, {}).read(parse(HEADERS[profile].encode()))
+    assert header == Header(
+        message_id="id-1",
+        message_type_code="0101",
+        created_at="then",
+        standard="s",
+        version="1",
+        product="P",
+        reader="psw:1",
+        author="psw:2",
+    )
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_profile_reads_nothing_from_a_message_without_a_header(profile: str) -> None:
+    assert HeaderReader(profile, {}, {}).read(parse(b"<m>text</m>")) == Header()
+
+
+def test_header_field_cannot_reach_into_the_next() -> None:
+    reader = HeaderReader("none", {"service": "a", "ars": "b"}, {})
+    header = reader.read(parse(b"<m><a>1\n2&#10;&#13;3</a><b>4</b></m>"))
+    assert (header.service, header.ars) == ("1 2 3", "4")
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.data())
+def test_read_raises_nothing_but_problems_on_changed_samples(data: st.DataObject) -> None:
+    body = bytearray(data.draw(st.sampled_from(SAMPLES)))
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(body) - 1))
+        words = st.sampled_from([b"", b"x", b"<!-- -->", b"9", b" ", b"&#9;", b"<b:x/>", b'" a="'])
+        body[start : start + data.draw(st.integers(0, 3))] = data.draw(words)
+    with suppress(Problem):
+        OURS.read(bytes(body), today=TODAY)
+
+
+# Published standards, where they are at hand
+
+if MATERIAL.is_dir():
+
+    @pytest.mark.material
+    @pytest.mark.parametrize(
+        "path",
+        sorted([*MATERIAL.glob("code-lists/*.xml"), *MATERIAL.glob("standards/*/codelists/*.xml")]),
+        ids=lambda path: path.name,
+    )
+    def test_published_code_list_is_read(path: Path) -> None:
+        published = load_code_list(path, closed=True)
+        assert published.uri.startswith("urn:")
+        assert all(published.codes)
+
+    @pytest.mark.material
+    def test_published_code_list_gives_the_codes_of_its_key_column() -> None:
+        name = "urn_de_xoev_codeliste_erreichbarkeit_{}.xml"
+        for version in ("1", "2", "3", "4", "4.1"):
+            codes = load_code_list(MATERIAL / "code-lists" / name.format(version), closed=True).codes
+            assert "01" in codes, version
+
+    PUBLISHED = {
+        "xschule": ("http://xschule.digital/def/xschule/1.2/xsd", "xschule.xsd", ["xbildung-1.2"]),
+        "xdomea-3.0.0": (
+            "urn:xoev-de:xdomea:schema:3.0.0",
+            "xdomea-Nachrichten-AussonderungDurchfuehren.xsd",
+            [],
+        ),
+        "xhochschule": ("http://xhochschule.de/def/xhochschule/1.2/xsd", "xhochschule.xsd", ["xbildung-1.2"]),
+    }
+
+    @pytest.fixture(params=PUBLISHED)
+    def published(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Catalogue]:
+        """A standard around published schemas: its own folder, those it needs, and the common types."""
+        namespace, entry, needed = PUBLISHED[request.param]
+        folder = tmp_path / "published"
+        for name in (request.param, *needed, "common"):
+            shutil.copytree(MATERIAL / "standards" / name, folder / name)
+        (path,) = (folder / request.param).rglob(entry)
+        roots = sorted(
+            {parse(item.read_bytes()).tag.rpartition("}")[2] for item in _instances(request.param)}
+        )
+        types = "".join(
+            f"  - {{name: {root}, root: {root}, direction: in, title: {{de: x, en: x}}}}\n" for root in roots
+        )
+        (folder / "standard.yaml").write_text(
+            f'standard: published\nversion: "1"\ntitle: {{de: x, en: x}}\nnamespace: {namespace}\n'
+            f"valid_from: 2020-01-01\nschemas: [{path.relative_to(folder).as_posix()}]\n"
+            f"message_types:{chr(10) + types if types else ' []'}",
+            "utf-8",
+        )
+        return request.param, Catalogue.load([folder])
+
+    def _instances(name: str) -> list[Path]:
+        return sorted((MATERIAL / "standards" / name).glob("instances/*.xml"))
+
+    @pytest.mark.material
+    def test_published_standard_compiles_and_accepts_its_own_messages(
+        published: tuple[str, Catalogue],
+    ) -> None:
+        name, catalogue = published
+        (standard,) = catalogue.standards
+        assert standard.schema.xmlschema.maps.elements
+        assert _instances(name)
+        for path in _instances(name):
+            catalogue.read(path.read_bytes(), today=TODAY)

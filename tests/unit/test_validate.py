@@ -1,0 +1,285 @@
+"""What a refusal by the schema says: code, path, place, both languages, never the value."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from gateway.contract.findings import MAX_FINDINGS, Finding
+from gateway.errors import SchemaViolation
+from gateway.xml import lxml_faults, xmlschema_faults
+from gateway.xml.parse import parse
+from gateway.xml.validate import Documents, Schema
+
+XSD = b"""<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:t="urn:t"
+  targetNamespace="urn:t" elementFormDefault="qualified">
+<xs:element name="r">
+ <xs:complexType>
+  <xs:sequence>
+   <xs:element name="a" type="xs:string"/>
+   <xs:element name="date" type="xs:date" minOccurs="0"/>
+   <xs:element name="p" type="t:Word" minOccurs="0" maxOccurs="3"/>
+   <xs:element name="e" type="t:Way" minOccurs="0"/>
+   <xs:element name="n" type="t:Amount" minOccurs="0"/>
+   <xs:choice minOccurs="0">
+     <xs:element name="c1" type="xs:int"/><xs:element name="c2" type="xs:int"/></xs:choice>
+   <xs:element name="q" minOccurs="0"><xs:complexType>
+     <xs:attribute name="req" use="required" type="xs:int"/><xs:attribute name="fix" fixed="F"/>
+   </xs:complexType></xs:element>
+   <xs:element name="u" minOccurs="0"><xs:simpleType>
+     <xs:union memberTypes="xs:date xs:gYear"/></xs:simpleType></xs:element>
+   <xs:element name="fx" minOccurs="0" fixed="abc"/>
+   <xs:element name="k" minOccurs="0" maxOccurs="9"><xs:complexType>
+     <xs:attribute name="v" type="xs:string"/></xs:complexType></xs:element>
+   <xs:element name="ref" minOccurs="0" maxOccurs="9" type="xs:string"/>
+   <xs:element name="abs" type="t:Abs" minOccurs="0"/>
+   <xs:element name="z" minOccurs="0" maxOccurs="unbounded"><xs:complexType><xs:sequence>
+     <xs:element name="z1" type="xs:int"/><xs:element name="z2" type="xs:int"/>
+     <xs:element name="z3" type="xs:int"/>
+   </xs:sequence></xs:complexType></xs:element>
+  </xs:sequence>
+ </xs:complexType>
+ <xs:unique name="uk"><xs:selector xpath="t:k"/><xs:field xpath="@v"/></xs:unique>
+ <xs:keyref name="kr" refer="t:uk"><xs:selector xpath="t:ref"/><xs:field xpath="."/></xs:keyref>
+</xs:element>
+<xs:simpleType name="Word"><xs:restriction base="xs:string">
+  <xs:minLength value="3"/><xs:maxLength value="6"/><xs:pattern value="[a-z]+"/></xs:restriction>
+</xs:simpleType>
+<xs:simpleType name="Way"><xs:restriction base="xs:token">
+  <xs:enumeration value="post"/><xs:enumeration value="mail"/></xs:restriction></xs:simpleType>
+<xs:simpleType name="Amount"><xs:restriction base="xs:decimal">
+  <xs:minInclusive value="0"/><xs:maxInclusive value="90"/><xs:fractionDigits value="2"/></xs:restriction>
+</xs:simpleType>
+<xs:complexType name="Abs" abstract="true">
+  <xs:sequence><xs:element name="x" type="xs:int"/></xs:sequence></xs:complexType>
+<xs:complexType name="Con"><xs:complexContent><xs:extension base="t:Abs"/></xs:complexContent>
+</xs:complexType>
+</xs:schema>"""
+HEAD = '<t:r xmlns:t="urn:t" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">\n'
+
+
+@pytest.fixture(scope="module")
+def schema() -> Schema:
+    return Schema(Documents("t.xsd", {"t.xsd": XSD}), {})
+
+
+def refuse(schema: Schema, body: str) -> SchemaViolation:
+    encoded = body.encode()
+    with pytest.raises(SchemaViolation) as caught:
+        schema.validate(parse(encoded), encoded)
+    return caught.value
+
+
+def findings(schema: Schema, content: str) -> list[Finding]:
+    return refuse(schema, f"{HEAD}{content}</t:r>").findings
+
+
+def place(finding: Finding) -> tuple[str, int, int]:
+    return finding.path, finding.line, finding.column
+
+
+SECRET = "Quastenberg"
+
+# content (from line 2 on), path, line, column, words of the German sentence, words of the German hint
+FAULTS = {
+    "missing child at the end": ("", "/t:r", 1, 1, "fehlt ein vorgeschriebenes Kindelement", "t:a"),
+    "missing child in between": (
+        "<t:a/>\n <t:z><t:z1>1</t:z1><t:z3>1</t:z3></t:z>",
+        "/t:r/t:z", 3, 2, "fehlt ein vorgeschriebenes Kindelement", "t:z2",
+    ),
+    "unknown child": (f"<t:a/><t:b>{SECRET}</t:b>", "/t:r/t:b", 2, 7, "nicht vorgesehen", ""),
+    "children in the wrong order": (
+        "<t:a/><t:z><t:z2>1</t:z2><t:z1>1</t:z1><t:z3>1</t:z3></t:z>",
+        "/t:r/t:z/t:z2", 2, 12, "falschen Stelle", "t:z1",
+    ),
+    "child too often": (
+        "<t:a/><t:p>aaa</t:p><t:p>aaa</t:p><t:p>aaa</t:p><t:p>aaa</t:p>",
+        "/t:r/t:p[4]", 2, 49, "zu oft", "",
+    ),
+    "both sides of a choice": ("<t:a/><t:c1>1</t:c1><t:c2>1</t:c2>", "/t:r/t:c2", 2, 21, "zu oft", ""),
+    "no date": (f"<t:a/><t:date>{SECRET}</t:date>", "/t:r/t:date", 2, 7, "Datentyp", "JJJJ-MM-TT"),
+    "neither date nor year": (
+        f"<t:a/><t:u>{SECRET}</t:u>",
+        "/t:r/t:u", 2, 7, "Datentyp", "JJJJ-MM-TT oder Jahr",
+    ),
+    "no number": (f"<t:a/><t:n>{SECRET}</t:n>", "/t:r/t:n", 2, 7, "Datentyp", "Dezimalzahl"),
+    "pattern": (f"<t:a/><t:p>{SECRET[:6]}</t:p>", "/t:r/t:p", 2, 7, "vorgeschriebene Form", "[a-z]+"),
+    "too long": ("<t:a/><t:p>abcdefghi</t:p>", "/t:r/t:p", 2, 7, "zu lang", "Höchstlänge: 6"),
+    "too short": ("<t:a/><t:p>ab</t:p>", "/t:r/t:p", 2, 7, "zu kurz", "Mindestlänge: 3"),
+    "not in the enumeration": (
+        f"<t:a/><t:e>{SECRET}</t:e>",
+        "/t:r/t:e", 2, 7, "zulässigen Werten", "post, mail",
+    ),
+    "too small": ("<t:a/><t:n>-7711</t:n>", "/t:r/t:n", 2, 7, "zu klein", "Untergrenze: 0"),
+    "too large": ("<t:a/><t:n>7711</t:n>", "/t:r/t:n", 2, 7, "zu groß", "Obergrenze: 90"),
+    "too many digits": ("<t:a/><t:n>7.711</t:n>", "/t:r/t:n", 2, 7, "zu viele Stellen", "2"),
+    "other than the fixed value": (
+        f"<t:a/><t:fx>{SECRET}</t:fx>",
+        "/t:r/t:fx", 2, 7, "bestimmter Wert", "abc",
+    ),
+    "missing attribute": ("<t:a/><t:q/>", "/t:r/t:q", 2, 7, "fehlt ein vorgeschriebenes Attribut", "@req"),
+    "unknown attribute": (
+        f'<t:a/><t:q req="1" zz="{SECRET}"/>',
+        "/t:r/t:q/@zz", 2, 7, "nicht vorgesehen", "",
+    ),
+    "attribute of the wrong type": (
+        f'<t:a/><t:q req="{SECRET}"/>',
+        "/t:r/t:q/@req", 2, 7, "Datentyp", "ganze Zahl",
+    ),
+    "attribute other than fixed": (
+        f'<t:a/><t:q req="1" fix="{SECRET}"/>',
+        "/t:r/t:q/@fix", 2, 7, "bestimmter", "F",
+    ),
+    "text between elements": (f"<t:a/>{SECRET}", "/t:r", 1, 1, "keinen Text", ""),
+    "children in a simple type": ("<t:a><t:b/></t:a>", "/t:r/t:a", 2, 1, "keine Kindelemente", ""),
+    "nil": ('<t:a xsi:nil="true"/>', "/t:r/t:a", 2, 1, "xsi:nil", ""),
+    "abstract type": ("<t:a/><t:abs><t:x>1</t:x></t:abs>", "/t:r/t:abs", 2, 7, "konkreten Typs", ""),
+    "unknown type": (
+        '<t:a/><t:abs xsi:type="t:Nope"><t:x>1</t:x></t:abs>',
+        "/t:r/t:abs/@xsi:type", 2, 7, "unbekannt oder hier nicht", "",
+    ),
+    "key twice": (f'<t:a/><t:k v="{SECRET}"/><t:k v="{SECRET}"/>', "/t:r/t:k[2]", 2, 29, "mehrfach", ""),
+    "reference to no key": (
+        f'<t:a/><t:k v="1"/><t:ref>1</t:ref><t:ref>{SECRET}</t:ref>', "/t:r/t:ref[2]", 2, 35, "Verweis", "",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_fault_is_one_finding_at_its_place(schema: Schema, fault: str) -> None:
+    content, path, line, column, sentence, hint = FAULTS[fault]
+    (finding,) = findings(schema, content)
+    assert (finding.code, *place(finding)) == ("X001", path, line, column)
+    assert sentence in finding.message.de
+    assert finding.message.en
+    assert finding.message.en != finding.message.de
+    assert hint in (finding.hint.de if finding.hint else "")
+    text = finding.model_dump_json()
+    for value in (SECRET, SECRET[:6], "7711", "7.711", "abcdefghi"):
+        assert value not in text
+
+
+@pytest.mark.parametrize("fault", sorted(set(FAULTS) - {"unknown type"}))
+def test_finding_is_at_the_same_place_when_libxml2_stands_alone(
+    schema: Schema, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    monkeypatch.setattr(xmlschema_faults, "MAX_TAGS", 0)
+    content, path, _, _, _, _ = FAULTS[fault]
+    found = {finding.path for finding in findings(schema, content)}
+    # libxml2 alone does not tell a missing element from the one that stands in its place.
+    assert found == ({"/t:r/t:z/t:z3"} if fault == "missing child in between" else {path})
+
+
+def test_unknown_root_is_found_at_the_root(schema: Schema) -> None:
+    (finding,) = refuse(schema, '<x:other xmlns:x="urn:t"/>').findings
+    assert place(finding) == ("/x:other", 1, 1)
+
+
+def test_findings_go_on_after_the_first_fault_of_a_parent(schema: Schema) -> None:
+    found = findings(
+        schema,
+        "<t:a/>\n<t:b/>\n<t:date>x</t:date>\n<t:y/>\n<t:z><t:z1>x</t:z1><t:z2>1</t:z2></t:z>",
+    )
+    assert [place(finding) for finding in found] == [
+        ("/t:r/t:b", 3, 1),
+        ("/t:r/t:date", 4, 1),
+        ("/t:r/t:y", 5, 1),
+        ("/t:r/t:z", 6, 1),
+        ("/t:r/t:z/t:z1", 6, 6),
+    ]
+
+
+def test_value_that_breaks_several_rules_is_one_finding(schema: Schema) -> None:
+    (finding,) = findings(schema, "<t:a/><t:p>1</t:p>")
+    assert finding.hint
+    assert "[a-z]+" in finding.hint.de
+    assert "Mindestlänge: 3" in finding.hint.de
+
+
+def test_columns_count_characters_and_lines_end_at_line_feeds(schema: Schema) -> None:
+    (finding,) = findings(schema, "<t:a>äöü😀</t:a><!-- <t:b/>\r\n -->ß<![CDATA[<t:b>]]><t:b/>")[-1:]
+    assert place(finding) == ("/t:r/t:b", 3, 23)
+
+
+def test_path_uses_a_generated_prefix_and_says_so_when_the_namespace_is_the_default(schema: Schema) -> None:
+    (finding,) = refuse(schema, '<r xmlns="urn:t"><a/><b/></r>').findings
+    assert finding.path == "/ns1:r/ns1:b"
+    assert finding.hint
+    assert "ns1 steht für urn:t" in finding.hint.de
+
+
+def test_path_prefers_the_prefix_of_the_standard_over_a_generated_one() -> None:
+    schema = Schema(Documents("t.xsd", {"t.xsd": XSD}), {"tee": "urn:t"})
+    (finding,) = refuse(schema, '<r xmlns="urn:t"><a/><b/></r>').findings
+    assert finding.path == "/tee:r/tee:b"
+
+
+def test_path_keeps_namespaces_apart_when_a_prefix_is_bound_again(schema: Schema) -> None:
+    body = '<t:r xmlns:t="urn:t"><t:a/><t:b xmlns:t="urn:evil"/></t:r>'
+    (finding,) = refuse(schema, body).findings
+    assert finding.path == "/t:r/ns1:b"
+
+
+@pytest.mark.parametrize("body", [f"{HEAD}<t:a/><t:b/><t:z/><t:z/><t:date>1</t:date></t:r>"])
+def test_path_selects_the_element_when_pasted(schema: Schema, body: str) -> None:
+    root = parse(body.encode())
+    for finding in refuse(schema, body).findings:
+        assert len(root.getroottree().xpath(finding.path, namespaces={"t": "urn:t"})) == 1
+
+
+def test_path_does_not_repeat_a_name_of_unreasonable_length(schema: Schema) -> None:
+    (finding,) = findings(schema, f"<t:a/><t:{'x' * 40_000}/>")
+    assert finding.path == "/t:r/*[2]"
+
+
+@pytest.mark.parametrize("count", [150, 4_000, 100_000])
+def test_findings_are_capped_and_the_rest_counted_whatever_the_number(schema: Schema, count: int) -> None:
+    content = "<t:z><t:z1>x</t:z1><t:z2>1</t:z2><t:z3>1</t:z3></t:z>" * count
+    problem = refuse(schema, f"{HEAD}<t:a/>{content}</t:r>")
+    assert len(problem.findings) == min(count, MAX_FINDINGS)
+    assert problem.findings[-1].path == f"/t:r/t:z[{min(count, MAX_FINDINGS)}]/t:z1"
+    known = min(count, lxml_faults.MAX_ERRORS)
+    assert known - MAX_FINDINGS <= problem.more_findings <= max(count - MAX_FINDINGS, 0)
+
+
+def test_single_fault_in_a_large_message_is_found(schema: Schema) -> None:
+    right = "<t:z><t:z1>1</t:z1><t:z2>1</t:z2><t:z3>1</t:z3></t:z>\n" * 5_000
+    wrong = "<t:z><t:z1>1</t:z1><t:z2>x</t:z2><t:z3>1</t:z3></t:z>"
+    (finding,) = refuse(schema, f"{HEAD}<t:a/>{right}{wrong}{right}</t:r>").findings
+    assert place(finding) == ("/t:r/t:z[5001]/t:z2", 5002, 20)
+
+
+def test_large_valid_message_is_accepted(schema: Schema) -> None:
+    right = "<t:z><t:z1>1</t:z1><t:z2>1</t:z2><t:z3>1</t:z3></t:z>" * 5_000
+    body = f"{HEAD}<t:a/>{right}</t:r>".encode()
+    schema.validate(parse(body), body)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '<t:a/><t:abs xsi:type="nope:Nope"><t:x>1</t:x></t:abs>',
+        '<t:a/><t:abs xsi:type=""/>',
+        '<t:a xsi:nil="x" xsi:type=":"/>',
+        f"<t:a/><t:n>{'9' * 20_000}</t:n>",
+        "<t:a/><t:date>-99999999999999999999-01-01</t:date>",
+    ],
+)
+def test_refusal_stands_whatever_the_second_engine_raises(schema: Schema, content: str) -> None:
+    assert findings(schema, content)
+
+
+def test_schema_locations_in_a_message_are_never_followed(schema: Schema, tmp_path: Path) -> None:
+    trap = tmp_path / "trap.xsd"
+    trap.write_bytes(b"<not-a-schema/>")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}/x.xsd"
+        locations = (
+            f'xsi:schemaLocation="urn:t {address} urn:o {trap}" xsi:noNamespaceSchemaLocation="{address}"'
+        )
+        body = f"{HEAD.rstrip().rstrip('>')} {locations}><t:a/><t:b/></t:r>"
+        (finding,) = refuse(schema, body).findings
+        listener.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+    assert finding.path == "/t:r/t:b"
