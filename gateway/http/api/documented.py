@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from fastapi import Response
 from pydantic import BaseModel
 
 from gateway import errors
@@ -51,7 +52,8 @@ def _call(
         responses[status] = {"description": description} | ({"content": content} if content else {})
     return {
         "status_code": next(iter(ok)),
-        "response_model": None,
+        # FastAPI's default class would add JSON to what is described here.
+        "response_class": Response,
         "responses": responses,
         "openapi_extra": extra,
     }

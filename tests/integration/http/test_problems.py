@@ -1,0 +1,157 @@
+"""Every refusal and every fault has one form and says what is wrong without repeating it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from gateway import errors
+from gateway.contract.ids import new_id
+from gateway.http.api.answers import ProblemDocument
+from tests.integration.http.portal import LEAD, Portal, demo_config, message, running, sample
+from tests.integration.http.problem_cases import CASES
+
+ACCEPTS_XML = {"Accept": "application/xml"}
+
+
+@pytest.mark.parametrize("kind", CASES, ids=lambda kind: kind.__name__)
+async def test_problem_has_its_type_and_status_when_a_request_leads_to_it(
+    kind: type[errors.Problem], portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    answer = await CASES[kind](portal, tmp_path, monkeypatch)
+    assert answer.headers["content-type"] == "application/problem+json"
+    document = ProblemDocument.model_validate(answer.json())
+    assert answer.status_code == document.status == kind.status
+    assert document.type == f"/problems/{kind.type}"
+    assert document.code == kind.code
+    assert document.retryable is kind.retryable
+    assert document.request_id == answer.headers["x-request-id"]
+    assert (await portal.http.get(document.type)).status_code == 200
+
+
+@pytest.mark.parametrize("kind", [errors.RateLimited, errors.Unavailable])
+async def test_problem_says_when_to_come_back_when_waiting_helps(kind, portal, tmp_path, monkeypatch):
+    answer = await CASES[kind](portal, tmp_path, monkeypatch)
+    assert int(answer.headers["retry-after"]) > 0
+
+
+async def test_conflict_links_to_the_first_when_the_id_was_used(portal, tmp_path, monkeypatch):
+    answer = await CASES[errors.DuplicateMessageId](portal, tmp_path, monkeypatch)
+    first = answer.json()["links"]["first"]
+    assert (await portal.get(first)).status_code == 200
+
+
+async def test_title_is_german_when_german_is_asked_for(portal: Portal):
+    answer = await portal.get(f"/v1/cases/{new_id()}", headers={"Accept-Language": "de-DE,en;q=0.5"})
+    assert answer.json()["title"] == errors.NotFound.title.de
+
+
+async def test_findings_have_path_line_and_both_languages_when_a_message_is_invalid(portal: Portal):
+    findings = (await portal.submit(sample("15-fuenf-fehler"))).json()["findings"]
+    assert len(findings) == 5
+    assert [each["line"] for each in findings] == sorted(each["line"] for each in findings)
+    assert all(each["path"].startswith("/u:urkunde.anforderung.0101/") for each in findings)
+    assert all(each["message"]["de"] and each["message"]["en"] for each in findings)
+
+
+async def test_refusal_is_a_rejection_when_xml_is_wanted(portal: Portal):
+    answer = await portal.submit(sample("01-vornamen-fehlen"), headers=ACCEPTS_XML)
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/xml"
+    assert b"rueckweisung.1190" in answer.content
+    assert b"X001" in answer.content
+
+
+async def test_refusal_stays_json_when_it_is_not_about_the_message(portal: Portal, tmp_path, monkeypatch):
+    await portal.get("/v1/mailbox")
+    portal.service.intake = None
+    answer = await portal.submit(message(), headers=ACCEPTS_XML)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "path"),
+    [
+        ('{"channel": "geheim-4711"}', "metadata/channel"),
+        ('{"identifications": [{"means": "eID", "trust_level": "geheim-4711"}]}', "trust_level"),
+        ('{"geheim-4711 Müller": 1}', "metadata/…"),
+        ('{"channel": geheim-4711}', "metadata"),
+        ('{"applied_on": "geheim-4711"}', "metadata/applied_on"),
+    ],
+)
+async def test_metadata_is_named_but_not_repeated_when_it_is_wrong(portal: Portal, metadata, path):
+    with capture_logs() as logs:
+        answer = await portal.post("/v1/submissions", files={"message": message(), "metadata": metadata})
+    assert answer.status_code == 422
+    assert answer.json()["findings"][0]["path"].endswith(path)
+    assert "geheim-4711" not in answer.text
+    assert "geheim-4711" not in str(logs)
+
+
+async def test_query_is_named_but_not_repeated_when_it_is_wrong(portal: Portal):
+    answer = await portal.get("/v1/mailbox?wait=geheim-4711")
+    assert answer.status_code == 422
+    assert answer.json()["findings"][0]["path"] == "query/wait"
+    assert "geheim-4711" not in answer.text
+
+
+async def test_fault_is_logged_without_its_text_when_something_breaks(portal, tmp_path, monkeypatch):
+    async def break_down(*_: object) -> None:
+        raise RuntimeError("geheim-4711")
+
+    await portal.get("/v1/mailbox")
+    monkeypatch.setattr(portal.service.intake, "_read", break_down)
+    with capture_logs() as logs:
+        answer = await portal.submit()
+    assert answer.status_code == 500
+    fault = next(each for each in logs if each["event"] == "request_failed")
+    assert fault["error"] == "RuntimeError"
+    assert fault["request_id"] == answer.json()["request_id"]
+    assert "geheim-4711" not in answer.text + str(logs)
+
+
+async def test_reads_answer_503_when_the_store_is_away(portal, tmp_path, monkeypatch):
+    await CASES[errors.Unavailable](portal, tmp_path, monkeypatch)
+    answer = await portal.get("/v1/mailbox")
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"]
+
+
+async def test_unknown_address_is_a_problem_when_nothing_is_there(portal: Portal):
+    answer = await portal.http.get("/v2/geheim-4711")
+    assert answer.json()["type"] == "/problems/not-found"
+    assert "geheim-4711" not in answer.text
+
+
+async def test_allowed_methods_are_named_when_one_is_not(portal: Portal):
+    answer = await portal.call("DELETE", "/v1/mailbox")
+    assert answer.headers["allow"] == "GET"
+
+
+async def test_unused_grants_answer_403_when_a_scope_is_missing(tmp_path: Path):
+    clients = [
+        {"id": "poster", "name": "P", "grants": [{"tenant": "musterstadt", "scopes": ["submit"]}]},
+        {"id": "reader", "name": "R", "grants": [{"tenant": "musterstadt", "scopes": ["read"]}]},
+    ]
+    async with running(tmp_path, demo_config(clients=clients)) as portal:
+        accepted = (await portal.submit(caller="poster")).json()
+        answers = [
+            await portal.get(accepted["links"]["self"], caller="poster"),
+            await portal.get(accepted["links"]["events"], caller="poster"),
+            await portal.get(accepted["links"]["receipt"], caller="poster"),
+            await portal.get(accepted["links"]["case"], caller="poster"),
+            await portal.get("/v1/mailbox", caller="poster"),
+            await portal.submit(caller="reader"),
+            await portal.submit(caller="reader", path="/v1/validate"),
+        ]
+    assert [each.status_code for each in answers] == [403] * len(answers)
+    assert {json.loads(each.text)["code"] for each in answers} == {"T070"}
+
+
+async def test_token_opens_nothing_else_when_it_is_of_the_other_kind(portal: Portal):
+    accepted = await portal.submitted()
+    delivery = await portal.delivery_of(accepted["submission_id"])
+    path = f"/v1/destinations/{LEAD}/deliveries/{delivery}"
+    assert (await portal.get(path)).status_code == 403
+    assert (await portal.get("/v1/mailbox", caller=f"destination:{LEAD}")).status_code == 403
