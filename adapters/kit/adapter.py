@@ -55,7 +55,8 @@ class Adapter(ABC):
         Raises:
             Transient: the application was not reached; nothing happened.
             Refused: the authority refuses the applicant.
-            OutcomeUnknown: it may have happened. Any other exception means the same.
+            OutcomeUnknown: it may have happened: `find` is asked before the next attempt.
+            Exception: any other ends as failed, for an operator.
         """
 
     @abstractmethod

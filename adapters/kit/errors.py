@@ -1,7 +1,7 @@
 """How `deliver` and `find` end when they do not end with `Accepted`. The class decides what happens.
 
-Anything else that is raised counts as `OutcomeUnknown`, with the name of its class and nothing more: the
-text of a foreign exception may hold personal data.
+Anything else that is raised is a permanent failure, an operator's business, reported with the name of its
+class and nothing more: the text of a foreign exception may hold personal data.
 """
 
 from gateway.errors import AmtsboteError

@@ -24,7 +24,8 @@ def outcome_of(error: Exception) -> tuple[ReportType, BaseModel]:
         failed = Failed(kind=FailureKind.UNKNOWN, reason=error.reason)
     else:
         reason = f"The adapter failed with {type(error).__name__}; see its log."
-        failed = Failed(kind=FailureKind.UNKNOWN, reason=reason)
+        # Nobody knows what an unknown exception left behind: an operator must look before it is done again.
+        failed = Failed(kind=FailureKind.PERMANENT, reason=reason)
     return ReportType.DELIVERY_FAILED, failed
 
 

@@ -23,6 +23,7 @@ from gateway.store import reports
 from gateway.store.reports import ReportState
 from gateway.store.rows import BackMessage, Part
 from gateway.xml import rueckkanal_read
+from gateway.xml.text import line
 
 # Which messages a report type may carry; what is not listed travels as case.message.
 _DECISIONS = frozenset({"rueckkanal.bescheid.1150", "rueckkanal.ergebnis.1151"})
@@ -31,6 +32,9 @@ _TYPES = {
     ReportType.CASE_QUERY: frozenset({"rueckkanal.rueckfrage.1130"}),
     ReportType.CASE_DECISION: _DECISIONS,
 }
+MAX_NUMBER = 250
+"""What a message of the back channel has room for."""
+
 _STATUS_EVENTS = {
     CitizenStatus.PROCESSING: CaseEvent.PROCESSING,
     CitizenStatus.ACTION_REQUIRED: CaseEvent.QUERY,
@@ -58,7 +62,7 @@ def read(catalogue: Catalogue, report: Report) -> CaseReport:
         pydantic.ValidationError: the JSON is not to contract.
     """
     if report.type is ReportType.CASE_REFERENCE:
-        return CaseReport(reference=Reference.model_validate_json(report.body))
+        return CaseReport(reference=_read_reference(report.body))
     try:
         incoming = catalogue.read(report.body, today=today())
     except Problem as problem:
@@ -73,6 +77,17 @@ def read(catalogue: Catalogue, report: Report) -> CaseReport:
     event, due_on = _effect(report.type, incoming.root)
     digests = tuple(each.sha256 for each in rueckkanal_read.attachments(incoming.root))
     return CaseReport(incoming.message_type.id, report.body, event, due_on, digests)
+
+
+def _read_reference(body: bytes) -> Reference:
+    reference = Reference.model_validate_json(body)
+    numbers = [reference.aktenzeichen, reference.kassenzeichen or "-"]
+    try:
+        for number in numbers:
+            line(number, "reference number", MAX_NUMBER)
+    except ValueError as error:
+        raise ReportRejected("number_not_printable") from error
+    return reference
 
 
 def _effect(type_: ReportType, root: etree._Element) -> tuple[CaseEvent | None, date | None]:

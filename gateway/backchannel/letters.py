@@ -82,11 +82,7 @@ async def rejection(work: CaseWork, message_id: str, *, code: str, reason: str) 
 
 
 def case_reference(work: CaseWork, reference: ReportedReference) -> BackMessage:
-    """Write the message that names the reference numbers of a case.
-
-    Raises:
-        ValueError: a number has letters that no message may carry.
-    """
+    """Write the message that names the reference numbers of a case, which were checked to be printable."""
     back_id = new_id()
     body = rueckkanal.aktenzeichen(
         head=_head(work, back_id),

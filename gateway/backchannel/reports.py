@@ -23,6 +23,8 @@ from gateway.store import SqlStore, deliveries, reports
 from gateway.store.reports import ReportState
 
 _RETRY_S = (0.2, 0.5, 1, 2, 5)
+MAX_FAULTS = 3
+"""After so many unexpected exceptions a report is kept as rejected, for an operator."""
 
 _log = structlog.get_logger()
 
@@ -46,17 +48,27 @@ class ReportIntake:
         if destination is None:
             _log.error("report_of_unknown_destination", report_id=report.report_id)
             return Outcome.ACK
-        tries = 0
+        await self._take_in_the_end(report, destination)
+        return Outcome.ACK
+
+    async def _take_in_the_end(self, report: Report, destination: Destination) -> None:
+        """Wait for a store that is away; give up only on a report that nothing here can deal with."""
+        tries = faults = 0
         while True:
             try:
-                await self._take(report, destination)
-                return Outcome.ACK
+                await self._take(report, destination, broken=faults == MAX_FAULTS)
+                return
             except (StoreUnavailable, StoreDeadlock) as error:
                 _log.warning("report_waits_for_store", report_id=report.report_id, error=str(error))
-                await asyncio.sleep(_RETRY_S[min(tries, len(_RETRY_S) - 1)])
-                tries += 1
+            except Exception:
+                faults += 1
+                _log.exception("report_failed", report_id=report.report_id, faults=faults)
+                if faults > MAX_FAULTS:
+                    raise
+            await asyncio.sleep(_RETRY_S[min(tries, len(_RETRY_S) - 1)])
+            tries += 1
 
-    async def _take(self, report: Report, destination: Destination) -> None:
+    async def _take(self, report: Report, destination: Destination, *, broken: bool) -> None:
         log = _log.bind(
             report_id=report.report_id,
             type=report.type,
@@ -65,7 +77,7 @@ class ReportIntake:
             destination=destination.name,
             attempt=report.attempt,
         )
-        checked, fault = self._check(report)
+        checked, fault = (None, "cannot_be_handled") if broken else self._check(report)
         try:
             async with work_on(self._store, self._config, report.case_id, tenant=destination.tenant) as work:
                 new = await reports.register(

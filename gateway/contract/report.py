@@ -50,7 +50,7 @@ class Accepted(_Body):
 class Refused(_Body):
     """The destination refuses the applicant; `code` is one of the standard's reject list."""
 
-    code: str = Field(min_length=1, max_length=20)
+    code: str = Field(pattern=r"^[A-Za-z0-9._-]{1,20}$")
     reason: str = Field(min_length=1, max_length=2000)
 
 

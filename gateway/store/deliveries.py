@@ -264,11 +264,20 @@ async def settle(
     now: datetime,
     code: str | None = None,
 ) -> None:
-    """Move a delivery of a locked case to a state in which nothing is in flight."""
+    """Move a delivery of a locked case to a state in which nothing is in flight.
+
+    What failed may have taken effect: should an operator send it again, it is looked up first.
+    """
     await connection.execute(
         update(deliveries)
         .where(_D.delivery_id == row.delivery_id, _D.tenant == row.tenant)
-        .values(state=state, lease_until=None, code=code, updated_at=now)
+        .values(
+            state=state,
+            lease_until=None,
+            code=code,
+            look_up=row.look_up or state is DeliveryState.FAILED,
+            updated_at=now,
+        )
     )
     await _end_attempt(connection, row, attempt, state, now)
 

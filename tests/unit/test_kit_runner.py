@@ -114,10 +114,10 @@ async def test_runner_reports_refused_when_the_adapter_refuses(gateway, run) -> 
         (Transient("The application is down."), FailureKind.TRANSIENT, "The application is down."),
         (OutcomeUnknown("No answer."), FailureKind.UNKNOWN, "No answer."),
         (OutcomeUnknown("x" * 5000), FailureKind.UNKNOWN, "x" * 2000),
-        (RuntimeError("Erika Mustermann"), FailureKind.UNKNOWN, "RuntimeError"),
-        (TimeoutError("Erika Mustermann"), FailureKind.UNKNOWN, "TimeoutError"),
+        (RuntimeError("Erika Mustermann"), FailureKind.PERMANENT, "RuntimeError"),
+        (TimeoutError("Erika Mustermann"), FailureKind.PERMANENT, "TimeoutError"),
         (asyncio.CancelledError(), FailureKind.UNKNOWN, "cancelled its own work"),
-        (Refused("", "without a code"), FailureKind.UNKNOWN, "ValidationError"),
+        (Refused("", "without a code"), FailureKind.PERMANENT, "ValidationError"),
         (StoreUnavailable("gone"), FailureKind.TRANSIENT, "own store"),
     ],
 )
@@ -140,14 +140,14 @@ async def test_runner_passes_on_the_time_when_a_transient_fault_names_one(gatewa
     assert Failed.model_validate_json(report.body).retry_after_s == 90
 
 
-async def test_runner_reports_unknown_when_the_adapter_returns_something_else(gateway, run) -> None:
+async def test_runner_reports_permanent_when_the_adapter_returns_something_else(gateway, run) -> None:
     async def returns_nothing(adapter: Adapter, delivery: Delivery, work: Work) -> Accepted:
         return None  # type: ignore[return-value]
 
     await run(scripted(returns_nothing))
     await gateway.deliver()
     report = await gateway.report(ReportType.DELIVERY_FAILED)
-    assert Failed.model_validate_json(report.body).kind is FailureKind.UNKNOWN
+    assert Failed.model_validate_json(report.body).kind is FailureKind.PERMANENT
 
 
 async def test_runner_reports_unknown_when_the_adapter_outlives_its_lease(gateway, run) -> None:
