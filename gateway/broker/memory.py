@@ -1,91 +1,22 @@
 """The broker inside this process: the embedded default. What it holds ends with it; the store resends."""
 
 import asyncio
-from collections import deque
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from gateway.broker.hands import Hands
+from gateway.broker.memory_queue import Entry, MemoryQueue
 from gateway.broker.protocol import Consumer, Handler, Outcome, QueueDepth, check_headers
 from gateway.broker.topology import REPORTS, QueueDeclaration, Topology
 from gateway.contract.message import Message
-from gateway.errors import BrokerUnavailable, MessageReturned, QueueFull
-
-
-@dataclass(slots=True)
-class _Entry:
-    message: Message
-    expires_at: float | None
-    returns: int = 0
-
-
-class _Queue:
-    """What one RabbitMQ queue would do: limits, expiry at the head, dead letters."""
-
-    def __init__(self, declaration: QueueDeclaration, dead: "_Queue | None") -> None:
-        self.declaration = declaration
-        self.consumers = 0
-        self._dead = dead
-        self._entries: deque[_Entry] = deque()
-        self._filled = asyncio.Event()
-        self._alarm: asyncio.TimerHandle | None = None
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def put(self, message: Message) -> None:
-        limit = self.declaration.arguments.get("x-max-length")
-        if limit is not None and len(self) >= int(limit):
-            raise QueueFull(f"The queue {self.declaration.name} holds {len(self)} messages, its limit.")
-        lives_s = message.expiration_s
-        expires_at = None if lives_s is None else asyncio.get_running_loop().time() + lives_s
-        self._entries.append(_Entry(message, expires_at))
-        self._filled.set()
-        if len(self) == 1:
-            self._watch_head()
-
-    async def take(self) -> _Entry:
-        while not self._entries:
-            self._filled.clear()
-            await self._filled.wait()
-        entry = self._entries.popleft()
-        self._watch_head()
-        return entry
-
-    def give_back(self, entry: _Entry) -> None:
-        entry.returns += 1
-        if entry.returns > int(self.declaration.arguments["x-delivery-limit"]):
-            self.bury(entry, "delivery_limit")
-            return
-        entry.message = replace(entry.message, redelivered=True)
-        self._entries.appendleft(entry)
-        self._filled.set()
-        self._watch_head()
-
-    def bury(self, entry: _Entry, reason: str) -> None:
-        if self._dead is not None:
-            unlimited = replace(entry.message, expiration_s=None, redelivered=False, death_reason=reason)
-            self._dead.put(unlimited)
-
-    def close(self) -> None:
-        if self._alarm:
-            self._alarm.cancel()
-
-    def _watch_head(self) -> None:
-        self.close()
-        if self._entries and (expires_at := self._entries[0].expires_at) is not None:
-            self._alarm = asyncio.get_running_loop().call_at(expires_at, self._expire)
-
-    def _expire(self) -> None:
-        self.bury(self._entries.popleft(), "expired")
-        self._watch_head()
+from gateway.errors import BrokerUnavailable, MessageReturned
 
 
 class _MemoryConsumer:
     """Feeds the entries of one queue to a handler."""
 
-    def __init__(self, queue: _Queue, hands: Hands, concurrency: int) -> None:
+    def __init__(self, queue: MemoryQueue, hands: Hands, concurrency: int) -> None:
         self._queue = queue
         self._hands = hands
         self._feeders = [asyncio.create_task(self._feed()) for _ in range(concurrency)]
@@ -107,7 +38,7 @@ class _MemoryConsumer:
             dealing = self._hands.take(entry.message, partial(self._settle, entry))
             await asyncio.wait([dealing])
 
-    async def _settle(self, entry: _Entry, outcome: Outcome) -> None:
+    async def _settle(self, entry: Entry, outcome: Outcome) -> None:
         if outcome is Outcome.REQUEUE:
             self._queue.give_back(entry)
         elif outcome is Outcome.REJECT:
@@ -143,7 +74,7 @@ class MemoryBroker:
         self._topology = topology or Topology()
         self._timeout_s = timeout_s
         self._destinations: set[str] = set()
-        self._queues: dict[str, _Queue] = {}
+        self._queues: dict[str, MemoryQueue] = {}
         self._consumers: list[_MemoryConsumer] = []
         self._report_consumers: list[_ReportConsumer] = []  # the next to take one first
         self._connected = False
@@ -228,7 +159,7 @@ class MemoryBroker:
             for queue in [self._queues[declared.name]]
         ]
 
-    def _consumer_count(self, queue: _Queue) -> int:
+    def _consumer_count(self, queue: MemoryQueue) -> int:
         return len(self._report_consumers) if queue.declaration.name == REPORTS else queue.consumers
 
     def _consume(self, declaration: QueueDeclaration, handler: Handler, concurrency: int) -> _MemoryConsumer:
@@ -248,7 +179,7 @@ class MemoryBroker:
         for declaration in reversed(declarations):  # the dead letters first: the others refer to them
             if declaration.name not in self._queues:
                 dead = self._queues.get(self._topology.dead_queue().name) if declaration.destination else None
-                self._queues[declaration.name] = _Queue(declaration, dead)
+                self._queues[declaration.name] = MemoryQueue(declaration, dead)
 
     def _check_connected(self) -> None:
         if not self._connected:
