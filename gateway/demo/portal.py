@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -45,9 +44,8 @@ class Trip:
 class DemoPortal:
     """One client of the gateway that behaves as a portal does."""
 
-    def __init__(self, portal: Portal, changed: Callable[[], None]) -> None:
+    def __init__(self, portal: Portal) -> None:
         self._portal = portal
-        self._changed = changed
         self._trips: dict[str, Trip] = {}
 
     async def travel(self, trip: Trip) -> None:
@@ -59,13 +57,11 @@ class DemoPortal:
         self._trips[posted["case_id"]] = trip
         trip.reach("accepted")
         trip.status = "accepted"
-        self._changed()
         etag = None
         while not trip.ended:
             view, etag = await self._portal.submission(posted["submission_id"], etag=etag, wait_s=20)
             if view:
                 _note(trip, view["status"], view["case"]["status"])
-                self._changed()
 
     async def read_mailbox(self) -> None:
         """Collect what comes back, for ever, and answer each query."""
@@ -84,7 +80,6 @@ class DemoPortal:
         if trip and message_type.endswith(_QUERY):
             trip.queries += 1
             trip.reach("in progress")
-            self._changed()
             answer, files = _answer(content, case_id, test=trip.sample.test)
             await self._portal.reply(case_id, answer, files=files)
 

@@ -22,6 +22,8 @@ from gateway.settings import Settings, data_folder, read_secret
 from gateway.standards import Catalogue
 from gateway.store.migrate import migrate
 
+REFRESH_PER_S = 4
+
 
 async def run_demo(settings: Settings, *, once: bool, timeout_s: float) -> list[str]:
     """Run the demo on the embedded default.
@@ -71,14 +73,16 @@ async def _show(
 ) -> None:
     """Let the samples travel and draw the table until they have all arrived."""
     async with AsyncExitStack() as stack:
-        live = stack.enter_context(Live(_table(trips), console=console, auto_refresh=False))
+        stack.enter_context(
+            Live(get_renderable=lambda: _table(trips), console=console, refresh_per_second=REFRESH_PER_S)
+        )
         portals = {}
         background = []
         for test in (False, True):
             client = _demo_client(config, test=test)
             secret = read_secret(settings.secrets / "clients" / client.id)
             api = await stack.enter_async_context(Portal(url, client.id, secret))
-            portals[test] = DemoPortal(api, lambda: live.update(_table(trips), refresh=True))
+            portals[test] = DemoPortal(api)
             background.append(asyncio.create_task(portals[test].read_mailbox()))
         arrived: asyncio.Task[Any] = asyncio.create_task(_all_arrive(portals, trips))
         stopped: asyncio.Task[Any] = asyncio.create_task(stop.wait())
@@ -87,7 +91,6 @@ async def _show(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        live.update(_table(trips), refresh=True)
 
 
 async def _all_arrive(portals: dict[bool, DemoPortal], trips: list[Trip]) -> None:
