@@ -1,5 +1,6 @@
 """Connects the sample office to the gateway: enters what is delivered, and lets the office act on it."""
 
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
 from pydantic import ValidationError
@@ -32,6 +33,7 @@ class Musteramt(Adapter):
         self._office: Office
         self._desk: Desk
         self._page: Page | None = None
+        self._running = AsyncExitStack()
 
     @property
     def page_port(self) -> int | None:
@@ -49,23 +51,23 @@ class Musteramt(Adapter):
     async def start(self) -> None:
         """Open the register and go on with everything unfinished."""
         self._options = Options.model_validate(dict(self.context.options))
-        await self._register.open()
         self._office = Office(self._register, self._options, wake=self._handover.wake, now=_now)
         delay_s = self._options.clerk_delay_s if self._options.scripted_clerk else None
         self._desk = Desk(self._register, self._office, clerk_delay_s=delay_s)
+        self._running.push_async_callback(self._register.close)
+        await self._register.open()
         if self._options.page_port is not None:
             self._page = self._make_page(self._options.page_port)
+            self._running.push_async_callback(self._page.stop)
             self._page.start()
+        self._running.push_async_callback(self._handover.stop)
         self._handover.start()
+        self._running.push_async_callback(self._desk.stop)
         await self._desk.start()
 
     async def stop(self) -> None:
-        """Stop acting, then close the register."""
-        if self._page:
-            await self._page.stop()
-        await self._desk.stop()
-        await self._handover.stop()
-        await self._register.close()
+        """Stop acting, then close the register; what was started only in part is closed too."""
+        await self._running.aclose()
 
     async def deliver(self, delivery: Delivery, work: Work) -> Accepted:
         """Enter one submission; the office acts on it afterwards."""

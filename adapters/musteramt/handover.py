@@ -14,6 +14,7 @@ from adapters.kit import CaseReports, Documents
 from adapters.musteramt.records import Outgoing
 from adapters.musteramt.register import Register
 from gateway.contract.report import Reference, ReportType
+from gateway.errors import StoreUnavailable
 
 log = structlog.get_logger()
 
@@ -55,12 +56,19 @@ class Handover:
         while True:
             await self._work.wait()
             self._work.clear()
-            if await self.hand_over():
+            if await self._attempt():
                 pause_s = FIRST_PAUSE_S
                 continue
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
             self._work.set()
+
+    async def _attempt(self) -> bool:
+        try:
+            return await self.hand_over()
+        except StoreUnavailable as error:
+            log.warning("musteramt_register_unavailable", reason=error.detail)
+            return False
 
     async def hand_over(self) -> bool:
         """Hand over everything pending; say whether nothing was left behind.

@@ -69,7 +69,7 @@ def trade_receipt(sheet: Sheet, notice: Element, number: str) -> Letter:
         f"Betrieb: {text(notice, 'betrieb/name')}",
         f"Betriebsstätte: {_place(notice)}",
         f"Tätigkeit: {text(notice, 'taetigkeit/text')}",
-        f"Datum: {german_date(date.fromisoformat(text(notice, 'beginn')))}",
+        _trade_date(notice),
     )
     sections = (
         Section(None, ("Den Empfang Ihrer Gewerbeanzeige bescheinigen wir hiermit (§ 15 Absatz 1 GewO).",)),
@@ -107,6 +107,12 @@ def _place(notice: Element) -> str:
     site = "betriebsstaette/inland"
     street = f"{text(notice, f'{site}/strasse')} {text(notice, f'{site}/hausnummer')}"
     return f"{street}, {text(notice, f'{site}/plz')} {text(notice, f'{site}/ort')}"
+
+
+def _trade_date(notice: Element) -> str:
+    if beginning := text(notice, "beginn"):
+        return f"Beginn: {german_date(date.fromisoformat(beginning))}"
+    return f"Ende: {german_date(date.fromisoformat(text(notice, 'ende')))}"
 
 
 def _month_after(day: date) -> date:

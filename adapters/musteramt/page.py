@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from gateway.errors import ConfigurationError
 
 MIN_SECRET_CHARACTERS = 16
-_GRACE_S = 2
+_GRACE_S = 1
 
 
 class Page:
@@ -27,7 +27,12 @@ class Page:
         self._socket = _bind(port)
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(
-            app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=_GRACE_S
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="off",
+            timeout_graceful_shutdown=_GRACE_S,
         )
         self._server = _Server(config)
         self._task: asyncio.Task[None] | None = None

@@ -1,7 +1,8 @@
 """The office's own register: cases under their file numbers, what came in, and what has to go out.
 
 It owns one SQLite file. It knows nothing of XML, of PDF or of the gateway. Every method is one transaction
-in the register's own thread; a second process on the same file waits its turn.
+in the register's own thread; a second process on the same file waits its turn. Every method raises
+StoreUnavailable when the file cannot be read or written.
 """
 
 import asyncio
@@ -10,11 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from sqlite3 import Connection, connect
+from sqlite3 import Connection, OperationalError, connect
 from typing import TypeVar
 
 from adapters.musteramt import statements
 from adapters.musteramt.records import Case, Document, Entry, Inbound, NewInbound, Outgoing, State
+from gateway.errors import StoreUnavailable
 
 T = TypeVar("T")
 
@@ -103,8 +105,8 @@ class Register:
 
     def _run(self, work: Callable[[Connection], T]) -> T:
         if self._connection is None:
-            raise RuntimeError("the register is not open")
-        with _immediate(self._connection) as db:
+            raise StoreUnavailable("The register is not open.")
+        with _translated(), _immediate(self._connection) as db:
             return work(db)
 
     def _connect(self) -> None:
@@ -123,12 +125,21 @@ class Register:
 
 
 @contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        raise StoreUnavailable(f"The register failed ({error.sqlite_errorname}).") from error
+
+
+@contextmanager
 def _immediate(db: Connection) -> Iterator[Connection]:
     # IMMEDIATE takes the write lock first: a file number read here cannot be taken by anyone else.
     db.execute("BEGIN IMMEDIATE")
     try:
         yield db
+        db.execute("COMMIT")
     except BaseException:
-        db.execute("ROLLBACK")
+        if db.in_transaction:
+            db.execute("ROLLBACK")
         raise
-    db.execute("COMMIT")

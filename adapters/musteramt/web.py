@@ -35,10 +35,22 @@ from adapters.musteramt.statements import BERLIN
 from gateway.xml.text import UnfitText
 
 USER = "sachbearbeitung"
-LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
+LOCAL_HOSTS = ("127.0.0.1", "localhost")
+WANTED = {
+    "ueberlassung": "Bestätigung der Fahrzeugüberlassung",
+    "fahrzeugschein": "Zulassungsbescheinigung Teil I",
+    "meldebestaetigung": "Meldebestätigung",
+    "nachweis-verwandtschaft": "Nachweis der Verwandtschaft",
+    "nachweis-rechtliches-interesse": "Nachweis des rechtlichen Interesses",
+    "vollmacht": "Vollmacht",
+    "erlaubnis": "Erlaubnis oder Genehmigung",
+    "sonstiges": "Sonstiges",
+}
+"""What can be asked for: codes of the list anlageart."""
 _HERE = Path(__file__).parent
 _MAX_FORM_BYTES = 256 * 1024
 _ANSWER_DAYS = 14
+_UNFIT = "Ein Text ist zu lang oder enthält Zeichen, die nicht übermittelt werden können (DIN 91379). –"
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'",
@@ -112,8 +124,10 @@ class _Pages:
         except CaseChanged:
             fresh = await self._get_dossier(request)
             return await self._show(request, fresh, status=409, notice="changed")
-        except (BadForm, UnfitText) as error:
+        except BadForm as error:
             return await self._show(request, dossier, status=422, notice=str(error))
+        except UnfitText as error:
+            return await self._show(request, dossier, status=422, notice=f"{_UNFIT} {error}")
         return RedirectResponse(request.url_for("case", case_id=dossier.case.case_id), status_code=303)
 
     async def document(self, request: Request) -> Response:
@@ -154,12 +168,16 @@ class _Pages:
             received=received,
             sent=sent,
             doubts=self._office.doubts(dossier),
+            wanted=WANTED,
             outcomes=OUTCOMES[dossier.case.subject],
             answer_by=self._office.today() + timedelta(days=_ANSWER_DAYS),
         )
 
     async def _ask(self, dossier: Dossier, fields: Mapping[str, str]) -> None:
-        query = Query(_required(fields, "text"), wanted=fields.get("wanted") or None)
+        wanted = fields.get("wanted") or None
+        if wanted not in {None, *WANTED}:
+            raise BadForm("Wählen Sie eine Unterlage aus der Liste. – Choose a document from the list.")
+        query = Query(_required(fields, "text"), wanted=wanted)
         answer_by = _future_day(fields, "answer_by", self._office.today())
         await self._office.ask(dossier, [query], answer_by=answer_by)
 

@@ -9,7 +9,7 @@ from pypdf import PdfReader
 
 from adapters.kit.testing import GatewayDouble, sample_delivery
 from adapters.musteramt import Musteramt
-from gateway.contract.report import Accepted, Failed, Reference, Refused, ReportType
+from gateway.contract.report import Accepted, Failed, FailureKind, Reference, Refused, ReportType
 from gateway.contract.states import Role
 from gateway.xml import rueckkanal
 from gateway.xml.rueckkanal import Answer, Head, Party
@@ -283,7 +283,8 @@ async def test_message_that_cannot_be_read_fails_and_refuses_nobody(gateway, wor
     await gateway.deliver(b"no xml", service=PARKING)
 
     failed = Failed.model_validate_json((await gateway.report(ReportType.DELIVERY_FAILED)).body)
-    assert failed.kind.value == "unknown"
+    assert failed.kind is FailureKind.PERMANENT
+    assert "MalformedXml" in failed.reason
 
 
 async def test_attachments_are_kept_with_the_message_they_came_with(gateway, work, tmp_path):

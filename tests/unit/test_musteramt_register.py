@@ -8,6 +8,7 @@ from adapters.musteramt.records import CaseChanged, Document, Kind, NewInbound, 
 from adapters.musteramt.register import Register
 from gateway.contract.ids import new_id
 from gateway.contract.report import ReportType
+from gateway.errors import StoreUnavailable
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
@@ -197,6 +198,17 @@ async def test_unfinished_cases_are_those_open_or_with_a_withdrawal_to_confirm(r
     await record(register, an_application(case_id=withdrawn.case_id, kind=Kind.WITHDRAWAL))
 
     assert await register.list_unfinished() == [open_case.case_id, withdrawn.case_id]
+
+
+async def test_register_says_it_is_unavailable_when_its_disk_is_full(register):
+    await register._transaction(lambda db: db.execute("PRAGMA max_page_count = 1"))
+
+    with pytest.raises(StoreUnavailable, match="SQLITE_FULL"):
+        await record(register, an_application(body=b"x" * 100_000))
+
+    await register._transaction(lambda db: db.execute("PRAGMA max_page_count = 10000"))
+    assert await register.list_cases() == []
+    assert (await record(register, an_application())).aktenzeichen == "PARK-2026-00001"
 
 
 async def test_register_file_is_readable_by_its_owner_only(register, tmp_path):
