@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import Any
 
 from gateway.demo.samples import Sample
 from gateway.portal import File, Portal
@@ -70,18 +71,21 @@ class DemoPortal:
             page = await self._portal.mailbox(after=after, wait_s=20)
             for item in page["items"]:
                 if item["collected_at"] is None:
-                    await self._take(item["case_id"], item["type"], item["links"]["content"])
+                    await self._take(item)
                     await self._portal.collect(item["message_id"])
             after = page["next"]
 
-    async def _take(self, case_id: str, message_type: str, link: str) -> None:
-        content = await self._portal.content(link)
-        trip = self._trips.get(case_id)
-        if trip and message_type.endswith(_QUERY):
+    async def _take(self, item: dict[str, Any]) -> None:
+        content = await self._portal.content(item["links"]["content"])
+        if not item["type"].endswith(_QUERY):
+            return
+        case_id = item["case_id"]
+        # A query of an earlier run, or one that overtook our receipt, is answered too.
+        if trip := self._trips.get(case_id):
             trip.queries += 1
             trip.reach("in progress")
-            answer, files = _answer(content, case_id, test=trip.sample.test)
-            await self._portal.reply(case_id, answer, files=files)
+        answer, files = _answer(content, case_id, test=item["test"])
+        await self._portal.reply(case_id, answer, files=files)
 
 
 def _note(trip: Trip, submission: str, case: str) -> None:
