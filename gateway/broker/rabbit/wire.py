@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import aio_pika
+import pamqp.decode
 from aio_pika.abc import AbstractIncomingMessage
 
 from gateway.contract.message import HeaderValue, Message
@@ -42,6 +43,19 @@ def from_wire(incoming: AbstractIncomingMessage) -> Message:
         redelivered=bool(incoming.redelivered),
         death_reason=_death_reason(incoming.headers),
     )
+
+
+def _timestamp(value: bytes) -> tuple[int, datetime]:
+    """Decode a timestamp that a sender may have written in some other unit than seconds."""
+    try:
+        return pamqp.decode.timestamp(value)
+    except (ValueError, OverflowError, OSError):
+        return 8, datetime.now(UTC)
+
+
+# pamqp fails on a year it cannot name, and that closes the connection: one foreign message in microseconds
+# would come again for ever and keep every other message behind it.
+pamqp.decode.METHODS["timestamp"] = pamqp.decode.TABLE_MAPPING[b"T"] = _timestamp
 
 
 def _headers(headers: dict[str, Any]) -> dict[str, HeaderValue]:

@@ -97,6 +97,17 @@ class TestRabbitBroker(BrokerContract):
         assert foreign.headers == {"attempt": 7}
         assert foreign.timestamp.tzinfo is not None
 
+    @pytest.mark.parametrize("unit", [1, 10**3, 10**6, 10**9])
+    async def test_foreign_timestamp_does_not_block_the_queue_when_not_in_seconds(
+        self, broker: RabbitBroker, rabbitmq: RabbitMQ, amqp_url: str, unit: int
+    ) -> None:
+        inbox = Inbox()
+        await broker.consume_reports(inbox, concurrency=1)
+        message = {"properties": {"timestamp": 1_772_000_000 * unit}, "routing_key": "a.b"}
+        path = f"exchanges/{amqp_url.rpartition('/')[2]}/amtsbote.reports/publish"
+        rabbitmq.manage("POST", path, json=message | {"payload": "?", "payload_encoding": "string"})
+        assert (await inbox.next()).timestamp.year >= 2026
+
     async def test_publish_declares_the_queue_again_when_it_was_deleted(
         self, broker: RabbitBroker, rabbitmq: RabbitMQ, amqp_url: str
     ) -> None:
