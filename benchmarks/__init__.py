@@ -1,0 +1,1 @@
+"""Every speed this project claims, as a command: `python -m benchmarks`, or `make bench`."""
