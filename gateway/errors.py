@@ -5,9 +5,10 @@ others end in the log, in a state an operator sees, or on the terminal.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
-from gateway.contract.codes import RejectCode
+from gateway.contract.codes import REJECT_LIST_URI, REJECT_LIST_VERSION, RejectCode
 from gateway.contract.findings import Bilingual, Finding
 
 
@@ -71,10 +72,20 @@ class ReportRejected(AmtsboteError):
     """The report does not conform to the contract and has no effect."""
 
 
+@dataclass(frozen=True, slots=True)
+class RejectReason:
+    """A code of a published list of reasons for Rückweisungen."""
+
+    code: str
+    list_uri: str = REJECT_LIST_URI
+    list_version: str = REJECT_LIST_VERSION
+
+
 class Problem(AmtsboteError):
     """Something a client is told: what is wrong, where, and what to do next.
 
     `type` is the slug of the problem type; `code` the published reject code, None where none fits.
+    `rejection` is the reason that a Rückweisung gives, where the message's standard has a list of its own.
     """
 
     type: ClassVar[str]
@@ -96,6 +107,7 @@ class Problem(AmtsboteError):
         self.more_findings = more_findings
         self.retry_after_s = retry_after_s
         self.link = link
+        self.rejection: RejectReason | None = None
 
 
 class MalformedXml(Problem):

@@ -6,13 +6,13 @@ from hashlib import sha256
 
 from gateway.backchannel.work import CaseWork
 from gateway.config import Config
-from gateway.contract.codes import REJECT_LIST_URI, REJECT_LIST_VERSION
 from gateway.contract.ids import is_id, new_id
 from gateway.contract.report import Reference as ReportedReference
+from gateway.errors import RejectReason
 from gateway.store import reads
 from gateway.store.rows import BackMessage, Case, Part
 from gateway.xml import rueckkanal
-from gateway.xml.rueckkanal import Head, Party, Reference, RejectDetail, RejectReason
+from gateway.xml.rueckkanal import Head, Party, Reference, RejectDetail
 
 _STANDARD = "xrueckkanal:1.0"
 _PORTALS = "amtsbote"
@@ -49,21 +49,20 @@ def make_reference(case_id: str, portal_reference: str | None, sender_message_id
 
 
 def write_rejection(
-    *, head: Head, reference: Reference | None, reasons: Sequence[tuple[str, Sequence[tuple[str, str]]]]
+    *, head: Head, reference: Reference | None, reason: RejectReason, details: Sequence[tuple[str, str]]
 ) -> bytes:
-    """Write a Rückweisung: each reason a published code with our own finer codes and sentences."""
+    """Write a Rückweisung: a published reason with our own finer codes and sentences."""
     return rueckkanal.rueckweisung(
         head=head,
         reference=reference,
         examined_by="Amtsbote",
         reasons=[
-            RejectReason(
-                code=code,
-                list_uri=REJECT_LIST_URI,
-                list_version=REJECT_LIST_VERSION,
+            rueckkanal.RejectReason(
+                code=reason.code,
+                list_uri=reason.list_uri,
+                list_version=reason.list_version,
                 details=[RejectDetail(code=finer, description=text) for finer, text in details],
             )
-            for code, details in reasons
         ],
     )
 
@@ -76,7 +75,8 @@ async def rejection(work: CaseWork, message_id: str, *, code: str, reason: str) 
     body = write_rejection(
         head=_head(work, back_id),
         reference=make_reference(case.case_id, case.portal_reference, sender_message_id),
-        reasons=[(code, [(code, reason)])],
+        reason=RejectReason(code),
+        details=[(code, reason)],
     )
     return _back(back_id, "rueckkanal.rueckweisung.1190", body)
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from gateway.backchannel.letters import make_head, make_reference, office, write_rejection
 from gateway.config import Client, Config
 from gateway.contract.codes import RejectCode
-from gateway.errors import Problem
+from gateway.errors import Problem, RejectReason
 from gateway.intake.receive import Receipt
 from gateway.xml import rueckkanal
 
@@ -35,8 +35,10 @@ def rejection_xml(config: Config, client: Client, problem: Problem) -> bytes:
         (finding.code, f"{finding.message.de} {finding.path} (Zeile {finding.line})")
         for finding in problem.findings
     ]
-    code = problem.code or RejectCode.OTHER
     head = make_head(config, authority="amtsbote", client=client.id, now=datetime.now(UTC), test=client.test)
     return write_rejection(
-        head=head, reference=None, reasons=[(code, details or [(problem.type, problem.title.de)])]
+        head=head,
+        reference=None,
+        reason=problem.rejection or RejectReason(problem.code or RejectCode.OTHER),
+        details=details or [(problem.type, problem.title.de)],
     )

@@ -16,6 +16,7 @@ from gateway.errors import (
     ConfigurationError,
     MetadataMismatch,
     Problem,
+    RejectReason,
     UnknownMessageType,
     VersionNotServed,
 )
@@ -72,6 +73,12 @@ class Standard:
     def reject_list(self) -> RejectList:
         """The code list for Rückweisungen of this standard's messages."""
         return self.manifest.reject_list
+
+    def rejection(self, code: RejectCode | None) -> RejectReason:
+        """Return the reason that a Rückweisung gives: a code that the standard's list lacks becomes S999."""
+        uri, version = self.reject_list.uri, self.reject_list.version
+        missing = code is None or self.code_lists.has(uri, version, code) is False
+        return RejectReason(str(RejectCode.OTHER if missing else code), uri, version)
 
     @cached_property
     def schema(self) -> Schema:
@@ -189,10 +196,14 @@ class Catalogue:
         """
         root = parse(body, limits)
         message_type, standard = self.identify(root, body, today)
-        standard.schema.validate(root, body)
-        standard.code_lists.check(root, body, standard.manifest.namespaces)
-        header = standard.read_header(root)
-        _require_agreement(header, message_type, root, body)
+        try:
+            standard.schema.validate(root, body)
+            standard.code_lists.check(root, body, standard.manifest.namespaces)
+            header = standard.read_header(root)
+            _require_agreement(header, message_type, root, body)
+        except Problem as problem:
+            problem.rejection = standard.rejection(problem.code)
+            raise
         return Incoming(message_type, root, header, standard)
 
     def identify(

@@ -82,6 +82,11 @@ class CodeLists:
         self._lists = {(item.uri, item.version): item for item in lists}
         self._closed = closed
 
+    def has(self, uri: str, version: str, code: str) -> bool | None:
+        """Say whether a list has a code; None where the list is not here or does not name all codes."""
+        known = self._lists.get((uri, version))
+        return code in known.codes if known and known.closed else None
+
     def check(self, root: etree._Element, body: bytes, prefixes: Mapping[str, str]) -> None:
         """Let the message pass when all its lists and codes are known.
 

@@ -86,7 +86,7 @@ class Schema:
         # A compiled schema keeps one log for all threads, so this one is nobody else's.
         with self._one_at_a_time:
             self._explaining.validate(root)
-            return list(self._explaining.error_log)
+            return [*self._explaining.error_log]  # type: ignore[misc]  # the stubs do not know it is iterable
 
     @cached_property
     def lxml(self) -> etree.XMLSchema:

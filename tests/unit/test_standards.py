@@ -18,6 +18,7 @@ from gateway.errors import (
     ConfigurationError,
     MetadataMismatch,
     Problem,
+    RejectReason,
     SchemaViolation,
     UnknownMessageType,
     VersionNotServed,
@@ -532,3 +533,20 @@ if MATERIAL.is_dir():
         assert _instances(name)
         for path in _instances(name):
             catalogue.read(path.read_bytes(), today=TODAY)
+
+
+@pytest.mark.parametrize(("codes", "expected"), [(("X001", "V000"), "X001"), (("A1", "A2"), "S999")])
+def test_rejection_takes_its_code_from_the_standards_own_list_or_s999(
+    standard: Folder, codes: tuple[str, ...], expected: str
+) -> None:
+    folder = standard()
+    (folder / "probe" / "1.0" / "lists" / "way.xml").write_text(
+        code_list("urn:list:reasons", "7", *codes), "utf-8"
+    )
+    path = folder / "probe" / "1.0" / "standard.yaml"
+    path.write_text(
+        path.read_text("utf-8") + 'reject_list: {uri: "urn:list:reasons", version: "7"}\n', "utf-8"
+    )
+    with pytest.raises(SchemaViolation) as refused:
+        Catalogue.load([folder]).read(message("<m:unknown/>"), today=TODAY)
+    assert refused.value.rejection == RejectReason(expected, "urn:list:reasons", "7")
