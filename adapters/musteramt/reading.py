@@ -1,7 +1,5 @@
-"""Reads what comes in: what a message is, who sent it, who takes part, and its values for the clerk's eye."""
+"""Reads what comes in: what a message is, who sent it, and who takes part."""
 
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from adapters.musteramt.records import Kind, Subject
@@ -17,8 +15,7 @@ _FOLLOW_UPS = {
     "1134": Kind.MESSAGE,
     "1140": Kind.WITHDRAWAL,
 }
-_HEADER = "nachrichtenkopf.g2g"
-_WORD_START = re.compile(r"(?<=[a-z])(?=[A-Z])")
+HEADER = "nachrichtenkopf.g2g"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +48,6 @@ class Party:
         return "antragsteller" in self.roles
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One value of a message for the clerk's eye; `value` is empty for a heading."""
-
-    depth: int
-    label: str
-    value: str
-
-
 def read(body: bytes) -> Reading:
     """Read a message that the gateway has validated.
 
@@ -71,10 +59,10 @@ def read(body: bytes) -> Reading:
         root=root,
         kind=_kind(root),
         subject=_SUBJECTS.get(root.get("standard", ""), Subject.OTHER),
-        message_id=text(root, f"{_HEADER}/identifikation.nachricht/nachrichtenUUID"),
+        message_id=text(root, f"{HEADER}/identifikation.nachricht/nachrichtenUUID"),
         reference=text(root, "rahmen/referenz") or text(root, "bezug/referenz"),
-        portal=_agency(root, f"{_HEADER}/autor"),
-        office=_agency(root, f"{_HEADER}/leser"),
+        portal=_agency(root, f"{HEADER}/autor"),
+        office=_agency(root, f"{HEADER}/leser"),
     )
 
 
@@ -96,13 +84,6 @@ def recipient(parties: list[Party]) -> Party | None:
         *parties,
     ]
     return ranked[0] if ranked else None
-
-
-def outline(root: Element) -> Iterator[Line]:
-    """List every value of a message with its element's name, without the message header."""
-    for node in root.iterchildren("*"):
-        if local_name(node) != _HEADER:
-            yield from _lines(node, 0)
 
 
 def _kind(root: Element) -> Kind:
@@ -149,16 +130,3 @@ def _address(owner: Element | None) -> tuple[str, ...]:
     if (box := find(owner, "anschrift/postfach")) is not None:
         return (f"Postfach {text(box, 'nummer')}", f"{text(box, 'plz')} {text(box, 'ort')}")
     return tuple((line.text or "").strip() for line in find_all(owner, "anschrift/ausland/zeile"))
-
-
-def _lines(node: Element, depth: int) -> Iterator[Line]:
-    label = _WORD_START.sub(" ", local_name(node))
-    children = list(node.iterchildren("*"))
-    if not children:
-        yield Line(depth, label, (node.text or "").strip())
-    elif find(node, "code") is not None:
-        yield Line(depth, label, text(node, "name") or text(node, "code"))
-    else:
-        yield Line(depth, label, "")
-        for child in children:
-            yield from _lines(child, depth + 1)

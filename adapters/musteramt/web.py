@@ -26,8 +26,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.musteramt.dossier import Dossier
 from adapters.musteramt.office import Office
+from adapters.musteramt.outline import outline
 from adapters.musteramt.papers import Query
-from adapters.musteramt.reading import outline
 from adapters.musteramt.records import CaseChanged, Document
 from adapters.musteramt.register import Register
 from adapters.musteramt.rulings import OUTCOMES, Decision, Outcome

@@ -1,6 +1,7 @@
 """Every valid sample as the demo's offices handle it, with the demo's own options."""
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ import yaml
 
 from adapters.kit.testing import GatewayDouble
 from adapters.musteramt import Musteramt
-from adapters.musteramt.reading import outline, read
+from adapters.musteramt.outline import outline
+from adapters.musteramt.reading import read
 from adapters.musteramt.records import Kind
 from adapters.musteramt.xml import text
 from gateway.contract.report import ReportType
@@ -83,3 +85,10 @@ def test_sample_is_outlined_with_every_value(path):
     }
     codes = {text(node, "code") for node in root.iter("*") if node.find("{*}name") is not None}
     assert stated - codes <= shown
+
+
+@pytest.mark.parametrize("path", APPLICATIONS)
+def test_labels_have_their_umlauts(path):
+    labels = " ".join(line.label for line in outline(read(path.read_bytes()).root))
+
+    assert not re.search("aetig|staett|waehr|gueltig|strasse|oerig|fuehr|ueber|groess|behoer|gruend", labels)

@@ -1,5 +1,6 @@
 """What the office does with a case, over a real register, without gateway and background tasks."""
 
+import asyncio
 from datetime import UTC, date, datetime
 
 import pytest
@@ -64,15 +65,23 @@ async def enter(register, office, body, case_id=None, **changes):
     return await fetch_dossier(register, inbound.case_id)
 
 
+async def eventually(condition):
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - the journal knows no events
+            await asyncio.sleep(0.01)
+
+
 class Journal:
     """Stands in for the kit: writes down what it is given, and fails where it is told to."""
 
     def __init__(self):
         self.entries = []
         self.fail_on = set()
+        self.failures = 0
 
     def _note(self, kind, key):
         if kind in self.fail_on:
+            self.failures += 1
             raise Transient("The gateway is away.")
         self.entries.append((kind, key))
 
@@ -272,3 +281,20 @@ async def test_other_cases_go_on_when_one_cannot_be_handed_over(register, office
     others = {each.report_id for each in await register.list_outgoing(other.case.case_id)}
     assert others <= {key for _, key in journal.entries}
     assert "decision" not in {kind for kind, _ in journal.entries}
+
+
+async def test_background_handover_tries_again_by_itself_after_a_failure(register, office):
+    await enter(register, office, foreign_vehicle())
+    journal = Journal()
+    journal.fail_on = {"reference"}
+    background = handover(register, journal)
+
+    background.start()
+    try:
+        await eventually(lambda: journal.failures > 0)
+        journal.fail_on = set()
+        await eventually(lambda: len(journal.entries) == 2)
+    finally:
+        await background.stop()
+
+    assert [kind for kind, _ in journal.entries] == ["reference", "status"]
