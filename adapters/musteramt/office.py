@@ -7,6 +7,7 @@ was seen; only then is it handed over.
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 
+from adapters.musteramt.decisions import Decision, Outcome
 from adapters.musteramt.dossier import Dossier, fetch_dossier
 from adapters.musteramt.options import Options
 from adapters.musteramt.papers import Correspondence, Query
@@ -14,7 +15,7 @@ from adapters.musteramt.reading import Reading
 from adapters.musteramt.records import Case, CaseChanged, Kind, Outgoing, State, Subject
 from adapters.musteramt.register import Register
 from adapters.musteramt.rules import doubts, read_parking
-from adapters.musteramt.rulings import Decision, Outcome, compose
+from adapters.musteramt.rulings import compose
 from adapters.musteramt.statements import BERLIN
 from gateway.contract.states import CitizenStatus
 

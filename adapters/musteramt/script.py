@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+from adapters.musteramt.decisions import Decision, Outcome
 from adapters.musteramt.dossier import Dossier
 from adapters.musteramt.office import Office
 from adapters.musteramt.papers import Query
 from adapters.musteramt.reading import Reading
 from adapters.musteramt.records import Subject
 from adapters.musteramt.rules import keeps_vehicle, read_parking
-from adapters.musteramt.rulings import Decision, Outcome
 from adapters.musteramt.xml import text
 
 _ANSWER_WITHIN = timedelta(days=14)

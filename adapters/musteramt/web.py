@@ -4,14 +4,10 @@ It shows personal data, for it is the office's own application; it listens on th
 for a password. Every answer forbids scripts, frames and caching; a form posted from elsewhere is refused.
 """
 
-import base64
-import binascii
-import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from starlette.applications import Starlette
@@ -22,19 +18,18 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from adapters.musteramt.decisions import OUTCOMES, Decision, Outcome
 from adapters.musteramt.dossier import Dossier
+from adapters.musteramt.guard import Guard
 from adapters.musteramt.office import Office
 from adapters.musteramt.outline import outline
 from adapters.musteramt.papers import Query
 from adapters.musteramt.records import CaseChanged, Document
 from adapters.musteramt.register import Register
-from adapters.musteramt.rulings import OUTCOMES, Decision, Outcome
 from adapters.musteramt.statements import BERLIN
 from gateway.xml.text import UnfitText
 
-USER = "sachbearbeitung"
 LOCAL_HOSTS = ("127.0.0.1", "localhost")
 WANTED = {
     "ueberlassung": "Bestätigung der Fahrzeugüberlassung",
@@ -51,14 +46,6 @@ _HERE = Path(__file__).parent
 _MAX_FORM_BYTES = 256 * 1024
 _ANSWER_DAYS = 14
 _UNFIT = "Ein Text ist zu lang oder enthält Zeichen, die nicht übermittelt werden können (DIN 91379). –"
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
 Action = Callable[[Dossier, Mapping[str, str]], Awaitable[None]]
 
 
@@ -78,7 +65,7 @@ def create_app(register: Register, office: Office, *, secret: str) -> Starlette:
             Mount("/static", StaticFiles(directory=_HERE / "static"), name="static"),
         ],
         middleware=[
-            Middleware(_Guard, secret=secret),
+            Middleware(Guard, secret=secret),
             Middleware(TrustedHostMiddleware, allowed_hosts=list(LOCAL_HOSTS), www_redirect=False),
         ],
         exception_handlers={HTTPException: pages.failure},
@@ -222,49 +209,3 @@ def _download(document: Document) -> Response:
     # Never shown in the page's own origin: an applicant's file is not to be trusted.
     headers = {"Content-Disposition": f'attachment; filename="{document.sha256[:16]}"'}
     return Response(document.data, media_type="application/octet-stream", headers=headers)
-
-
-class _Guard:
-    """Lets a request through only with the password, and a form only from this very page."""
-
-    def __init__(self, app: ASGIApp, *, secret: str) -> None:
-        self._app = app
-        self._expected = f"{USER}:{secret}".encode()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        refusal = self._refusal(Request(scope))
-        await (refusal or self._app)(scope, receive, _with_headers(send))
-
-    def _refusal(self, request: Request) -> Response | None:
-        if not hmac.compare_digest(_credentials(request), self._expected):
-            challenge = {"WWW-Authenticate": 'Basic realm="Musteramt", charset="UTF-8"'}
-            return Response("Anmeldung erforderlich – please log in\n", 401, challenge, "text/plain")
-        if request.method not in {"GET", "HEAD"} and not _same_origin(request):
-            return Response("Nur aus der eigenen Seite – from this page only\n", 403, media_type="text/plain")
-        return None
-
-
-def _credentials(request: Request) -> bytes:
-    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
-    try:
-        return base64.b64decode(encoded, validate=True) if scheme.lower() == "basic" else b""
-    except (binascii.Error, ValueError):
-        return b""
-
-
-def _same_origin(request: Request) -> bool:
-    # Browsers send the password along from any page; only the origin tells where a form came from.
-    return urlsplit(request.headers.get("origin", "")).netloc == request.headers.get("host")
-
-
-def _with_headers(send: Send) -> Send:
-    async def send_with_headers(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            added = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
-            message["headers"] = [*message.get("headers", []), *added]
-        await send(message)
-
-    return send_with_headers

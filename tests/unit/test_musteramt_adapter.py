@@ -260,6 +260,16 @@ async def test_everything_sent_about_a_test_message_is_marked_as_a_test(gateway,
     assert marks == {"true"}
 
 
+async def test_message_of_a_foreign_standard_is_concluded_under_the_gateways_case_id(gateway, work):
+    await work(SCRIPTED)
+
+    delivery = await gateway.deliver(b'<s:anmeldung xmlns:s="urn:schule"><name>A</name></s:anmeldung>')
+
+    root = await decision(gateway, delivery.case_id)
+    assert value(root, "r:bezug/b:referenz") == delivery.case_id
+    assert value(root, "nachrichtenkopf.g2g/autor/kennung") == delivery.authority
+
+
 async def test_letter_post_is_the_way_when_there_is_no_consent(gateway, work):
     await work(AUTOMATED)
 

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from adapters.kit import Transient
+from adapters.musteramt.decisions import OUTCOMES, Decision, Outcome
 from adapters.musteramt.dossier import fetch_dossier
 from adapters.musteramt.handover import Handover
 from adapters.musteramt.office import Office
@@ -14,7 +15,6 @@ from adapters.musteramt.papers import Query
 from adapters.musteramt.reading import read
 from adapters.musteramt.records import CaseChanged, NewInbound, State
 from adapters.musteramt.register import Register
-from adapters.musteramt.rulings import OUTCOMES, Decision, Outcome
 from adapters.musteramt.script import handle
 from gateway.contract.ids import new_id
 from gateway.contract.report import ReportType

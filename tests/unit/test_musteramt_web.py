@@ -8,11 +8,12 @@ import pytest
 
 from adapters.kit.testing import GatewayDouble
 from adapters.musteramt import Musteramt
+from adapters.musteramt.decisions import Decision, Outcome
 from adapters.musteramt.dossier import fetch_dossier
+from adapters.musteramt.guard import USER
 from adapters.musteramt.page import read_or_make_secret
 from adapters.musteramt.records import Document, Kind, State
-from adapters.musteramt.rulings import Decision, Outcome
-from adapters.musteramt.web import USER, create_app
+from adapters.musteramt.web import create_app
 from gateway.contract.ids import new_id
 from gateway.contract.report import ReportType
 from gateway.errors import ConfigurationError
