@@ -20,7 +20,9 @@ async def accepted(work: CaseWork, row: DeliveryRow, body: Accepted, *, attempt:
     effect = Fence(row.state, row.attempt).accepted()
     if effect is Effect.CONTRADICTS:
         await work.find("accepted_after_end", delivery=row, code=row.state)
-    if effect is not Effect.APPLY:
+        return effect
+    if effect is Effect.REPEAT:
+        await _compare(work, row, body)
         return effect
     await _settle(work, row, DeliveryState.ACCEPTED, attempt=attempt)
     await _index(work, row, "foreign_id", body.foreign_id)
@@ -30,6 +32,13 @@ async def accepted(work: CaseWork, row: DeliveryRow, body: Accepted, *, attempt:
         await work.mark_received()
     await work.refresh_submissions()
     return effect
+
+
+async def _compare(work: CaseWork, row: DeliveryRow, body: Accepted) -> None:
+    """Two attempts that were accepted under different ids are one application registered twice."""
+    if not await reports.has_reference(work.connection, work.case, row.destination, body.foreign_id):
+        await _index(work, row, "foreign_id", body.foreign_id)
+        await work.find("accepted_twice", delivery=row)
 
 
 async def refused(work: CaseWork, row: DeliveryRow, body: Refused, *, attempt: int | None) -> Effect:
@@ -97,7 +106,7 @@ async def failed(work: CaseWork, row: DeliveryRow, body: Failed, *, attempt: int
 
 
 async def expired(work: CaseWork, row: DeliveryRow, *, attempt: int | None) -> Effect:
-    """A copy died of age in the queue: nobody started it, so it counts as no failure."""
+    """A copy died of age in the queue, which is no failure; a worker that died may have started it before."""
     effect = Fence(row.state, row.attempt).ended(attempt)
     if effect is Effect.APPLY:
         await deliveries.retry(
@@ -105,7 +114,7 @@ async def expired(work: CaseWork, row: DeliveryRow, *, attempt: int | None) -> E
             row,
             due_at=work.now,
             now=work.now,
-            look_up=False,
+            look_up=True,
             outcome="expired",
             counts=False,
         )

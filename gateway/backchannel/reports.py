@@ -8,6 +8,7 @@ import asyncio
 
 import structlog
 from pydantic import BaseModel, ValidationError
+from sqlalchemy import select
 
 from gateway.backchannel import case_reports, outcomes
 from gateway.backchannel.case_reports import CaseReport
@@ -21,6 +22,9 @@ from gateway.errors import NotFound, ReportRejected, StoreDeadlock, StoreUnavail
 from gateway.standards import Catalogue
 from gateway.store import SqlStore, deliveries, reports
 from gateway.store.reports import ReportState
+
+_WITH_REASON = frozenset({ReportType.DELIVERY_REFUSED, ReportType.DELIVERY_FAILED})
+"""What such a report says is kept: an operator must see why."""
 
 _RETRY_S = (0.2, 0.5, 1, 2, 5)
 MAX_FAULTS = 3
@@ -89,8 +93,24 @@ class ReportIntake:
                 state = await self._apply(work, report, checked, fault)
         except NotFound:
             log.error("report_without_case")
+            await self._keep_stray(report, destination)
             return
         log.info("report_taken", state=state)
+
+    async def _keep_stray(self, report: Report, destination: Destination) -> None:
+        """Keep a report about a case that its destination's tenant does not have, for an operator."""
+        async with self._store.write() as connection:
+            now = (await connection.execute(select(self._store.now()))).scalar_one()
+            if await reports.register(connection, self._store, report, tenant=destination.tenant, now=now):
+                await reports.mark(connection, report, ReportState.REJECTED, keep_body=True)
+                await reports.add_finding(
+                    connection,
+                    "report_rejected",
+                    tenant=destination.tenant,
+                    now=now,
+                    destination=destination.name,
+                    code="no_such_case",
+                )
 
     def _check(self, report: Report) -> tuple[BaseModel | CaseReport | None, str | None]:
         """Read the body before the transaction; a body that is not to contract is a fault, not an error."""
@@ -127,7 +147,7 @@ class ReportIntake:
                 delivery_id=report.delivery_id,
                 code=fault,
             )
-        if state is not ReportState.APPLIED:
+        if state is not ReportState.APPLIED or report.type in _WITH_REASON:
             await reports.mark(work.connection, report, state, keep_body=True)
         return state
 

@@ -2,12 +2,18 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from gateway.contract.ids import Id
 from gateway.contract.message import HeaderValue, Message
+
+MAX_COUNT = 2**31 - 1
+"""Attempts and sequence numbers are kept as 32-bit integers."""
+
+# The one character that JSON can carry and PostgreSQL cannot keep.
+_Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 
 
 class ReportType(StrEnum):
@@ -43,8 +49,8 @@ class _Body(BaseModel):
 class Accepted(_Body):
     """The destination has taken the submission over; `foreign_id` is its own id for it."""
 
-    foreign_id: str = Field(min_length=1, max_length=200)
-    reference: str | None = Field(default=None, max_length=200)
+    foreign_id: _Text = Field(min_length=1, max_length=200)
+    reference: _Text | None = Field(default=None, max_length=200)
 
 
 class Refused(_Body):
@@ -65,9 +71,9 @@ class Failed(_Body):
 class Reference(_Body):
     """The reference numbers under which the authority keeps the case."""
 
-    aktenzeichen: str = Field(min_length=1, max_length=200)
-    kassenzeichen: str | None = Field(default=None, max_length=200)
-    contact: str | None = Field(default=None, max_length=500)
+    aktenzeichen: _Text = Field(min_length=1, max_length=200)
+    kassenzeichen: _Text | None = Field(default=None, max_length=200)
+    contact: _Text | None = Field(default=None, max_length=500)
 
 
 class Report(BaseModel):
@@ -87,8 +93,8 @@ class Report(BaseModel):
     case_id: Id
     submission_id: Id | None = None
     delivery_id: Id | None = None
-    attempt: int | None = None
-    case_sequence: int | None = Field(default=None, ge=1)
+    attempt: int | None = Field(default=None, le=MAX_COUNT)
+    case_sequence: int | None = Field(default=None, ge=1, le=MAX_COUNT)
     created_at: datetime
     body: bytes
 

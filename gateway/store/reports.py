@@ -150,6 +150,15 @@ async def add_reference(
     await connection.execute(
         insert_or_skip(case_references, store, keys).values(
             case_id=case.case_id, destination=destination, kind=kind, value=value, tenant=case.tenant
+async def has_reference(connection: AsyncConnection, case: Case, destination: str, value: str) -> bool:
+    """Say whether a destination has named a case by this before."""
+    r = case_references.c
+    statement = select(r.value).where(
+        r.case_id == case.case_id, r.destination == destination, r.value == value
+    )
+    return (await connection.execute(statement.limit(1))).first() is not None
+
+
         )
     )
 
