@@ -7,9 +7,11 @@ from typing import Annotated, TypeVar
 from fastapi import Query, Request
 
 from gateway.http.service import Service
+from gateway.store.signals import Listener
 
 MAX_WAIT_S = 60
 LOOK_AGAIN_S = 0.5
+LOOK_AGAIN_ALONE_S = 5.0
 
 Wait = Annotated[
     float,
@@ -39,4 +41,19 @@ async def hold(
             left_s = deadline - loop.time()
             if is_news(seen) or left_s <= 0 or service.stopping.is_set() or await request.is_disconnected():
                 return seen
-            await listener.wait(min(left_s, LOOK_AGAIN_S))
+            # On SQLite nobody else can have written without our hearing of it; the caller may have gone.
+            again_s = LOOK_AGAIN_ALONE_S if service.store.is_sqlite else LOOK_AGAIN_S
+            await _wait(service, listener, min(left_s, again_s))
+
+
+async def _wait(service: Service, listener: Listener, timeout_s: float) -> None:
+    """Return when woken, when the process is to stop, or after the timeout."""
+    tasks = [
+        asyncio.create_task(listener.wait(timeout_s)),
+        asyncio.create_task(service.stopping.wait()),
+    ]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ ROUTES = [
     if isinstance(route, APIRoute) and not route.path.startswith(CONSOLE)
 ]
 GUARDED = [route for route in ROUTES if route.path not in WITHOUT_TOKEN]
+PROBLEMS = [kind for kind in problem_classes() if kind.__module__ == Problem.__module__]
 NAMES = {"name": LEAD, "number": "1", "digest": "0" * 64}
 
 
@@ -92,13 +94,20 @@ def test_every_content_has_an_example_when_it_is_described(document):
             assert call["description"], f"{method} {path}"
 
 
+def test_every_path_parameter_is_described_when_the_address_has_one(document):
+    for path, calls in document["paths"].items():
+        for method, call in calls.items():
+            named = {each["name"] for each in call.get("parameters", ()) if each["in"] == "path"}
+            assert named == set(re.findall(r"{(\w+)}", path)), f"{method} {path}"
+
+
 def test_every_reference_is_defined_when_the_document_is_complete(document):
     text = json.dumps(document)
     named = {part.split('"')[0] for part in text.split('"#/components/schemas/')[1:]}
     assert named <= document["components"]["schemas"].keys()
 
 
-@pytest.mark.parametrize("kind", list(problem_classes()), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", PROBLEMS, ids=lambda kind: kind.__name__)
 def test_problem_has_status_title_page_and_a_request_when_it_is_defined(kind: type[Problem]):
     assert 400 <= kind.status < 600
     assert kind.title.de

@@ -103,13 +103,25 @@ _IDEMPOTENCY_KEY = {
     "schema": {"type": "string", "minLength": 1, "maxLength": 200},
     "description": "Needed where the standard's messages have no id of their own: the same on every resend.",
 }
+_STATED = {
+    "message_id": "The message's id, where its standard has none in the header.",
+    "service": "LeiKa key of the service.",
+    "authority": "Id of the authority, such as `psw:99101000`.",
+    "ars": "Where it belongs: 12, 9, 5, 3 or 2 digits.",
+    "case_ref": "A case id, or the message id or reference of an earlier message.",
+    "applied_on": "Date of the application.",
+    "channel": "How the application came in.",
+    "recorded_by": "Id of the clerk who recorded it for a citizen.",
+    "reply_to": "Where the portal wants answers to go.",
+    "account": "Id of the citizen's account at the portal.",
+}
 _IN_QUERY = [
     {
         "name": name,
         "in": "query",
         "required": False,
         "schema": schema,
-        "description": "With a bare XML body: as in the part `metadata`.",
+        "description": f"{_STATED[name]} With a bare XML body only.",
     }
     for name, schema in Metadata.model_json_schema()["properties"].items()
     if name not in ("identifications", "payment")
@@ -131,7 +143,7 @@ _MESSAGE_BODY = {
                 },
             },
             "encoding": {"metadata": {"contentType": _JSON}},
-            "example": {"message": examples.MESSAGE, "metadata": examples.METADATA},
+            "example": {"message": "(XML)", "metadata": examples.METADATA, "attachment": ["(bytes)"]},
         },
         _XML: {"schema": {"type": "string"}, "example": examples.MESSAGE},
     },
@@ -144,6 +156,14 @@ _ETAG_HEADER = {
     "required": False,
     "schema": {"type": "string"},
     "description": "The ETag that is known: 304 while nothing has changed.",
+}
+
+_DESTINATION = {
+    "name": "name",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string"},
+    "description": "The destination whose token is sent.",
 }
 
 POST_SUBMISSION = _call(
@@ -200,15 +220,24 @@ POST_COLLECTED = _call(
     {200: ("Since when.", {_JSON: examples.COLLECTED})}, *(*_AUTH, errors.NotFound, *_FAULTS)
 )
 GET_DELIVERY = _call(
-    {200: ("The XML as posted.", {_XML: examples.MESSAGE})}, *(*_AUTH, errors.NotFound, *_FAULTS)
+    {200: ("The XML as posted.", {_XML: examples.MESSAGE})},
+    *(*_AUTH, errors.NotFound, *_FAULTS),
+    parameters=[_DESTINATION],
 )
 GET_DELIVERY_ATTACHMENTS = _call(
-    {200: ("In order.", {_JSON: [examples.ATTACHMENT]})}, *(*_AUTH, errors.NotFound, *_FAULTS)
+    {200: ("In order.", {_JSON: [examples.ATTACHMENT]})},
+    *(*_AUTH, errors.NotFound, *_FAULTS),
+    parameters=[_DESTINATION],
 )
-GET_DELIVERY_ATTACHMENT = GET_MAILBOX_ATTACHMENT
+GET_DELIVERY_ATTACHMENT = _call(
+    {200: ("The document, with its own media type.", {_OCTETS: b"%PDF-1.7"})},
+    *(*_AUTH, errors.NotFound, errors.InvalidRequest, *_FAULTS),
+    parameters=[_DESTINATION],
+)
 PUT_ATTACHMENT = _call(
     {204: ("It is kept.", {})},
     *(*_AUTH, *_BODY, errors.AttachmentMismatch, *_FAULTS),
+    parameters=[_DESTINATION],
     requestBody={
         "required": True,
         "content": {"application/pdf": _content(b"%PDF-1.7")},

@@ -180,15 +180,26 @@ def _delivery(row: Any) -> answers.DeliverySummary:
 
 @router.get("/v1/submissions/{submission_id}/events", **documented.GET_EVENTS)
 async def get_events(request: Request, submission_id: str, client: ClientCaller) -> Response:
-    """Read everything that happened to a submission, with every attempt to deliver it, oldest first."""
+    """Read everything that happened to a submission and then to its case, oldest first.
+
+    Every attempt to deliver it is among them.
+    """
     service = await service_of(request)
     row = await _fetch(service, client, submission_id)
     async with service.store.read() as connection:
-        events = await reads.message_events(connection, submission_id, tenant=row.tenant)
+        events = await reads.case_events(connection, row.case_id, tenant=row.tenant)
         attempts = await reads.case_attempts(connection, row.case_id, tenant=row.tenant)
+    concerning = [each for each in events if _concerns(each, row)]
     own = [each for each in attempts if each.message_id == submission_id]
-    merged = sorted([*_events(events), *_attempts(own)], key=lambda each: each.at)
+    merged = sorted([*_events(concerning), *_attempts(own)], key=lambda each: each.at)
     return answers.Events(submission_id=submission_id, events=merged).response()
+
+
+def _concerns(event: Any, row: Any) -> bool:
+    """Say whether an event is about a submission, or about its case from then on."""
+    if event.message_id is None:
+        return bool(event.at >= row.received_at)
+    return bool(event.message_id == row.message_id)
 
 
 def _events(rows: Sequence[Any]) -> list[answers.Event]:

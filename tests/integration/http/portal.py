@@ -1,11 +1,15 @@
 """A gateway with the demo configuration, seen from outside as portals and adapters see it."""
 
+import asyncio
 import base64
 import re
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote
 
@@ -136,8 +140,7 @@ async def running(folder: Path, config: Config | None = None, **settings: Any) -
     """Run a gateway on a database of its own, without relay and adapters."""
     config = config or demo_config()
     chosen = Settings(var=folder, **settings)
-    _write_secrets(chosen.secrets, config)
-    migrate(chosen.store_url)
+    _prepare(folder, chosen.secrets, config)
     store, broker = SqlStore(chosen.store_url), MemoryBroker()
     await broker.start()
     intake = Intake(config, _CATALOGUE, store, chosen)
@@ -151,12 +154,30 @@ async def running(folder: Path, config: Config | None = None, **settings: Any) -
         await intake.stop()
         await broker.close()
         await store.close()
+        await _threads_ended()
 
 
-def _write_secrets(folder: Path, config: Config) -> None:
+async def _threads_ended() -> None:
+    """Wait for SQLite's threads: one that is left over would speak to an event loop that is gone."""
+    async with asyncio.timeout(10):
+        while any("_connection_worker_thread" in each.name for each in threading.enumerate()):  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
+@cache
+def _empty_database() -> bytes:
+    """Migrate once; each test gets a copy."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "amtsbote.db"
+        migrate(f"sqlite:///{file}")
+        return file.read_bytes()
+
+
+def _prepare(folder: Path, secrets: Path, config: Config) -> None:
     for kind, names in (("clients", config.client), ("destinations", config.destination)):
-        (folder / kind).mkdir(parents=True)
+        (secrets / kind).mkdir(parents=True)
         for name in names:
             caller = name if kind == "clients" else f"destination:{name}"
-            (folder / kind / name).write_text(secret_of(caller))
-    (folder / "token.key").write_text("a key for tests, long enough")
+            (secrets / kind / name).write_text(secret_of(caller))
+    (folder / "amtsbote.db").write_bytes(_empty_database())
+    (secrets / "token.key").write_text("a key for tests, long enough")

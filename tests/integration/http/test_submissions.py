@@ -5,10 +5,11 @@ import time
 from hashlib import sha256
 
 import pytest
+from sqlalchemy import select
 
 from gateway.contract.ids import new_id
 from gateway.http.api import answers
-from gateway.store import deliveries
+from gateway.store import cases, deliveries
 from tests.integration.http.portal import LEAD, OTHER, SAMPLES, SERVICE, Portal, message, sample
 
 ACCEPTS_XML = {"Accept": "application/xml"}
@@ -34,6 +35,11 @@ async def move_on(portal: Portal) -> None:
         publish_lease_s=30,
         copy_lifetime_s=600,
     )
+
+
+async def someone_waits(portal: Portal) -> None:
+    while not portal.store.signals._waiting:  # noqa: ASYNC110 nothing tells that a request waits
+        await asyncio.sleep(0.01)
 
 
 async def test_submission_is_accepted_when_bare_xml_is_posted(portal: Portal):
@@ -139,8 +145,7 @@ async def test_status_is_held_until_something_changes_when_wait_is_given(portal:
     known = {"If-None-Match": etag} if with_etag else {}
     waiting = asyncio.create_task(portal.get(f"{link}?wait=30", headers=known))
     async with asyncio.timeout(10):
-        while not portal.store.signals._waiting:  # noqa: ASYNC110 nothing tells that a request waits
-            await asyncio.sleep(0.01)
+        await someone_waits(portal)
         await move_on(portal)
         answer = await waiting
     assert answer.status_code == 200
@@ -158,9 +163,11 @@ async def test_status_is_304_after_the_wait_when_nothing_changes(portal: Portal)
 
 async def test_status_is_answered_at_once_when_the_process_is_to_stop(portal: Portal):
     link = (await portal.submitted())["links"]["self"]
-    portal.service.stopping.set()
-    async with asyncio.timeout(10):
-        assert (await portal.get(f"{link}?wait=60")).status_code == 200
+    waiting = asyncio.create_task(portal.get(f"{link}?wait=60"))
+    async with asyncio.timeout(4):
+        await someone_waits(portal)
+        portal.service.stopping.set()
+        assert (await waiting).status_code == 200
 
 
 @pytest.mark.parametrize("wait", ["61", "-1", "nan"])
@@ -178,6 +185,17 @@ async def test_events_include_attempts_in_order_when_a_delivery_was_sent(portal:
         ("submission.accepted", None),
         ("delivery.attempt", LEAD),
     ]
+
+
+async def test_events_tell_of_the_case_from_then_on_when_it_moves(portal: Portal):
+    accepted = await portal.submitted()
+    async with portal.store.write() as connection:
+        case = await cases.lock(connection, accepted["case_id"], tenant="musterstadt")
+        now = (await connection.execute(select(portal.store.now()))).scalar_one()
+        await cases.record(connection, case, "case.in_progress", now=now)
+        await cases.record(connection, case, "mailbox.posted", now=now, message_id=new_id())
+    events = (await portal.get(accepted["links"]["events"])).json()["events"]
+    assert [each["kind"] for each in events] == ["submission.accepted", "case.in_progress"]
 
 
 async def test_validation_stores_nothing_when_the_message_is_valid(portal: Portal):
