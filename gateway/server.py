@@ -3,11 +3,12 @@
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import uvicorn
+from uvicorn.loops.auto import auto_loop_factory
 
 from gateway.errors import ConfigurationError
 
@@ -15,6 +16,18 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 GRACE_S = 10
+
+T = TypeVar("T")
+
+
+def run(work: Awaitable[T]) -> T:
+    """Run something to its end on the fastest event loop that is installed."""
+
+    async def awaited() -> T:
+        return await work
+
+    with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
+        return runner.run(awaited())
 
 
 class _Server(uvicorn.Server):
@@ -48,6 +61,7 @@ async def serving(app: "FastAPI", host: str, port: int) -> AsyncIterator[int]:
         yield sock.getsockname()[1]
     finally:
         app.state.service.stopping.set()
+        app.state.service.store.signals.wake_all()
         server.should_exit = True
         await task
         sock.close()

@@ -72,6 +72,8 @@ class Outbox:
         now = self._now()
         async with self._database.begin() as connection:
             rows = (await connection.execute(self._due(now, limit))).all()
+            if not rows:
+                return []
             busy_until = now + timedelta(seconds=SENDING_S)
             await connection.execute(self._these([row.seq for row in rows]).values(not_before=busy_until))
         return [Unsent(row.seq, row.tries, _report(row)) for row in rows]

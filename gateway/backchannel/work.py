@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import date, datetime
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.config import Config
@@ -49,7 +48,14 @@ class CaseWork:
             code=code,
         )
 
-    async def find(self, kind: str, *, delivery: DeliveryRow | None = None, code: str | None = None) -> None:
+    async def find(
+        self,
+        kind: str,
+        *,
+        delivery: DeliveryRow | None = None,
+        destination: str | None = None,
+        code: str | None = None,
+    ) -> None:
         """Ask an operator to look at something."""
         await reports.add_finding(
             self.connection,
@@ -57,7 +63,7 @@ class CaseWork:
             tenant=self.case.tenant,
             now=self.now,
             case_id=self.case.case_id,
-            destination=delivery.destination if delivery else None,
+            destination=delivery.destination if delivery else destination,
             message_id=delivery.message_id if delivery else None,
             delivery_id=delivery.delivery_id if delivery else None,
             code=code,
@@ -101,6 +107,18 @@ class CaseWork:
             self.connection, self.case.case_id, tenant=self.case.tenant, now=self.now
         )
 
+    @asynccontextmanager
+    async def attempt(self) -> AsyncIterator[None]:
+        """Undo what the block did when it raises; the rest of the transaction goes on."""
+        case, posted = self.case, len(self._posted)
+        try:
+            async with self.connection.begin_nested():
+                yield
+        except BaseException:
+            self.case = case
+            del self._posted[posted:]
+            raise
+
     async def finish(self) -> None:
         """Number what was posted: the counter's row lock is taken last, so that it is held shortest."""
         await mailbox.number(self.connection, self.store, self.case.client, self._posted)
@@ -115,7 +133,7 @@ async def work_on(store: SqlStore, config: Config, case_id: str, *, tenant: str)
         StoreUnavailable: whether the change took effect is unknown; doing it again is safe.
     """
     async with store.write() as connection:
-        now = (await connection.execute(select(store.now()))).scalar_one()
+        now = await store.read_clock(connection)
         case = await cases.lock(connection, case_id, tenant=tenant)
         work = CaseWork(store, config, connection, case, now)
         yield work

@@ -122,13 +122,12 @@ def _introduce(console: Console, settings: Settings, config: Config, url: str) -
     operator = config.operators[0].name if config.operators else "–"
     grid = Table.grid(padding=(0, 2))
     grid.add_row("API docs", f"{url}/docs")
-    grid.add_row(
-        "Console", f"{url}/console (operator {operator}, secrets in {settings.secrets / 'operators'})"
-    )
+    grid.add_row("Console", f"{url}/console", f"{operator}: {settings.secrets / 'operators' / operator}")
     for destination in config.destinations:
         if port := destination.options.get("page_port"):
-            grid.add_row("Clerk's page", f"http://127.0.0.1:{port} ({destination.name})")
-    grid.add_row("Demo client", f"{client.id}, its secret in {settings.secrets / 'clients' / client.id}")
+            secret = settings.var / "adapters" / destination.name / "page-secret"
+            grid.add_row("Clerk's page", f"http://127.0.0.1:{port}", f"sachbearbeitung: {secret}")
+    grid.add_row("Demo client", url, f"{client.id}: {settings.secrets / 'clients' / client.id}")
     console.print(grid)
 
 

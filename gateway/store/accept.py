@@ -40,7 +40,7 @@ async def accept(store: SqlStore, batch: Sequence[NewSubmission]) -> list[Accept
     unique = {item.key: item for item in reversed(batch)}
     ordered = [unique[key] for key in sorted(unique)]
     async with store.write() as connection:
-        now = (await connection.execute(select(store.now()))).scalar_one()
+        now = await store.read_clock(connection)
         placed = await _place(connection, ordered, now)
         created = await _insert(connection, store, placed, now)
         earlier = await _fetch_earlier(connection, [key for key in unique if key not in created])
@@ -73,37 +73,46 @@ class _Placed:
 
 async def _place(connection: AsyncConnection, ordered: list[NewSubmission], now: datetime) -> list[_Placed]:
     """Give every submission its case and its number there; open no case yet."""
-    joining = [item for item in ordered if item.case_id]
-    known = set(await _fetch_earlier(connection, [item.key for item in joining])) if joining else set()
-    placed = {}
-    for item in sorted(joining, key=lambda each: (each.case_id or "", each.key)):
-        if item.key not in known:
-            placed[item.key] = await _join(connection, item, now)
-    for item in ordered:
-        if not item.case_id:
-            placed[item.key] = _Placed(item, new_id(), 1, 1)
+    joining = sorted((item for item in ordered if item.case_id), key=lambda each: (each.case_id, each.key))
+    joined = {item.case_id: item for item in joining}.values()
+    locked = [await cases.lock(connection, each.case_id or "", tenant=each.tenant) for each in joined]
+    by_id = {case.case_id: case for case in locked}
+    # Only under the lock: a resend that raced its first would join twice, and a withdrawal cancel itself.
+    known = set(await _fetch_earlier(connection, [item.key for item in joining]))
+    placed = {
+        item.key: await _join(connection, by_id[item.case_id or ""], item, now)
+        for item in joining
+        if item.key not in known
+    }
+    placed |= {item.key: _Placed(item, new_id(), 1, 1) for item in ordered if not item.case_id}
     return [placed[item.key] for item in ordered if item.key in placed]
 
 
-async def _join(connection: AsyncConnection, item: NewSubmission, now: datetime) -> _Placed:
-    case = await cases.lock(connection, item.case_id or "", tenant=item.tenant)
+async def _join(connection: AsyncConnection, case: Case, item: NewSubmission, now: datetime) -> _Placed:
     seq, event_seq = await cases.advance(connection, case, now=now)
     placed = _Placed(item, case.case_id, seq, event_seq)
     placed.roles = [(case.lead, Role.LEAD), *((name, Role.COPY) for name in case.copies)]
     if item.withdraws:
         reached = await _cancel_what_waits(connection, case, now)
         placed.roles = [(name, role) for name, role in placed.roles if name in reached]
-        if not reached:
+        if case.lead not in reached:
+            # Nobody who could confirm it has seen the application.
             await cases.close_unsent(connection, case, now=now)
     return placed
 
 
 async def _cancel_what_waits(connection: AsyncConnection, case: Case, now: datetime) -> set[str]:
-    """Cancel what a withdrawal cancels; return the destinations that may know of the case."""
+    """Cancel what a withdrawal cancels; return the destinations that may know of the case.
+
+    What the authority wrote is not the applicant's to withdraw: it stays on its way to the copies.
+    """
     of_case = (deliveries.c.case_id == case.case_id, deliveries.c.tenant == case.tenant)
+    sent_in = select(messages.c.message_id).where(
+        messages.c.case_id == case.case_id, messages.c.direction == "in"
+    )
     cancelled = await connection.execute(
         update(deliveries)
-        .where(*of_case, deliveries.c.state.in_(CANCELLABLE))
+        .where(*of_case, deliveries.c.state.in_(CANCELLABLE), deliveries.c.message_id.in_(sent_in))
         .values(state=DeliveryState.CANCELLED, updated_at=now)
         .returning(deliveries.c.message_id, deliveries.c.destination)
     )

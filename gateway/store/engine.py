@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
-from sqlalchemy import ColumnElement, Connection, event, func, literal, text
+from sqlalchemy import ColumnElement, Connection, event, func, literal, select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -64,6 +64,12 @@ class SqlStore:
         if self.is_sqlite or self._clock:
             return literal((self._clock or SystemClock()).now() + offset, UtcDateTime)
         return func.now() + literal(offset)
+
+    async def read_clock(self, connection: AsyncConnection) -> datetime:
+        """Read the same clock once, for everything that a transaction writes."""
+        if self.is_sqlite or self._clock:
+            return (self._clock or SystemClock()).now()
+        return (await connection.execute(select(func.now()))).scalar_one()
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:

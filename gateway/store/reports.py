@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.contract.ids import new_id
@@ -78,16 +79,11 @@ async def set_next_sequence(
     connection: AsyncConnection, store: SqlStore, case: Case, destination: str, number: int
 ) -> None:
     """Remember the number that comes next; the case is locked."""
-    s = report_sequences.c
+    insert: Any = sqlite.insert if store.is_sqlite else postgresql.insert
+    row = {"case_id": case.case_id, "destination": destination, "tenant": case.tenant, "next": number}
+    keys = [report_sequences.c.case_id, report_sequences.c.destination]
     await connection.execute(
-        insert_or_skip(report_sequences, store, [s.case_id, s.destination]).values(
-            case_id=case.case_id, destination=destination, tenant=case.tenant, next=number
-        )
-    )
-    await connection.execute(
-        update(report_sequences)
-        .where(s.case_id == case.case_id, s.destination == destination)
-        .values(next=number)
+        insert(report_sequences).values(row).on_conflict_do_update(index_elements=keys, set_={"next": number})
     )
 
 
@@ -123,7 +119,7 @@ async def flag_overdue(store: SqlStore, *, parked_s: float) -> list[Any]:
     """Ask an operator about reports that wait too long for an earlier number; each is returned once."""
     r, f = reports.c, findings.c
     async with store.write() as connection:
-        now = (await connection.execute(select(store.now()))).scalar_one()
+        now = await store.read_clock(connection)
         overdue = select(reports).where(
             r.state == ReportState.PARKED, r.received_at < now - timedelta(seconds=parked_s)
         )
@@ -150,6 +146,10 @@ async def add_reference(
     await connection.execute(
         insert_or_skip(case_references, store, keys).values(
             case_id=case.case_id, destination=destination, kind=kind, value=value, tenant=case.tenant
+        )
+    )
+
+
 async def has_reference(connection: AsyncConnection, case: Case, destination: str, value: str) -> bool:
     """Say whether a destination has named a case by this before."""
     r = case_references.c
@@ -157,10 +157,6 @@ async def has_reference(connection: AsyncConnection, case: Case, destination: st
         r.case_id == case.case_id, r.destination == destination, r.value == value
     )
     return (await connection.execute(statement.limit(1))).first() is not None
-
-
-        )
-    )
 
 
 async def add_finding(

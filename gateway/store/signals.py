@@ -20,6 +20,10 @@ class Signals:
             for event in self._waiting.get(key, ()):
                 event.set()
 
+    def wake_all(self) -> None:
+        """Wake everyone who waits for anything; the process is to stop."""
+        self.notify(list(self._waiting))
+
     def listen(self, *keys: str) -> "Listener":
         """Start listening; what is notified from here on is not missed."""
         return Listener(self, keys)
