@@ -13,11 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.contract.delivery import MAX_INLINE_BODY_BYTES
 from gateway.contract.states import DeliveryState, Role
-from gateway.domain.delivery import UNSETTLED
 from gateway.store.codec import decode
 from gateway.store.engine import SqlStore
 from gateway.store.rows import Claimed, DeliveryRow
-from gateway.store.tables import attempts, deliveries, messages, payloads
+from gateway.store.tables import OPEN_STATES, attempts, deliveries, messages, payloads
 
 _D = deliveries.c
 
@@ -81,7 +80,7 @@ async def _mark_sent(
             _D.tenant == tenant,
             _D.state == DeliveryState.WAITING,
             _D.due_at <= store.now(),
-            ~_lower_unsettled(),
+            ~lower_unsettled(),
         )
         .order_by(_D.due_at)
         .limit(limit)
@@ -117,14 +116,18 @@ async def _mark_sent(
     return [row.delivery_id for row in claimed]
 
 
-def _lower_unsettled() -> ColumnElement[bool]:
+def lower_unsettled() -> ColumnElement[bool]:
+    """Say whether an earlier message of the case is still on its way to the same destination."""
     lower = deliveries.alias("lower")
+    # Written out as in the partial index `deliveries_order`: for a list of parameters, or another order,
+    # SQLite would not use it and read the whole table for every row.
+    unsettled: Any = bindparam("unsettled", OPEN_STATES, expanding=True, literal_execute=True)
     return exists().where(
         and_(
             lower.c.case_id == _D.case_id,
             lower.c.destination == _D.destination,
             lower.c.case_seq < _D.case_seq,
-            lower.c.state.in_(sorted(UNSETTLED)),
+            lower.c.state.in_(unsettled),
         )
     )
 
@@ -231,9 +234,12 @@ async def _end_attempts(
 
 
 async def fetch(connection: AsyncConnection, delivery_id: str, *, destination: str) -> DeliveryRow | None:
-    """Read a delivery of a destination; another's is not found. Call with the case locked to change it."""
+    """Lock and read a delivery of a destination; another's is not found. Call with the case locked.
+
+    Claims and leases that run out move a delivery without its case: the fence must not judge an old state.
+    """
     statement = select(deliveries).where(_D.delivery_id == delivery_id, _D.destination == destination)
-    row = (await connection.execute(statement)).one_or_none()
+    row = (await connection.execute(statement.with_for_update())).one_or_none()
     return to_delivery(row) if row else None
 
 
@@ -322,7 +328,7 @@ async def _end_attempt(
 
 
 async def waiting_submissions(connection: AsyncConnection, case_id: str, *, tenant: str) -> list[DeliveryRow]:
-    """Read the waiting deliveries of a locked case's follow-ups: what the applicant sent after the first."""
+    """Lock and read the waiting deliveries of a case's follow-ups: what the applicant sent after the first."""
     statement = (
         select(deliveries)
         .join(messages, messages.c.message_id == _D.message_id)
@@ -334,5 +340,6 @@ async def waiting_submissions(connection: AsyncConnection, case_id: str, *, tena
             messages.c.direction == "in",
         )
         .order_by(_D.case_seq)
+        .with_for_update(of=deliveries)
     )
     return [to_delivery(row) for row in await connection.execute(statement)]

@@ -1,16 +1,31 @@
 """What operators read: queues, the latest submissions, one case; ids, codes and sizes, never content."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import bindparam, func, literal, select, union, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.contract.ids import is_id
 from gateway.contract.states import DeliveryState
 from gateway.store.cases import to_case
+from gateway.store.deliveries import lower_unsettled
 from gateway.store.engine import SqlStore
 from gateway.store.rows import Case
-from gateway.store.tables import cases, deliveries, findings, messages
+from gateway.store.tables import (
+    OPEN_STATES,
+    attempts,
+    case_references,
+    cases,
+    deliveries,
+    findings,
+    messages,
+)
+
+NUMBER_KINDS = ("aktenzeichen", "kassenzeichen", "reference")
+FOREIGN_ID = "foreign_id"
+"""The kinds of reference that operators see and search; a contact may name a person."""
 
 _D = deliveries.c
 
@@ -26,19 +41,42 @@ async def balance(connection: AsyncConnection, *, tenants: Sequence[str]) -> Seq
     return (await connection.execute(statement)).all()
 
 
-async def oldest_eligible(
-    connection: AsyncConnection, store: SqlStore, *, tenants: Sequence[str]
-) -> Sequence[Any]:
-    """Read since when the oldest delivery waits that could go out now: `destination, since`."""
+async def open_balance(connection: AsyncConnection, *, tenants: Sequence[str]) -> Sequence[Any]:
+    """Count what is waiting, sent or failed, however much lies behind: rows as `balance` gives them."""
+    unsettled: Any = bindparam("unsettled", OPEN_STATES, expanding=True, literal_execute=True)
     statement = (
-        select(
-            _D.destination,
-            func.min(case((_D.due_at <= store.now(), _D.due_at))).label("since"),
-        )
-        .where(_D.state == DeliveryState.WAITING, _D.tenant.in_(tenants))
-        .group_by(_D.destination)
+        select(_D.tenant, _D.destination, _D.state, func.count().label("count"))
+        .where(_D.state.in_(unsettled), _D.tenant.in_(tenants))
+        .group_by(_D.tenant, _D.destination, _D.state)
+        .order_by(_D.tenant, _D.destination)
     )
     return (await connection.execute(statement)).all()
+
+
+async def oldest_eligible(
+    connection: AsyncConnection, store: SqlStore, *, destinations: Sequence[str]
+) -> dict[str, datetime]:
+    """Say for each destination since when its oldest delivery waits that could go out now."""
+    if not destinations:
+        return {}
+    rows = await connection.execute(union_all(*(_oldest(store, name) for name in destinations)))
+    return {row.destination: row.since for row in rows if row.since}
+
+
+def _oldest(store: SqlStore, destination: str) -> Any:
+    since = (
+        select(_D.due_at)
+        .where(
+            _D.destination == destination,
+            _D.state == DeliveryState.WAITING,
+            _D.due_at <= store.now(),
+            ~lower_unsettled(),
+        )
+        .order_by(_D.due_at)
+        .limit(1)
+        .scalar_subquery()
+    )
+    return select(literal(destination).label("destination"), since.label("since"))
 
 
 async def latest_submissions(
@@ -63,8 +101,66 @@ async def fetch_case(connection: AsyncConnection, case_id: str, *, tenants: Sequ
     return to_case(row) if row else None
 
 
-async def open_findings(connection: AsyncConnection, *, tenants: Sequence[str], limit: int) -> Sequence[Any]:
-    """Read what an operator must look at, the latest first: rows of `findings`."""
+async def find_cases(
+    connection: AsyncConnection, key: str, *, tenants: Sequence[str], limit: int
+) -> list[Case]:
+    """Find cases by a key, the latest first: a reference number, or the id of a case, message or delivery."""
+    r = case_references.c
+    found = [
+        select(r.case_id).where(
+            r.tenant.in_(tenants), r.value == key, r.kind.in_((*NUMBER_KINDS, FOREIGN_ID))
+        ),
+    ]
+    if is_id(key.lower()):
+        found += _cases_by_id(key.lower())
+    statement = (
+        select(cases)
+        .where(cases.c.case_id.in_(union(*found)), cases.c.tenant.in_(tenants))
+        .order_by(cases.c.case_id.desc())
+        .limit(limit)
+    )
+    return [to_case(row) for row in await connection.execute(statement)]
+
+
+def _cases_by_id(key: str) -> list[Any]:
+    return [
+        select(cases.c.case_id).where(cases.c.case_id == key),
+        select(messages.c.case_id).where(messages.c.message_id == key),
+        select(_D.case_id).where(_D.delivery_id == key),
+    ]
+
+
+async def case_deliveries(connection: AsyncConnection, case_id: str, *, tenant: str) -> Sequence[Any]:
+    """Read where the messages of a case went, in their order, the lead first: rows of `deliveries`."""
+    statement = select(deliveries).where(_of_case(case_id), _D.tenant == tenant)
+    ordered = statement.order_by(_D.case_seq, _D.role.desc(), _D.destination)
+    return (await connection.execute(ordered)).all()
+
+
+async def case_attempts(connection: AsyncConnection, case_id: str, *, tenant: str) -> Sequence[Any]:
+    """Read every attempt to deliver a case's messages: `attempts` with `destination, case_seq`."""
+    a = attempts.c
+    statement = (
+        select(attempts, _D.destination, _D.case_seq)
+        .join(deliveries, _D.delivery_id == a.delivery_id)
+        .where(_of_case(case_id), _D.tenant == tenant)
+        .order_by(a.sent_at, a.attempt)
+    )
+    return (await connection.execute(statement)).all()
+
+
+def _of_case(case_id: str) -> Any:
+    # By way of the messages: deliveries that have ended are indexed by their message only.
+    m = messages.c
+    return _D.message_id.in_(select(m.message_id).where(m.case_id == case_id))
+
+
+async def open_findings(
+    connection: AsyncConnection, *, tenants: Sequence[str], limit: int, case_id: str | None = None
+) -> Sequence[Any]:
+    """Read what an operator must look at, in all cases or in one, the latest first: rows of `findings`."""
     f = findings.c
     statement = select(findings).where(f.resolved_at.is_(None), f.tenant.in_(tenants))
+    if case_id:
+        statement = statement.where(f.case_id == case_id)
     return (await connection.execute(statement.order_by(f.at.desc()).limit(limit))).all()

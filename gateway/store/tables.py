@@ -157,6 +157,9 @@ documents = Table(
     *_erasure(),
 )
 
+OPEN_STATES = ("waiting", "sent", "failed")
+"""What the partial index of open deliveries covers, in the order that it is written in."""
+
 _OPEN = text("state IN ('waiting', 'sent', 'failed')")
 _WAITING = text("state = 'waiting'")
 _SENT = text("state = 'sent'")
