@@ -20,6 +20,7 @@ from gateway.errors import (
     MethodNotAllowed,
     NotFound,
     Problem,
+    StoreDeadlock,
     StoreUnavailable,
     Unauthenticated,
     Unavailable,
@@ -116,6 +117,7 @@ def install(app: FastAPI) -> None:
     """Have every exception that a route raises answered as a problem."""
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(StoreUnavailable, _on_store_unavailable)
+    app.add_exception_handler(StoreDeadlock, _on_store_unavailable)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
 

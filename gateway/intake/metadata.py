@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from gateway.config import Area, LeikaKey, TrustLevel
 
 Channel = Literal["online", "counter", "mail", "paper"]
-_Short = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+# Without control characters: PostgreSQL stores no NUL.
+_Short = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,200}$")]
 
 TRUST_LEVELS: tuple[TrustLevel, ...] = ("none", "low", "substantial", "high")
 """From the lowest to the highest."""

@@ -78,6 +78,7 @@ async def test_refusal_stays_json_when_it_is_not_about_the_message(portal: Porta
         ('{"geheim-4711 Müller": 1}', "metadata/…"),
         ('{"channel": geheim-4711}', "metadata"),
         ('{"applied_on": "geheim-4711"}', "metadata/applied_on"),
+        ('{"reply_to": "geheim-4711\\u0000"}', "metadata/reply_to"),
     ],
 )
 async def test_metadata_is_named_but_not_repeated_when_it_is_wrong(portal: Portal, metadata, path):
