@@ -249,11 +249,10 @@ def _settings(**overrides: object) -> Settings:
 
 
 def _run(work: Awaitable[T]) -> T:
-    async def awaited() -> T:
-        return await work
+    from gateway.server import run
 
     with _errors():
-        return asyncio.run(awaited())
+        return run(work)
 
 
 def _ask(question: Callable[[Portal], Awaitable[T]], *, url: str | None, client: str, as_json: bool) -> T:

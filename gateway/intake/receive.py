@@ -14,6 +14,7 @@ from gateway.errors import DuplicateMessageId, NotFound
 from gateway.intake.commit import GroupCommit
 from gateway.intake.examine import DIALOGUE, Examined, Facts, examine, read, state_facts
 from gateway.intake.metadata import Attachment, Metadata
+from gateway.intake.references import References
 from gateway.settings import Settings
 from gateway.standards import Catalogue, Incoming
 from gateway.store import SqlStore, reads
@@ -58,6 +59,7 @@ class Intake:
             max_depth=settings.max_depth,
             max_attributes=settings.max_attributes,
         )
+        self._references = References(store)
         self._commit = GroupCommit(store, max_batch=settings.commit_batch, max_waiting=settings.commit_queue)
 
     async def start(self) -> None:
@@ -143,6 +145,11 @@ class Intake:
         """
         if case_id is None and not facts.case_ref:
             return None
+        reference = facts.case_ref or ""
+        dialogue = incoming.message_type.standard == DIALOGUE
+        applies = case_id is None and not dialogue
+        if applies and not await self._references.known(client.id, reference):
+            return None
         tenants = [grant.tenant for grant in client.grants if "submit" in grant.scopes]
         fetch_case = partial(reads.fetch_case, client=client.id, tenants=tenants)
         async with self._store.read() as connection:
@@ -151,9 +158,8 @@ class Intake:
                 if case is None:
                     raise NotFound
                 return case
-            reference = facts.case_ref or ""
             case = await fetch_case(connection, reference) if is_id(reference) else None
-            if case is None and incoming.message_type.standard == DIALOGUE:
+            if case is None and dialogue:
                 case = await reads.fetch_referenced_case(
                     connection, reference, client=client.id, tenants=tenants
                 )

@@ -1,11 +1,12 @@
 """What portals and adapters read: their own only, anything else is not there."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.contract.ids import is_id
 from gateway.store.cases import to_case
 from gateway.store.codec import decode
 from gateway.store.rows import AttachmentRow, Case, Part
@@ -63,6 +64,20 @@ async def fetch_referenced_case(
     )
     rows = (await connection.execute(statement.limit(2))).all()
     return to_case(rows[0]) if len(rows) == 1 else None
+
+
+async def known_references(
+    connection: AsyncConnection, references: Collection[tuple[str, str]]
+) -> set[tuple[str, str]]:
+    """Say which of these (client, reference) name a case or an earlier message of that client."""
+    c, m = cases.c, messages.c
+    texts = {reference for _, reference in references}
+    by_id = select(c.client, c.case_id).where(c.case_id.in_(sorted(filter(is_id, texts))))
+    by_sender_id = select(m.client, m.sender_message_id).where(
+        m.client.in_(sorted({client for client, _ in references})), m.sender_message_id.in_(sorted(texts))
+    )
+    rows = [*await connection.execute(by_id), *await connection.execute(by_sender_id)]
+    return {(client, reference) for client, reference in rows}.intersection(references)
 
 
 async def case_messages(connection: AsyncConnection, case_id: str, *, tenant: str) -> Sequence[Any]:
