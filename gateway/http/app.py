@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from gateway.http import openapi, problem_pages, problems
+from gateway.http import console, openapi, problem_pages, problems
 from gateway.http.api import cases, destinations, health, mailbox, submissions, token, validate
 from gateway.http.edge import Edge
 from gateway.http.guesses import Guesses
@@ -20,6 +20,7 @@ ROUTERS = (
     health.router,
     openapi.router,
     problem_pages.router,
+    console.router,
 )
 
 
@@ -37,6 +38,7 @@ def create_app(service: Service) -> FastAPI:
         read_secret(service.settings.secrets / "token.key"), service.settings.token_lifetime_s
     )
     app.state.guesses = Guesses()
+    app.state.sessions = console.Sessions(service.settings, service.config)
     problems.install(app)
     app.add_middleware(Edge)
     for router in ROUTERS:

@@ -1,0 +1,86 @@
+"""What states, events and findings are called on the console, in German and English."""
+
+from gateway.contract.findings import Bilingual
+
+_WORDS = {
+    "role": {
+        "lead": ("federführend", "lead"),
+        "copy": ("nachrichtlich", "copy"),
+    },
+    "direction": {
+        "in": ("Eingang", "received"),
+        "back": ("Rückkanal", "back channel"),
+    },
+    "delivery": {
+        "waiting": ("wartet", "waiting"),
+        "sent": ("unterwegs", "sent"),
+        "accepted": ("angenommen", "accepted"),
+        "refused": ("zurückgewiesen", "refused"),
+        "failed": ("gescheitert", "failed"),
+        "cancelled": ("abgebrochen", "cancelled"),
+    },
+    "submission": {
+        "accepted": ("angenommen", "accepted"),
+        "delivered": ("zugestellt", "delivered"),
+        "refused": ("zurückgewiesen", "refused"),
+        "failed": ("gescheitert", "failed"),
+        "cancelled": ("abgebrochen", "cancelled"),
+    },
+    "case": {
+        "open": ("offen", "open"),
+        "in_progress": ("in Bearbeitung", "in progress"),
+        "action_required": ("Antragsteller ist am Zug", "action required"),
+        "decided": ("entschieden", "decided"),
+        "refused": ("zurückgewiesen", "refused"),
+        "withdrawn": ("zurückgenommen", "withdrawn"),
+    },
+    "reference": {
+        "aktenzeichen": ("Aktenzeichen", "file number"),
+        "kassenzeichen": ("Kassenzeichen", "payment reference"),
+        "reference": ("Geschäftszeichen", "reference"),
+        "foreign_id": ("Kennung im Fachverfahren", "foreign id"),
+    },
+    "event": {
+        "submission.accepted": ("Eingang angenommen", "submission accepted"),
+        "delivery.accepted": ("vom Ziel angenommen", "accepted by the destination"),
+        "delivery.refused": ("vom Ziel zurückgewiesen", "refused by the destination"),
+        "delivery.failed": ("Weiterleitung gescheitert", "delivery failed"),
+        "delivery.cancelled": ("Weiterleitung abgebrochen", "delivery cancelled"),
+        "delivery.retried": ("wird noch einmal versucht", "will be tried again"),
+        "mailbox.posted": ("ins Abholfach gelegt", "put into the mailbox"),
+        "case.reference": ("Aktenzeichen mitgeteilt", "reference number reported"),
+        "case.open": ("Vorgang offen", "case open"),
+        "case.in_progress": ("Vorgang in Bearbeitung", "case in progress"),
+        "case.action_required": ("Antragsteller ist am Zug", "action required of the applicant"),
+        "case.decided": ("Vorgang entschieden", "case decided"),
+        "case.refused": ("Antrag zurückgewiesen", "application refused"),
+        "case.withdrawn": ("Antrag zurückgenommen", "application withdrawn"),
+        "case.reopened": ("Vorgang wieder aufgenommen", "case reopened"),
+        "case.illegal_move": ("Meldung passt nicht zum Stand", "report does not fit the state"),
+    },
+    "outcome": {
+        "accepted": ("angenommen", "accepted"),
+        "refused": ("zurückgewiesen", "refused"),
+        "failed": ("gescheitert", "failed"),
+        "cancelled": ("abgebrochen", "cancelled"),
+        "transient": ("vorübergehend gestört", "transient fault"),
+        "unknown": ("Ausgang unbekannt", "outcome unknown"),
+        "expired": ("abgelaufen", "expired"),
+        "BrokerUnavailable": ("Broker nicht erreichbar", "broker away"),
+        "QueueFull": ("Warteschlange voll", "queue full"),
+        "MessageReturned": ("keine Warteschlange", "no queue"),
+    },
+    "finding": {
+        "delivery_failed": ("Weiterleitung gescheitert", "delivery failed"),
+        "delivery_failing": ("Weiterleitung scheitert seit Stunden", "delivery failing for hours"),
+        "accepted_after_end": ("nach dem Ende doch angenommen", "accepted after its end"),
+        "report_rejected": ("Meldung entspricht nicht dem Vertrag", "report not to contract"),
+        "report_parked": ("Meldung wartet auf eine frühere", "report waits for an earlier one"),
+    },
+}
+
+
+def word(what: str, value: str) -> Bilingual:
+    """Name a value of a kind; what has no name yet is called by its code."""
+    german, english = _WORDS[what].get(value, (value, ""))
+    return Bilingual(de=german, en=english)
