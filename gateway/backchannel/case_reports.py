@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from hashlib import sha256
 
+import structlog
 from lxml import etree
+from pydantic import ValidationError
+from sqlalchemy.exc import DBAPIError
 
 from gateway.backchannel.letters import case_reference
 from gateway.backchannel.work import CaseWork
@@ -23,7 +26,9 @@ from gateway.store import reports
 from gateway.store.reports import ReportState
 from gateway.store.rows import BackMessage, Part
 from gateway.xml import rueckkanal_read
-from gateway.xml.text import line
+from gateway.xml.text import label, line
+
+_log = structlog.get_logger()
 
 # Which messages a report type may carry; what is not listed travels as case.message.
 _DECISIONS = frozenset({"rueckkanal.bescheid.1150", "rueckkanal.ergebnis.1151"})
@@ -32,7 +37,7 @@ _TYPES = {
     ReportType.CASE_QUERY: frozenset({"rueckkanal.rueckfrage.1130"}),
     ReportType.CASE_DECISION: _DECISIONS,
 }
-MAX_NUMBER = 250
+MAX_NUMBER, MAX_CONTACT = 250, 500
 """What a message of the back channel has room for."""
 
 _STATUS_EVENTS = {
@@ -81,10 +86,10 @@ def read(catalogue: Catalogue, report: Report) -> CaseReport:
 
 def _read_reference(body: bytes) -> Reference:
     reference = Reference.model_validate_json(body)
-    numbers = [reference.aktenzeichen, reference.kassenzeichen or "-"]
     try:
-        for number in numbers:
+        for number in (reference.aktenzeichen, reference.kassenzeichen or "-"):
             line(number, "reference number", MAX_NUMBER)
+        label(reference.contact or "-", "contact", MAX_CONTACT)
     except ValueError as error:
         raise ReportRejected("number_not_printable") from error
     return reference
@@ -118,10 +123,16 @@ async def take(
     if report.case_sequence is None:
         return ReportState.REJECTED, "no_case_sequence"
     due = await reports.next_sequence(work.connection, work.case, report.destination)
+    used = report.case_sequence < due
+    if report.case_sequence > due:
+        used = bool(
+            await reports.fetch_parked(work.connection, work.case, report.destination, report.case_sequence)
+        )
+    if used:
+        # Resends have the same report id and do not come this far: this adapter numbers anew.
+        return ReportState.STALE, "number_used"
     if report.case_sequence > due:
         return ReportState.PARKED, None
-    if report.case_sequence < due:
-        return ReportState.STALE, None
     state, fault = await _apply(work, report, read_report, fault)
     number = await _apply_parked(work, report.destination, due + 1, catalogue)
     await reports.set_next_sequence(work.connection, work.store, work.case, report.destination, number)
@@ -140,15 +151,30 @@ async def _take_from_copy(
 
 async def _apply_parked(work: CaseWork, destination: str, number: int, catalogue: Catalogue) -> int:
     while parked := await reports.fetch_parked(work.connection, work.case, destination, number):
-        try:
-            state, fault = await _apply(work, parked, read(catalogue, parked), None)
-        except (ReportRejected, ValueError) as error:
-            state, fault = ReportState.REJECTED, str(error)
+        state, fault = await _apply_one_parked(work, parked, catalogue)
         if state is ReportState.REJECTED:
-            await work.find("report_rejected", code=fault)
+            await work.find("report_rejected", destination=destination, code=fault)
         await reports.mark(work.connection, parked, state, keep_body=state is ReportState.REJECTED)
         number += 1
     return number
+
+
+async def _apply_one_parked(
+    work: CaseWork, parked: Report, catalogue: Catalogue
+) -> tuple[ReportState, str | None]:
+    """Apply a parked report; what is wrong with it must not be held against the one that freed it."""
+    try:
+        async with work.attempt():
+            return await _apply(work, parked, read(catalogue, parked), None)
+    except ReportRejected as error:
+        return ReportState.REJECTED, error.detail
+    except ValidationError:
+        return ReportState.REJECTED, "body_not_to_contract"
+    except DBAPIError:
+        raise
+    except Exception:
+        _log.exception("report_failed", report_id=parked.report_id)
+        return ReportState.REJECTED, "cannot_be_handled"
 
 
 async def _apply(

@@ -6,6 +6,7 @@ from hashlib import sha256
 
 from gateway.backchannel.work import CaseWork
 from gateway.config import Config
+from gateway.contract.codes import RejectCode
 from gateway.contract.ids import is_id, new_id
 from gateway.contract.report import Reference as ReportedReference
 from gateway.errors import RejectReason
@@ -13,6 +14,7 @@ from gateway.store import reads
 from gateway.store.rows import BackMessage, Case, Part
 from gateway.xml import rueckkanal
 from gateway.xml.rueckkanal import Head, Party, Reference, RejectDetail
+from gateway.xml.text import UnfitText, label
 
 _STANDARD = "xrueckkanal:1.0"
 _PORTALS = "amtsbote"
@@ -75,10 +77,18 @@ async def rejection(work: CaseWork, message_id: str, *, code: str, reason: str) 
     body = write_rejection(
         head=_head(work, back_id),
         reference=make_reference(case.case_id, case.portal_reference, sender_message_id),
-        reason=RejectReason(code),
-        details=[(code, reason)],
+        # An adapter may have finer codes of its own; what is published is what others understand.
+        reason=RejectReason(code if code in set(RejectCode) else RejectCode.OTHER),
+        details=[(_printable(code, "-"), _printable(reason, "Ohne Angabe von Gründen."))],
     )
     return _back(back_id, "rueckkanal.rueckweisung.1190", body)
+
+
+def _printable(text: str, otherwise: str) -> str:
+    try:
+        return label(text, "text", 2000)
+    except UnfitText:
+        return otherwise
 
 
 def case_reference(work: CaseWork, reference: ReportedReference) -> BackMessage:

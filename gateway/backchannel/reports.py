@@ -136,10 +136,10 @@ class ReportIntake:
             state, fault = await case_reports.take(
                 work, report, checked if isinstance(checked, CaseReport) else None, fault, self._catalogue
             )
-        if state is ReportState.REJECTED:
+        if fault:
             await reports.add_finding(
                 work.connection,
-                "report_rejected",
+                f"report_{state}",
                 tenant=work.case.tenant,
                 now=work.now,
                 destination=report.destination,

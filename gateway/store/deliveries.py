@@ -328,7 +328,7 @@ async def _end_attempt(
 
 
 async def waiting_submissions(connection: AsyncConnection, case_id: str, *, tenant: str) -> list[DeliveryRow]:
-    """Lock and read the waiting deliveries of a case's follow-ups: what the applicant sent after the first."""
+    """Lock and read the waiting deliveries of a case's follow-ups: what the applicant sent later."""
     statement = (
         select(deliveries)
         .join(messages, messages.c.message_id == _D.message_id)

@@ -390,3 +390,7 @@ class Dialogue:
 
     async def number(self, value: str = "32-2026-17", **changes: Any) -> Report:
         return await self.say(ReportType.CASE_REFERENCE, reference_numbers(value), **changes)
+
+
+def today_of(world: World) -> date:
+    return world.clock.now().date()
