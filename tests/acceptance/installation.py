@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +25,7 @@ FIXTURES = ROOT / "fixtures"
 COMMAND = str(Path(sys.executable).with_name("amtsbote"))
 START_S, STOP_S = 40.0, 20.0
 PAUSE_S = 0.05
+SERVICE, AUTHORITY = "99900000000901", "psw:99901000"
 
 T = TypeVar("T")
 
@@ -176,10 +178,11 @@ class Installation:
         return Portal(self.url, client, secret_of(client))
 
     def close(self) -> None:
-        """Kill whatever still runs."""
-        for process in (self.gateway, *self.workers.values()):
-            if process and process.runs:
+        """Kill whatever still runs, and repeat the end of what it printed for the report of a failed test."""
+        for process in filter(None, (self.gateway, *self.workers.values())):
+            if process.runs:
                 process.kill()
+            sys.stdout.write(f"{process.log.name}: …{process.printed()[-10_000:]}\n")
 
     async def _is_ready(self, http: httpx2.AsyncClient) -> bool:
         assert self.gateway
@@ -211,3 +214,46 @@ class Installation:
 def _write_private(path: Path, text: str) -> None:
     path.write_text(text + "\n", encoding="utf-8")
     path.chmod(0o600)
+
+
+def one_office_config(message_types: str, *, adapter: str = "dms") -> dict[str, Any]:
+    """Return a configuration in which one office takes all messages of one standard.
+
+    Args:
+        message_types: as in a route, such as `xschule:*`.
+        adapter: what serves the destination `office`.
+    """
+    return {
+        "tenants": [{"id": "town", "name": "Stadt", "ars": "991010001001"}],
+        "services": [{"key": SERVICE, "name": "Beispiel", "name_en": "Sample", "sample": True}],
+        "authorities": [
+            {
+                "id": AUTHORITY,
+                "name": "Amt der Stadt",
+                "tenant": "town",
+                "areas": ["991010001001"],
+                "services": [SERVICE],
+            }
+        ],
+        "clients": [{"id": "portal", "name": "Portal", "grants": [{"tenant": "town"}]}],
+        "operators": [{"name": "operator"}],
+        "destinations": [{"name": "office", "tenant": "town", "adapter": adapter}],
+        "routes": [
+            {
+                "services": [SERVICE],
+                "message_types": [message_types],
+                "authority": AUTHORITY,
+                "lead": "office",
+            }
+        ],
+    }
+
+
+@contextmanager
+def signed_in(town: Installation, client: str) -> Iterator[httpx2.Client]:
+    """Give an HTTP client that shows a valid token."""
+    with httpx2.Client(base_url=town.url, timeout=30) as http:
+        pair = (client, secret_of(client))
+        granted = http.post("/oauth/token", data={"grant_type": "client_credentials"}, auth=pair)
+        http.headers["Authorization"] = f"Bearer {granted.raise_for_status().json()['access_token']}"
+        yield http

@@ -7,6 +7,7 @@ import sqlite3
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -25,6 +26,7 @@ OFFICES = ("psw:99101000", "psw:99101001", "psw:99101002")
 REGISTER, DMS = "musteramt-musterstadt", "dms-musterstadt"
 QUERY, FILE_NUMBER, STATUS = "rueckfrage.1130", "aktenzeichen.1111", "status.1120"
 FINAL = ("bescheid.1150", "ergebnis.1151")
+RECEIPT_S = 40.0
 
 _MESSAGE_ID = re.compile(rb"(<nachrichtenUUID>)[^<]*")
 _READER = re.compile(rb"<leser>.*?<kennung>([^<]*)</kennung>", re.DOTALL)
@@ -73,13 +75,15 @@ def fresh(application: Application) -> Application:
 
 async def submit(portal: Portal, application: Application) -> dict[str, Any]:
     """Post an application; while nobody answers, the same again, as a portal has to."""
-    while True:
-        try:
+
+    async def post() -> dict[str, Any] | None:
+        with suppress(GatewayUnreachable):
             return await portal.submit(
                 application.body, metadata=application.metadata, files=application.files
             )
-        except GatewayUnreachable:
-            await asyncio.sleep(PAUSE_S)
+        return None
+
+    return await eventually(post, RECEIPT_S, "a receipt") or {}
 
 
 @dataclass
@@ -228,12 +232,11 @@ def register(town: Installation, destination: str = REGISTER) -> dict[str, list[
     held: dict[str, list[str]] = defaultdict(list)
     if not path.exists():
         return held
-    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
         for case_id, submission_id in database.execute(
             "SELECT case_id, submission_id FROM inbounds ORDER BY number"
         ):
             held[case_id].append(submission_id)
-    database.close()
     return held
 
 
