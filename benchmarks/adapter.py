@@ -14,7 +14,7 @@ from gateway.bootstrap import destination_secret, make_broker
 from gateway.config import load_config
 from gateway.contract.delivery import Delivery
 from gateway.logs import configure_logs
-from gateway.server import stop_on_signal
+from gateway.process import stop_on_signal
 from gateway.settings import load_settings, read_secret
 from gateway.xml import rueckkanal
 from gateway.xml.rueckkanal import ResultKind

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx2
 
@@ -184,8 +184,14 @@ def adapter_class(name: str) -> "type[Adapter]":
     if not found:
         offered = sorted(each.name for each in entry_points(group="amtsbote.adapters"))
         raise ConfigurationError(f"adapter {name} is not installed; there are {', '.join(offered)}")
-    loaded: Any = next(iter(found)).load()
-    return loaded  # type: ignore[no-any-return]
+    try:
+        loaded: type[Adapter] = next(iter(found)).load()
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"adapter {name} needs {error.name}, which is not installed; "
+            "those that come with Amtsbote are complete with `pip install 'amtsbote[server]'`"
+        ) from error
+    return loaded
 
 
 def destination_secret(settings: Settings, name: str) -> Path:

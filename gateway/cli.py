@@ -23,6 +23,7 @@ from gateway.errors import (
 )
 from gateway.logs import configure_logs
 from gateway.portal import GatewayUnreachable, Portal, PortalError, read_file
+from gateway.process import run, stop_on_signal
 from gateway.settings import Settings, load_settings, read_secret
 
 REFUSED = 1
@@ -71,7 +72,7 @@ def serve(
 
 async def _serve(settings: Settings) -> None:
     from gateway.bootstrap import running_gateway
-    from gateway.server import serving, stop_on_signal
+    from gateway.server import serving
 
     with stop_on_signal() as stop:
         async with (
@@ -91,14 +92,18 @@ def demo(
     port: Annotated[int | None, typer.Option(help="Port; AMTSBOTE_PORT otherwise.")] = None,
 ) -> None:
     """Run everything on this machine, post every sample and show its way."""
-    from gateway.demo import run_demo
-
     settings = _settings(port=port, log_level="error")
     configure_logs(settings.log_level)
-    late = _run(run_demo(settings, once=once, timeout_s=timeout))
+    late = _run(_demo(settings, once=once, timeout_s=timeout))
     if late:
         typer.echo("Not decided in time: " + ", ".join(late), err=True)
         raise typer.Exit(REFUSED)
+
+
+async def _demo(settings: Settings, *, once: bool, timeout_s: float) -> list[str]:
+    from gateway.demo import run_demo
+
+    return await run_demo(settings, once=once, timeout_s=timeout_s)
 
 
 @app.command(epilog="Example: AMTSBOTE_AMQP_URLS=amqp://… amtsbote work dms-musterstadt")
@@ -121,7 +126,6 @@ def work(
 async def _work(settings: Settings, destination: str, since: datetime | None) -> None:
     from adapters.kit.runner import run_destination
     from gateway.bootstrap import running_worker
-    from gateway.server import stop_on_signal
 
     if since is not None and since.tzinfo is None:
         since = since.astimezone()
@@ -133,10 +137,10 @@ async def _work(settings: Settings, destination: str, since: datetime | None) ->
 @app.command(epilog="Example: AMTSBOTE_DATABASE_URL=postgresql://… amtsbote migrate")
 def migrate(as_json: AsJson = False) -> None:
     """Bring the database to the newest schema; what is there is kept."""
-    from gateway.store.migrate import migrate as apply
-
     settings = _settings()
     with _errors():
+        from gateway.store.migrate import migrate as apply
+
         apply(settings.store_url)
     _print({"migrated": True}, "The database has the newest schema.", as_json=as_json)
 
@@ -186,13 +190,13 @@ def send(
 @app.command(epilog="Example: amtsbote validate application.xml || echo refused")
 def validate(file: Message, as_json: AsJson = False) -> None:
     """Validate a message against its standard; no gateway is needed, nothing is sent."""
-    from gateway.intake.examine import read
-    from gateway.standards import Catalogue
-    from gateway.xml.parse import Limits
-
     settings = _settings()
-    limits = Limits(settings.max_message_bytes, settings.max_depth, settings.max_attributes)
     with _errors(as_json=as_json):
+        from gateway.intake.examine import read
+        from gateway.standards import Catalogue
+        from gateway.xml.parse import Limits
+
+        limits = Limits(settings.max_message_bytes, settings.max_depth, settings.max_attributes)
         incoming = read(Catalogue.load(settings.standards), file.read_bytes(), limits)
     _print(
         {"valid": True, "message_type": incoming.message_type.id},
@@ -249,8 +253,6 @@ def _settings(**overrides: object) -> Settings:
 
 
 def _run(work: Awaitable[T]) -> T:
-    from gateway.server import run
-
     with _errors():
         return run(work)
 
@@ -278,6 +280,10 @@ def _errors(*, as_json: bool = False) -> Iterator[None]:
         raise typer.Exit(NOT_AVAILABLE if unreachable else REFUSED) from error
     except (ConfigurationError, StoreInUse) as error:
         _print({"detail": error.detail}, error.detail, as_json=as_json, err=not as_json)
+        raise typer.Exit(NOT_CONFIGURED) from error
+    except ModuleNotFoundError as error:
+        sentence = f"{error.name} is not installed: this needs `pip install 'amtsbote[server]'`"
+        _print({"detail": sentence}, sentence, as_json=as_json, err=not as_json)
         raise typer.Exit(NOT_CONFIGURED) from error
     except StoreUnavailable as error:
         _print({"detail": error.detail}, error.detail, as_json=as_json, err=not as_json)

@@ -1,14 +1,12 @@
-"""The HTTP server of a running gateway: binds, serves, and stops in good order on a signal."""
+"""The HTTP server of a running gateway: binds, serves, and stops in good order."""
 
 import asyncio
-import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import uvicorn
-from uvicorn.loops.auto import auto_loop_factory
 
 from gateway.errors import ConfigurationError
 
@@ -16,18 +14,6 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 GRACE_S = 10
-
-T = TypeVar("T")
-
-
-def run(work: Awaitable[T]) -> T:
-    """Run something to its end on the fastest event loop that is installed."""
-
-    async def awaited() -> T:
-        return await work
-
-    with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
-        return runner.run(awaited())
 
 
 class _Server(uvicorn.Server):
@@ -81,17 +67,3 @@ def _bind(host: str, port: int) -> socket.socket:
             f"{host}:{port} cannot be used ({error.strerror}); choose another with AMTSBOTE_PORT"
         ) from error
     return sock
-
-
-@contextmanager
-def stop_on_signal() -> Iterator[asyncio.Event]:
-    """Give an event that SIGINT or SIGTERM sets."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    try:
-        yield stop
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)

@@ -17,7 +17,8 @@ from gateway.demo.portal import STAGES, DemoPortal, Trip, follow
 from gateway.demo.samples import load_samples
 from gateway.errors import ConfigurationError
 from gateway.portal import Portal
-from gateway.server import serving, stop_on_signal
+from gateway.process import stop_on_signal
+from gateway.server import serving
 from gateway.settings import Settings, data_folder, read_secret
 from gateway.standards import Catalogue
 from gateway.store.migrate import migrate
