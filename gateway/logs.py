@@ -30,6 +30,9 @@ def configure_logs(level: str) -> None:
     )
     # Libraries log through the standard module; what they say is for developers.
     logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr, format="%(message)s")
+    # A broker that is away is said once by us; these say it at every try, with tracebacks.
+    for name in ("aiormq", "aio_pika"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _name_exception(
