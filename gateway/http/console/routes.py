@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from fastapi import APIRouter, Response
+from fastapi.responses import RedirectResponse
 
 from gateway.errors import NotFound
 from gateway.http.console import case, overview, search, sign_in
@@ -28,4 +29,6 @@ async def get_static(name: str) -> Response:
 @router.get("/console/{path:path}")
 async def get_nothing(path: str, session: SignedIn) -> Response:
     """Say so on a page where there is none."""
+    if not path:
+        return RedirectResponse("/console", 303)
     raise NotFound

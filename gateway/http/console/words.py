@@ -74,6 +74,7 @@ _WORDS = {
         "delivery_failed": ("Weiterleitung gescheitert", "delivery failed"),
         "delivery_failing": ("Weiterleitung scheitert seit Stunden", "delivery failing for hours"),
         "accepted_after_end": ("nach dem Ende doch angenommen", "accepted after its end"),
+        "accepted_twice": ("unter zwei Kennungen angenommen", "accepted under two ids"),
         "report_rejected": ("Meldung entspricht nicht dem Vertrag", "report not to contract"),
         "report_parked": ("Meldung wartet auf eine frühere", "report waits for an earlier one"),
     },

@@ -3,17 +3,22 @@
 import asyncio
 import re
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import pytest
 from lxml import html
 
+import gateway
 from gateway.backchannel import ReportIntake
 from gateway.broker import Outcome
 from gateway.contract.ids import new_id
 from gateway.contract.report import Failed, FailureKind, Report, ReportType
+from gateway.contract.states import CaseStatus, DeliveryState, Role, SubmissionStatus
 from gateway.delivery import Relay
 from gateway.http.console.render import POLICY, age, duration, size
+from gateway.http.console.words import word
 from gateway.store import cases, reports
 from tests.integration.console.operator import Browser, rows, tables
 from tests.integration.http.portal import LEAD, Portal
@@ -325,6 +330,11 @@ async def test_every_page_can_be_used_without_seeing_it(portal: Portal, demo: Br
         assert {each.get("id") for each in page.xpath("//input[@type!='hidden']")} == labelled
 
 
+async def test_address_with_a_slash_at_its_end_leads_to_the_overview(demo: Browser) -> None:
+    answer = await demo.get("/console/")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/console")
+
+
 async def test_files_of_the_pages_are_there_for_everyone(browser: Browser) -> None:
     page = await browser.page("/console/login")
     for path, media_type in zip(page.xpath("//link/@href"), ("text/css", "image/svg+xml"), strict=True):
@@ -339,6 +349,30 @@ async def test_pages_at_the_same_moment_do_not_wait_for_each_other(portal: Porta
     await portal.submitted()
     answers = await asyncio.gather(*(demo.get("/console") for _ in range(8)))
     assert {each.status_code for each in answers} == {200}
+
+
+@pytest.mark.parametrize(
+    ("what", "call"),
+    [("event", r"\brecord(?:_as)?\("), ("finding", r"\b(?:find|add_finding)\(")],
+)
+def test_everything_that_is_recorded_has_a_name(what: str, call: str) -> None:
+    folder = Path(gateway.__file__).parent
+    code = "".join(
+        path.read_text(encoding="utf-8")
+        for part in ("store", "backchannel", "intake", "delivery")
+        for path in sorted((folder / part).glob("*.py"))
+    )
+    kinds = set(re.findall(call + r'(?:\s*[\w.]+,)*\s*"([a-z_.]+)"', code))
+    assert len(kinds) >= 4
+    assert {kind for kind in kinds if not word(what, kind).en} == set()
+
+
+@pytest.mark.parametrize(
+    ("what", "states"),
+    [("delivery", DeliveryState), ("submission", SubmissionStatus), ("case", CaseStatus), ("role", Role)],
+)
+def test_every_state_has_a_name(what: str, states: type[StrEnum]) -> None:
+    assert [state for state in states if not word(what, state).en] == []
 
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
