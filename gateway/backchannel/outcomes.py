@@ -14,6 +14,9 @@ from gateway.store import deliveries, reports
 from gateway.store.rows import DeliveryRow
 from gateway.store.signals import destination_key
 
+MAX_CODE = 40
+"""What a code has room for."""
+
 
 async def accepted(work: CaseWork, row: DeliveryRow, body: Accepted, *, attempt: int | None) -> Effect:
     """The destination has it: of any attempt, that wins."""
@@ -102,6 +105,14 @@ async def failed(work: CaseWork, row: DeliveryRow, body: Failed, *, attempt: int
         work.connection, "delivery_failing", row.delivery_id
     ):
         await work.find("delivery_failing", delivery=row, code=body.kind)
+    return effect
+
+
+async def unsendable(work: CaseWork, row: DeliveryRow, *, attempt: int, error: str) -> Effect:
+    """A copy cannot even be put on the wire, and never will: an operator must see why."""
+    effect = Fence(row.state, row.attempt).ended(attempt)
+    if effect is Effect.APPLY:
+        await _fail(work, row, code=error[:MAX_CODE])
     return effect
 
 

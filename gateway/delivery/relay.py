@@ -12,15 +12,8 @@ from gateway.broker import Broker
 from gateway.config import Config, Destination
 from gateway.contract.delivery import Delivery
 from gateway.contract.ids import new_id
-from gateway.contract.report import Failed, FailureKind
 from gateway.delivery.loop import PAUSE_S, keep
-from gateway.errors import (
-    AmtsboteError,
-    BrokerUnavailable,
-    HeadersTooLarge,
-    MessageReturned,
-    QueueFull,
-)
+from gateway.errors import BrokerUnavailable, MessageReturned, QueueFull
 from gateway.settings import Settings
 from gateway.store import SqlStore, deliveries
 from gateway.store.rows import Claimed
@@ -29,6 +22,10 @@ from gateway.store.signals import destination_key
 POLL_S = 0.5
 IDLE_S = 10.0
 BATCH = 100
+LONGEST_PAUSE_S = 30.0
+
+_AGAIN = frozenset({BrokerUnavailable, MessageReturned, QueueFull})
+"""What another attempt may overcome; anything else lies in the delivery itself: an operator must look."""
 
 _log = structlog.get_logger()
 
@@ -64,24 +61,32 @@ class Relay:
         await asyncio.sleep(POLL_S)
 
     async def _serve(self, destination: Destination) -> None:
+        failures = 0
         with self._store.signals.listen(destination_key(destination.name)) as listener:
-            while self._broker.connected and await self.send_due(destination):
-                pass
-            await listener.wait(IDLE_S)
+            while True:
+                # After a failure one delivery tries the way: each attempt is written down.
+                limit = 1 if failures else BATCH
+                sent = await self.send_due(destination, limit=limit) if self._broker.connected else None
+                if sent is None:
+                    await listener.wait(IDLE_S)
+                    continue
+                failures = 0 if sent else failures + 1
+                if failures:
+                    await asyncio.sleep(min(PAUSE_S * 2.0 ** min(failures - 1, 10), LONGEST_PAUSE_S))
 
-    async def send_due(self, destination: Destination) -> bool:
-        """Claim and publish one batch; False when nothing was due or the broker did not take it."""
+    async def send_due(self, destination: Destination, *, limit: int = BATCH) -> bool | None:
+        """Claim and publish one batch; False when something was not sent, None when nothing is due."""
         claimed = await deliveries.claim(
             self._store,
             destination.name,
             tenant=destination.tenant,
-            limit=BATCH,
+            limit=limit,
             max_sent=self._settings.max_sent,
             publish_lease_s=self._settings.publish_lease_s,
             copy_lifetime_s=self._settings.copy_lifetime_s,
         )
         if not claimed:
-            return False
+            return None
         results = await asyncio.gather(*map(self._publish, claimed))
         sent = [each for each, error in zip(claimed, results, strict=True) if error is None]
         if sent:
@@ -89,18 +94,19 @@ class Relay:
         await self._return_unsent(destination, claimed, results)
         return len(sent) == len(claimed)
 
-    async def _publish(self, claimed: Claimed) -> AmtsboteError | None:
-        message = _envelope(claimed).to_message(self._settings.copy_lifetime_s)
+    async def _publish(self, claimed: Claimed) -> Exception | None:
         try:
+            message = _envelope(claimed).to_message(self._settings.copy_lifetime_s)
             await self._broker.publish_delivery(claimed.destination, message)
-        except (BrokerUnavailable, MessageReturned, QueueFull, HeadersTooLarge) as error:
+        except Exception as error:
+            # Whatever is wrong with one delivery, its neighbours are on their way.
             return error
         return None
 
     async def _return_unsent(
-        self, destination: Destination, claimed: Sequence[Claimed], results: Sequence[AmtsboteError | None]
+        self, destination: Destination, claimed: Sequence[Claimed], results: Sequence[Exception | None]
     ) -> None:
-        unsent: dict[type[AmtsboteError], list[Claimed]] = {}
+        unsent: dict[type[Exception], list[Claimed]] = {}
         for each, error in zip(claimed, results, strict=True):
             if error is not None:
                 unsent.setdefault(type(error), []).append(each)
@@ -108,9 +114,9 @@ class Relay:
             _log.warning(
                 "deliveries_not_sent", destination=destination.name, error=kind.__name__, count=len(group)
             )
-            if kind is HeadersTooLarge:
+            if kind not in _AGAIN:
                 for each in group:
-                    await self._fail(each)
+                    await self._fail(each, kind.__name__)
                 continue
             await deliveries.release(
                 self._store,
@@ -120,14 +126,13 @@ class Relay:
                 outcome=kind.__name__,
             )
 
-    async def _fail(self, claimed: Claimed) -> None:
+    async def _fail(self, claimed: Claimed, error: str) -> None:
         async with work_on(self._store, self._config, claimed.case_id, tenant=claimed.tenant) as work:
             row = await deliveries.fetch(
                 work.connection, claimed.delivery_id, destination=claimed.destination
             )
             if row:
-                body = Failed(kind=FailureKind.PERMANENT, reason="headers too large")
-                await outcomes.failed(work, row, body, attempt=claimed.attempt)
+                await outcomes.unsendable(work, row, attempt=claimed.attempt, error=error)
 
 
 def _envelope(claimed: Claimed) -> Delivery:

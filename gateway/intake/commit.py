@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from gateway.errors import AmtsboteError, StoreConflict, StoreDeadlock, StoreUnavailable, Unavailable
+from gateway.errors import StoreDeadlock, StoreUnavailable, Unavailable
 from gateway.store import SqlStore
 from gateway.store.accept import accept
 from gateway.store.rows import Accepted, NewSubmission
@@ -94,18 +94,16 @@ class GroupCommit:
     async def _write(self, batch: Sequence[_Waiting]) -> None:
         try:
             results = await self._accept_twice([waiting.item for waiting in batch])
-        except StoreConflict as error:
-            if len(batch) > 1:
-                for waiting in batch:
-                    await self._write([waiting])
-                return
-            _log.error("submission_conflicts", submission_id=batch[0].item.submission_id, error=str(error))
-            _fail(batch, error)
         except (StoreUnavailable, StoreDeadlock) as error:
             _log.warning("store_unavailable", error=str(error), submissions=len(batch))
             _fail(batch, Unavailable())
         except Exception as error:
-            _log.exception("accept_failed", submissions=len(batch))
+            # Whichever it is that cannot be stored, it must not take its neighbours along.
+            if len(batch) > 1:
+                for waiting in batch:
+                    await self._write([waiting])
+                return
+            _log.exception("accept_failed", submission_id=batch[0].item.submission_id)
             _fail(batch, error)
         else:
             for waiting, result in zip(batch, results, strict=True):
@@ -119,7 +117,7 @@ class GroupCommit:
             return await accept(self._store, items)
 
 
-def _fail(batch: Sequence[_Waiting], error: AmtsboteError | Exception) -> None:
+def _fail(batch: Sequence[_Waiting], error: Exception) -> None:
     for waiting in batch:
         if not waiting.result.done():
             waiting.result.set_exception(error)

@@ -13,7 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.contract.delivery import MAX_INLINE_BODY_BYTES
 from gateway.contract.states import DeliveryState, Role
-from gateway.store.codec import decode
 from gateway.store.engine import SqlStore
 from gateway.store.rows import Claimed, DeliveryRow
 from gateway.store.tables import OPEN_STATES, attempts, deliveries, messages, payloads
@@ -140,7 +139,7 @@ async def _read_claimed(
         select(
             *(_D.delivery_id, _D.tenant, _D.message_id, _D.case_id, _D.case_seq, _D.destination, _D.role),
             *(_D.attempt, _D.look_up, m.message_type, m.service, m.authority, m.test, m.attachment_count),
-            *(m.body_sha256, m.body_bytes, m.received_at, p.codec, p.body),
+            *(m.body_sha256, m.body_bytes, m.received_at, p.codec, p.body.label("stored")),
         )
         .join(messages, m.message_id == _D.message_id)
         .outerjoin(
@@ -155,9 +154,8 @@ async def _read_claimed(
 
 def _to_claimed(row: Any, expires_at: datetime) -> Claimed:
     fields = dict(row)
-    codec, data = fields.pop("codec"), fields.pop("body")
     fields["role"] = Role(fields["role"])
-    return Claimed(**fields, expires_at=expires_at, body=decode(codec, data) if data is not None else b"")
+    return Claimed(**fields, expires_at=expires_at)
 
 
 async def confirm_sent(store: SqlStore, claimed: Sequence[Claimed], *, lease_s: float) -> None:

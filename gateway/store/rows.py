@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from gateway.contract.states import CaseStatus, CitizenStatus, DeliveryState, Role
+from gateway.store.codec import decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,21 @@ class Claimed:
     body_bytes: int
     received_at: datetime
     expires_at: datetime
-    body: bytes = field(repr=False)
+    codec: str | None
+    stored: bytes | None = field(repr=False)
+
+    @property
+    def body(self) -> bytes:
+        """The bytes as received; empty where they are to be fetched.
+
+        Decoded only here: one payload that cannot be read must not stop the claim of its neighbours.
+
+        Raises:
+            ValueError: the payload is stored in a way that this version does not know.
+        """
+        if self.codec is None or self.stored is None:
+            return b""
+        return decode(self.codec, self.stored)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ them, and reports are handed in as a broker would hand them in. What became of i
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -88,6 +88,30 @@ def fresh_database(folder: Path, template: Path) -> str:
     return f"sqlite:///{folder / 'store.db'}"
 
 
+class FaultyBroker(MemoryBroker):
+    """A broker that refuses deliveries, or takes them without confirming, as a test says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.away = False
+        self.fault: Exception | None = None
+        self.refuses: Callable[[Message], bool] = lambda _: True
+        self.arrives = False
+        self.asked = 0
+
+    @property
+    def connected(self) -> bool:
+        return super().connected and not self.away
+
+    async def publish_delivery(self, destination: str, message: Message) -> None:
+        self.asked += 1
+        faulty = self.fault is not None and self.refuses(message)
+        if not faulty or self.arrives:
+            await super().publish_delivery(destination, message)
+        if faulty:
+            raise self.fault
+
+
 class World:
     """Everything between the API and the adapters."""
 
@@ -96,7 +120,7 @@ class World:
         self.config = config or demo_config()
         self.settings = Settings(**settings)
         self.store = SqlStore(address, clock=self.clock)
-        self.broker = MemoryBroker()
+        self.broker = FaultyBroker()
         self.relay = Relay(self.config, self.store, self.broker, self.settings)
         self.sweep = Sweep(self.store)
         self.dead_letters = DeadLetters(self.config, self.store)
@@ -345,6 +369,10 @@ def result_xml(about: Any) -> bytes:
 
 def note_xml(about: Any) -> bytes:
     return rueckkanal.mitteilung(**_frame(about), subject="Hinweis", text="Wir sind umgezogen.")
+
+
+def withdrawal_xml(about: Any) -> bytes:
+    return rueckkanal.antragsruecknahme(**_frame(about))
 
 
 def confirmation_xml(about: Any, *, accepted: bool = True) -> bytes:
