@@ -1,0 +1,213 @@
+"""The command line against a running gateway, as scripts and people use it."""
+
+import asyncio
+import json
+import re
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+import typer
+
+from gateway.cli import app
+from tests.acceptance.installation import FIXTURES, Installation, eventually
+from tests.services.runtime import free_ports
+
+DONE, REFUSED, WRONG_USAGE, NOT_AVAILABLE, NOT_CONFIGURED = range(5)
+DECIDED_S = 30.0
+XPARKEN = FIXTURES / "xparken" / "1.0"
+VALID = XPARKEN / "valid" / "01-neu-online.xml"
+WITH_ATTACHMENT = XPARKEN / "valid" / "05-leasingwagen-mit-ueberlassung.xml"
+ATTACHMENT = XPARKEN / "anlagen" / "ueberlassung-leasing.pdf"
+INVALID = XPARKEN / "invalid" / "02-kennzeichen-in-kleinbuchstaben.xml"
+FINDING = "/p:bewohnerparken.antrag.0101/p:fahrzeug/p:kennzeichen"
+
+
+def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name)
+
+
+def outcome(done: CompletedProcess[str]) -> tuple[int, Any]:
+    """Return the exit code and the JSON that a command printed."""
+    assert done.stderr == ""
+    return done.returncode, json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """A running gateway on the embedded default."""
+    town = Installation(tmp_path_factory.mktemp("town"))
+    try:
+        town.migrate()
+        town.serve()
+        asyncio.run(town.ready())
+        yield town
+    finally:
+        town.close()
+
+
+@pytest.fixture(scope="module")
+def idle(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """An installation that nobody has started or migrated."""
+    return Installation(tmp_path_factory.mktemp("idle"))
+
+
+@pytest.fixture
+def application(tmp_path: Path) -> Path:
+    """A valid application that was not sent before."""
+    path = tmp_path / "application.xml"
+    named = f"<nachrichtenUUID>{uuid.uuid4()}<"
+    path.write_text(re.sub("<nachrichtenUUID>[^<]*<", named, VALID.read_text("utf-8"), count=1), "utf-8")
+    return path
+
+
+@pytest.mark.parametrize("command", list(commands(typer.main.get_command(app))), ids=" ".join)
+def test_help_of_every_command_has_an_example(idle: Installation, command: tuple[str, ...]) -> None:
+    done = idle.run(*command, "--help", COLUMNS="200")
+    assert done.returncode == DONE
+    assert re.search(rf"Example: .*amtsbote {' '.join(command)}\b", done.stdout), done.stdout
+
+
+def test_help_says_what_the_exit_codes_mean(idle: Installation) -> None:
+    done = idle.run("--help", COLUMNS="200")
+    assert re.search("0 done.*1 refused.*2 wrong usage.*3 not available.*4 not configured", done.stdout)
+
+
+async def test_application_is_sent_followed_and_answered(town: Installation, application: Path) -> None:
+    code, sent = outcome(town.run("send", application, "--json"))
+    assert (code, sent["status"]) == (DONE, "accepted")
+
+    async def decided() -> dict[str, Any] | None:
+        code, view = outcome(town.run("status", sent["submission_id"], "--json"))
+        assert code == DONE
+        return view if view["case"]["status"] == "decided" else None
+
+    view = await eventually(decided, DECIDED_S, "decided")
+    assert view
+    assert "accepted" in {event["outcome"] for event in view["events"]}
+    code, page = outcome(town.run("mailbox", "--collect", "--json"))
+    assert code == DONE
+    types = [item["type"] for item in page["items"] if item["case_id"] == sent["case_id"]]
+    assert types[-1].endswith("bescheid.1150")
+    assert "bescheid.1150" not in town.run("mailbox", "--after", page["next"]).stdout
+    assert "decided" in town.run("status", sent["submission_id"]).stdout
+
+
+def test_repeated_send_gives_the_first_receipt(town: Installation, application: Path) -> None:
+    first, again = (outcome(town.run("send", application, "--json"))[1] for _ in range(2))
+    assert again["submission_id"] == first["submission_id"]
+
+
+def test_send_posts_attachments(town: Installation) -> None:
+    refused = town.run("send", WITH_ATTACHMENT)
+    assert refused.returncode == REFUSED
+    assert "S999" in refused.stderr
+    done = town.run("send", WITH_ATTACHMENT, "--attach", ATTACHMENT)
+    assert (done.returncode, done.stderr) == (DONE, "")
+    assert done.stdout.startswith("accepted: submission ")
+
+
+def test_refused_message_names_its_findings(town: Installation) -> None:
+    code, problem = outcome(town.run("send", INVALID, "--json"))
+    assert (code, problem["status"]) == (REFUSED, 422)
+    assert [finding["path"] for finding in problem["findings"]] == [FINDING]
+
+
+def test_unknown_submission_is_refused(town: Installation) -> None:
+    done = town.run("status", str(uuid.uuid4()))
+    assert done.returncode == REFUSED
+    assert done.stderr.strip()
+
+
+def test_second_gateway_on_the_same_file_is_refused(town: Installation) -> None:
+    (port,) = free_ports(1)
+    done = town.run("serve", "--port", str(port))
+    assert done.returncode == NOT_CONFIGURED
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+
+
+def test_migrate_while_the_gateway_runs_changes_nothing(town: Installation) -> None:
+    assert outcome(town.run("migrate", "--json")) == (DONE, {"migrated": True})
+
+
+def test_validate_accepts_without_a_gateway(idle: Installation) -> None:
+    code, answer = outcome(idle.run("validate", VALID, "--json"))
+    assert code == DONE
+    assert answer == {"valid": True, "message_type": "xparken:1.0:bewohnerparken.antrag.0101"}
+    assert "valid" in idle.run("validate", VALID).stdout
+
+
+def test_validate_names_each_finding_with_its_place(idle: Installation) -> None:
+    code, problem = outcome(idle.run("validate", INVALID, "--json"))
+    assert (code, problem["type"], problem["code"]) == (REFUSED, "schema-violation", "X001")
+    (finding,) = problem["findings"]
+    assert finding["path"] == FINDING
+    spoken = idle.run("validate", INVALID)
+    assert spoken.returncode == REFUSED
+    place = f"X001 {finding['line']}:{finding['column']} {FINDING}"
+    for text in (place, finding["message"]["de"], finding["message"]["en"]):
+        assert text in spoken.stderr
+
+
+def test_config_check_counts_what_a_usable_file_has(idle: Installation) -> None:
+    code, answer = outcome(idle.run("config", "check", "--json"))
+    assert code == DONE
+    assert answer["valid"] is True
+    assert answer["tenants"] >= 3
+    assert answer["destinations"] == len(idle.config["destinations"])
+
+
+def test_config_check_names_the_path_of_each_fault(idle: Installation, tmp_path: Path) -> None:
+    text = (FIXTURES / "demo" / "config.yaml").read_text("utf-8")
+    file = tmp_path / "town.yaml"
+    file.write_text(text.replace("lead: musteramt-landkreis", "lead: musteramt-mond"), "utf-8")
+    code, answer = outcome(idle.run("config", "check", file, "--json"))
+    assert code == NOT_CONFIGURED
+    assert "routes[1].lead: musteramt-mond is not defined" in answer["detail"]
+    assert "routes[1].lead" in idle.run("config", "check", file).stderr
+
+
+@pytest.mark.parametrize("arguments", [("send",), ("send", "no-such-file.xml"), ("mailbox", "--wait", "99")])
+def test_wrong_usage_is_told_apart(idle: Installation, arguments: tuple[str, ...]) -> None:
+    assert idle.run(*arguments).returncode == WRONG_USAGE
+
+
+def test_gateway_that_does_not_answer_is_not_available(idle: Installation, application: Path) -> None:
+    code, problem = outcome(idle.run("send", application, "--json"))
+    assert code == NOT_AVAILABLE
+    assert "amtsbote serve" in problem["detail"]
+
+
+def test_store_that_does_not_answer_is_not_available(idle: Installation) -> None:
+    (port,) = free_ports(1)
+    done = idle.run("migrate", AMTSBOTE_DATABASE_URL=f"postgresql://postgres:x@127.0.0.1:{port}/none")
+    assert done.returncode == NOT_AVAILABLE, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "says"),
+    [
+        (("serve",), {}, "amtsbote migrate"),
+        (("serve",), {"AMTSBOTE_PORT": "none"}, "AMTSBOTE_PORT"),
+        (("serve",), {"AMTSBOTE_SECRETS_DIR": "nowhere"}, "nowhere"),
+        (("work", "dms-musterstadt"), {}, "AMTSBOTE_AMQP_URLS"),
+        (("work", "dms-mond"), {}, "dms-musterstadt"),
+        (("mailbox", "--client", "nobody"), {}, "nobody"),
+    ],
+    ids=["not migrated", "bad setting", "no secrets", "no broker", "no destination", "no client"],
+)
+def test_what_is_not_configured_is_named(
+    idle: Installation, arguments: tuple[str, ...], settings: dict[str, str], says: str
+) -> None:
+    done = idle.run(*arguments, **settings)
+    assert done.returncode == NOT_CONFIGURED, done.stderr
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,71 @@
+"""The demo as a newcomer starts it: in an empty folder, with one command."""
+
+import re
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.acceptance.installation import Process, demo_config, environment, eventually
+from tests.services.runtime import free_ports
+
+ONCE_S, START_S = 60.0, 40.0
+
+Demo = Callable[..., Process]
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Demo]:
+    """Start `amtsbote demo` in an empty folder; what still runs in the end is killed."""
+    (port,) = free_ports(1)
+    config = tmp_path / "config.yaml"
+    config.write_text(yaml.safe_dump(demo_config(), allow_unicode=True), encoding="utf-8")
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    variables = environment(AMTSBOTE_CONFIG=config, AMTSBOTE_PORT=str(port), COLUMNS="160")
+    started = []
+
+    def start(*arguments: str) -> Process:
+        started.append(Process(["demo", *arguments], variables, folder, tmp_path / "demo.log"))
+        return started[-1]
+
+    yield start
+    for process in started:
+        if process.runs:
+            process.kill()
+
+
+def test_demo_once_decides_every_sample_within_a_minute(demo: Demo) -> None:
+    process = demo("--once")
+    code, printed = process.wait(ONCE_S + START_S), process.printed()
+    assert code == 0, printed
+    url = re.search(r"(http://127\.0\.0\.1:\d+)/docs", printed)
+    assert url, printed
+    assert f"{url[1]}/console" in printed
+    assert "demo-portal" in printed
+
+
+def test_demo_once_names_the_laggards_when_time_is_too_short(demo: Demo) -> None:
+    process = demo("--once", "--timeout", "0.5")
+    code, printed = process.wait(ONCE_S), process.printed()
+    assert code == 1, printed
+    assert "Not decided in time: " in printed
+    late = printed.rpartition("Not decided in time: ")[2]
+    assert "xparken 1.0 01-neu-online" in late
+    assert "Traceback" not in printed
+
+
+async def test_demo_ends_in_good_order_when_interrupted(demo: Demo) -> None:
+    process = demo()
+
+    async def at_work() -> bool:
+        assert process.runs, process.printed()
+        return "/docs" in process.printed()
+
+    await eventually(at_work, START_S, "the demo has started")
+    code, printed = process.stop(signal.SIGINT), process.printed()
+    assert code == 0, printed
+    assert "Traceback" not in printed
+    assert '"level":' not in printed, printed  # nothing was logged: the demo logs errors only
