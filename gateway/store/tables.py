@@ -185,6 +185,7 @@ deliveries = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Index("deliveries_message", "message_id"),
+    Index("deliveries_case", "case_id"),
     Index(
         "deliveries_order", "case_id", "destination", "case_seq", postgresql_where=_OPEN, sqlite_where=_OPEN
     ),

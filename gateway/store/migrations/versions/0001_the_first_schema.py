@@ -83,6 +83,7 @@ def upgrade() -> None:
         sa.Column("updated_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("delivery_id"),
     )
+    op.create_index("deliveries_case", "deliveries", ["case_id"], unique=False)
     op.create_index("deliveries_message", "deliveries", ["message_id"], unique=False)
     op.create_index(
         "deliveries_order",
