@@ -178,11 +178,12 @@ class Installation:
         return Portal(self.url, client, secret_of(client))
 
     def close(self) -> None:
-        """Kill whatever still runs, and repeat the end of what it printed for the report of a failed test."""
+        """Kill whatever still runs, and repeat the warnings it logged for the report of a failed test."""
         for process in filter(None, (self.gateway, *self.workers.values())):
             if process.runs:
                 process.kill()
-            sys.stdout.write(f"{process.log.name}: …{process.printed()[-10_000:]}\n")
+            unusual = [line for line in process.printed().splitlines() if '"level": "info"' not in line]
+            sys.stdout.write("\n".join([process.log.name, *unusual[-50:], ""]))
 
     async def _is_ready(self, http: httpx2.AsyncClient) -> bool:
         assert self.gateway

@@ -93,6 +93,7 @@ class Letter:
     id: str
     type: str
     case_id: str
+    created_at: datetime
     body: bytes = field(repr=False)
     attachments: list[bytes] = field(repr=False)
 
@@ -156,6 +157,7 @@ class Mail:
             item["message_id"],
             item["type"],
             item["case_id"],
+            datetime.fromisoformat(item["created_at"]),
             await self._portal.content(links["content"]),
             [await self._portal.content(each) for each in links["attachments"]],
         )
