@@ -83,7 +83,11 @@ class Portal:
         """Read a submission; None with the same etag when nothing changed within `wait_s` seconds."""
         headers = {"If-None-Match": etag} if etag else {}
         answer = await self._call(
-            "GET", f"/v1/submissions/{submission_id}", params={"wait": wait_s}, headers=headers
+            "GET",
+            f"/v1/submissions/{submission_id}",
+            params={"wait": wait_s},
+            headers=headers,
+            timeout=TIMEOUT_S + wait_s,
         )
         if answer.status_code == httpx2.codes.NOT_MODIFIED:
             return None, etag or ""
@@ -100,7 +104,7 @@ class Portal:
     async def mailbox(self, *, after: str = "0", wait_s: int = 0, limit: int = 100) -> dict[str, Any]:
         """Read a page of the mailbox: `items`, and the cursor `next` to go on with."""
         params = {"after": after, "wait": wait_s, "limit": limit}
-        return await self._json("GET", "/v1/mailbox", params=params)
+        return await self._json("GET", "/v1/mailbox", params=params, timeout=TIMEOUT_S + wait_s)
 
     async def content(self, link: str) -> bytes:
         """Fetch a message or an attachment by its link."""

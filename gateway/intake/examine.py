@@ -31,6 +31,9 @@ from gateway.xml.rueckkanal_frame import BASIS
 DIALOGUE = "xrueckkanal"
 """Messages of this standard belong to a case and are routed by it."""
 
+_LONGEST = {"message_id": 200, "case_ref": 200, "channel": 20}
+"""What the store keeps of what a message states freely; longer would be refused by PostgreSQL only."""
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -92,7 +95,10 @@ def state_facts(incoming: Incoming, metadata: Metadata, idempotency_key: str | N
         in_message: str | None = getattr(header, name) or None
         if in_message and stated and in_message != stated:
             mismatches.append(_mismatch(name))
-        return in_message or stated
+        agreed_on = in_message or stated
+        if agreed_on and len(agreed_on) > _LONGEST.get(name, len(agreed_on)):
+            mismatches.append(_too_long(name))
+        return agreed_on
 
     facts = Facts(
         message_id=agreed("message_id", metadata.message_id) or idempotency_key or "",
@@ -131,6 +137,16 @@ def _mismatch(name: str) -> Finding:
         hint=Bilingual(
             de=f"Lassen Sie „{name}“ in den Metadaten weg: die Angabe in der Nachricht genügt.",
             en=f"Leave `{name}` out of the metadata: what the message says is enough.",
+        ),
+    )
+
+
+def _too_long(name: str) -> Finding:
+    return Finding(
+        code="S999",
+        message=Bilingual(
+            de=f"„{name}“ ist länger als die erlaubten {_LONGEST[name]} Zeichen.",
+            en=f"`{name}` is longer than the {_LONGEST[name]} characters allowed.",
         ),
     )
 

@@ -156,7 +156,9 @@ class SqlStore:
         # Many rows of one table are one statement, also where nothing is returned.
         engine.dialect.use_insertmanyvalues_wo_returning = True
         if self.is_sqlite:
-            _apply_sqlite_rules(engine, "BEGIN IMMEDIATE" if immediate else "BEGIN")
+            # Shorter than our own bound: a thread that waits in SQLite cannot be called off.
+            busy_ms = int(min(5, self._timeout_s / 2) * 1000)
+            _apply_sqlite_rules(engine, "BEGIN IMMEDIATE" if immediate else "BEGIN", busy_ms)
         return engine
 
 
@@ -171,13 +173,18 @@ def sync_url(address: str) -> URL:
     return url.set(drivername=url.drivername.removesuffix("+aiosqlite"))
 
 
-def _apply_sqlite_rules(engine: AsyncEngine, begin: str) -> None:
+def _apply_sqlite_rules(engine: AsyncEngine, begin: str, busy_ms: int) -> None:
     @event.listens_for(engine.sync_engine, "connect")
     def on_connect(connection: Any, _record: object) -> None:
         # sqlite3 would otherwise open transactions by rules of its own.
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "temp_store=MEMORY"):
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            f"busy_timeout={busy_ms}",
+            "temp_store=MEMORY",
+        ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

@@ -14,8 +14,8 @@ class Part:
     number: int
     media_type: str
     sha256: str
-    data: bytes
-    file_name: str | None = None
+    data: bytes = field(repr=False)
+    file_name: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

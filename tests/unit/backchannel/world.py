@@ -119,7 +119,7 @@ class World:
         self.clock = FakeClock()
         self.config = config or demo_config()
         self.settings = Settings(**settings)
-        self.store = SqlStore(address, clock=self.clock)
+        self.store = SqlStore(address, clock=self.clock, timeout_s=self.settings.store_timeout_s)
         self.broker = FaultyBroker()
         self.relay = Relay(self.config, self.store, self.broker, self.settings)
         self.sweep = Sweep(self.store)
@@ -307,6 +307,15 @@ async def running(address: str, config: Config | None = None, **settings: Any) -
     finally:
         await world.broker.close()
         await world.store.close()
+
+
+@asynccontextmanager
+async def blocked(address: str) -> AsyncIterator[None]:
+    """Keep everyone else from writing to a database while the block runs."""
+    store = SqlStore(address)
+    async with store.write():
+        yield
+    await store.close()
 
 
 async def poll(condition: Any) -> None:

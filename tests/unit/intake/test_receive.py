@@ -1,0 +1,447 @@
+"""Take submissions in: what refuses them, where they go, and that each is stored once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import date
+from hashlib import sha256
+
+import pytest
+from sqlalchemy import func, select
+
+from gateway.config import Client, Config
+from gateway.contract.ids import new_id
+from gateway.errors import (
+    AttachmentMismatch,
+    DuplicateMessageId,
+    MetadataMismatch,
+    NoRoute,
+    NotAuthorised,
+    NotFound,
+    Problem,
+    SchemaViolation,
+    TrustLevelTooLow,
+    Unavailable,
+    UnknownMessageType,
+)
+from gateway.intake import Attachment, Metadata
+from gateway.intake.examine import state_facts
+from gateway.intake.metadata import Identification
+from gateway.store.tables import cases, deliveries, events, messages, payloads
+from tests.contract.store.make import COPY, LEAD
+from tests.unit.backchannel.world import Dialogue, World, blocked, catalogue, running
+from tests.unit.intake.portal import URKUNDE, Counter, answer, note, open_counter, order, sample, withdrawal
+
+FILES = [
+    Attachment(
+        "Vollmacht Quandt.pdf", "application/pdf", (URKUNDE / "anlagen/vollmacht-quandt.pdf").read_bytes()
+    ),
+    Attachment("Ausweis.png", "image/png", (URKUNDE / "anlagen/ausweis-quandt.png").read_bytes()),
+]
+
+
+@pytest.fixture
+async def counter(world: World) -> AsyncIterator[Counter]:
+    async with open_counter(world) as counter:
+        yield counter
+
+
+async def stored(world: World) -> int:
+    rows = [
+        await world.rows(select(func.count()).select_from(table)) for table in (messages, cases, payloads)
+    ]
+    return sum(count for ((count,),) in rows)
+
+
+# --- storing
+
+
+async def test_receipt_is_for_what_is_stored_as_received(world: World, counter: Counter) -> None:
+    body = order()
+    receipt = await counter.receive(body)
+    assert (receipt.created, receipt.status, receipt.received_at) == (True, "accepted", world.clock.now())
+    assert receipt.sha256 == sha256(body).hexdigest()
+    assert await world.body(receipt.submission_id) == body
+    assert await world.states(receipt.submission_id) == {LEAD: "waiting", COPY: "waiting"}
+    case = await world.case(receipt)
+    # Musterstadt declares the gateway its receiving office.
+    assert (case.status, case.citizen_status) == ("open", "RECEIVED")
+    (row,) = await world.rows(select(messages))
+    assert (row.service, row.authority, row.tenant, row.channel) == (
+        "99900000000101",
+        "psw:99101000",
+        "musterstadt",
+        "online",
+    )
+    assert row.applied_on.isoformat() == "2026-03-02"
+    assert (row.erase_after - world.clock.now().date()).days >= 364
+
+
+async def test_resend_gives_the_first_receipt_and_stores_nothing(world: World, counter: Counter) -> None:
+    body = order()
+    first = await counter.receive(body)
+    before = await stored(world)
+    world.clock.advance(hours=1)
+    second = await counter.receive(body)
+    assert (second.submission_id, second.case_id, second.received_at, second.created) == (
+        first.submission_id,
+        first.case_id,
+        first.received_at,
+        False,
+    )
+    assert await stored(world) == before
+
+
+async def test_resends_at_the_same_moment_are_stored_once(world: World, counter: Counter) -> None:
+    body = order()
+    receipts = await asyncio.gather(*(counter.receive(body) for _ in range(10)))
+    assert len({each.submission_id for each in receipts}) == 1
+    assert [each.created for each in receipts].count(True) == 1
+
+
+async def test_same_id_with_other_bytes_is_refused_with_a_link_to_the_first(counter: Counter) -> None:
+    message_id = new_id()
+    first = await counter.receive(order(message_id=message_id))
+    with pytest.raises(DuplicateMessageId) as refused:
+        await counter.receive(order(message_id=message_id))
+    assert refused.value.link == f"/v1/submissions/{first.submission_id}"
+
+
+async def test_same_bytes_with_another_attachment_are_other_bytes(counter: Counter) -> None:
+    body = order("03-bevollmaechtigter")
+    await counter.receive(body, files=FILES)
+    receipt = await counter.receive(body, files=FILES[::-1])  # their order does not matter
+    assert not receipt.created
+    with pytest.raises(AttachmentMismatch):
+        await counter.receive(body, files=FILES[:1])
+
+
+async def test_refused_message_does_not_burn_its_id(counter: Counter) -> None:
+    message_id = new_id()
+    with pytest.raises(SchemaViolation):
+        await counter.receive(order("01-vornamen-fehlen", message_id=message_id))
+    assert (await counter.receive(order(message_id=message_id))).created
+
+
+async def test_clients_may_use_the_same_message_id(counter: Counter) -> None:
+    message_id, area = new_id(), Metadata(authority="psw:99101000")
+    first = await counter.receive(order(message_id=message_id), area)
+    neighbour = Client.model_validate(
+        {"id": "neighbour", "name": "Nachbarportal", "grants": [{"tenant": "musterstadt"}]}
+    )
+    second = await counter.receive(order(message_id=message_id), client=neighbour)
+    assert second.created
+    assert first.case_id != second.case_id
+
+
+@pytest.mark.parametrize("name", ["01-vornamen-fehlen", "12-nicht-wohlgeformt", "14-doctype"])
+async def test_refused_message_leaves_nothing_behind(world: World, counter: Counter, name: str) -> None:
+    with pytest.raises(Problem) as refused:
+        await counter.receive(sample(name))
+    assert refused.value.status in {400, 422}
+    assert await stored(world) == 0
+
+
+# --- metadata against the header
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("message_id", "another"),
+        ("service", "99900000000102"),
+        ("authority", "psw:99102101"),
+        ("case_ref", "another"),
+        ("applied_on", "2026-03-03"),
+        ("channel", "mail"),
+    ],
+)
+async def test_metadata_that_contradict_the_message_are_refused_by_name(
+    world: World, counter: Counter, field: str, value: str
+) -> None:
+    with pytest.raises(MetadataMismatch) as refused:
+        await counter.receive(order(), Metadata.model_validate({field: value}))
+    assert [field in each.message.en for each in refused.value.findings] == [True]
+    assert value not in str([each.model_dump() for each in refused.value.findings])
+    assert await stored(world) == 0
+
+
+async def test_metadata_that_repeat_the_message_are_taken_and_kept(world: World, counter: Counter) -> None:
+    stated = Metadata(service="99900000000101", authority="psw:99101000", channel="online", recorded_by="K7")
+    receipt = await counter.receive(order(), stated)
+    assert Metadata.model_validate_json(await world.body(receipt.submission_id, -1)) == stated
+
+
+async def test_authority_that_is_not_responsible_in_the_area_is_refused(counter: Counter) -> None:
+    with pytest.raises(NoRoute, match="psw:99101000"):
+        await counter.receive(order(), Metadata(ars="991020003003"))
+
+
+async def test_service_that_is_not_offered_is_refused(counter: Counter) -> None:
+    body = order().replace(b"99900000000101", b"99999999999999")
+    with pytest.raises(NoRoute, match="not offered"):
+        await counter.receive(body)
+
+
+# --- who may, and how far a person is known
+
+
+async def test_client_without_a_grant_for_the_tenant_is_refused(world: World, counter: Counter) -> None:
+    with pytest.raises(NotAuthorised):
+        await counter.receive(order(), client="demo-portal-zwei")
+    assert await stored(world) == 0
+
+
+@pytest.mark.parametrize(
+    "grant",
+    [
+        {"tenant": "musterstadt", "scopes": ["read", "mailbox"]},
+        {"tenant": "musterstadt", "services": ["99900000000102"]},
+    ],
+)
+async def test_grant_for_something_else_is_not_enough(counter: Counter, grant: dict[str, object]) -> None:
+    client = Client.model_validate({"id": "narrow", "name": "Portal", "grants": [grant]})
+    with pytest.raises(NotAuthorised):
+        await counter.receive(order(), client=client)
+
+
+@pytest.fixture
+async def strict_counter(world: World) -> AsyncIterator[Counter]:
+    """A counter where certificates need a substantial trust level."""
+    data = world.config.model_dump()
+    for service in data["services"]:
+        service["trust_level"] = "substantial"
+    async with open_counter(world, Config.model_validate(data)) as counter:
+        yield counter
+
+
+@pytest.mark.parametrize("levels", [[], ["none"], ["low"]])
+async def test_trust_level_that_is_too_low_is_refused(strict_counter: Counter, levels: list[str]) -> None:
+    given = [Identification(means="eID", trust_level=level) for level in levels]
+    with pytest.raises(TrustLevelTooLow):
+        await strict_counter.receive(order(), Metadata(identifications=tuple(given)))
+
+
+@pytest.mark.parametrize("levels", [["substantial"], ["high"], ["low", "substantial"]])
+async def test_highest_trust_level_given_counts(strict_counter: Counter, levels: list[str]) -> None:
+    given = [Identification(means="eID", trust_level=level) for level in levels]
+    assert (await strict_counter.receive(order(), Metadata(identifications=tuple(given)))).created
+
+
+# --- test messages
+
+
+async def test_test_message_goes_to_test_destinations_only(world: World, counter: Counter) -> None:
+    receipt = await counter.receive(order("06-testnachricht"))
+    assert await world.states(receipt.submission_id) == {"musteramt-test": "waiting", "dms-test": "waiting"}
+    assert receipt.test
+
+
+async def test_test_client_posts_test_messages_only(counter: Counter) -> None:
+    with pytest.raises(NoRoute):
+        await counter.receive(order(), client="demo-portal-test")
+    assert (await counter.receive(order("06-testnachricht"), client="demo-portal-test")).created
+
+
+async def test_test_message_joins_test_cases_only(counter: Counter) -> None:
+    real = await counter.receive(order())
+    with pytest.raises(NoRoute):
+        await counter.receive(note(real.case_id, test=True))
+    rehearsal = await counter.receive(order("06-testnachricht"))
+    with pytest.raises(NoRoute):
+        await counter.receive(note(rehearsal.case_id))
+
+
+# --- attachments
+
+
+async def test_attachments_are_matched_by_digest_and_stored_in_order(world: World, counter: Counter) -> None:
+    receipt = await counter.receive(order("03-bevollmaechtigter"), files=FILES)
+    assert [await world.body(receipt.submission_id, n) for n in (1, 2)] == [each.data for each in FILES]
+
+
+@pytest.mark.parametrize(
+    ("files", "missing", "unnamed"),
+    [
+        ([], 2, 0),
+        (FILES[:1], 1, 0),
+        ([*FILES, Attachment("x.pdf", "application/pdf", b"%PDF")], 0, 1),
+        ([FILES[0], Attachment("Ausweis.png", "image/png", b"\x89PNG altered")], 1, 1),
+    ],
+)
+async def test_attachments_that_the_message_does_not_name_so_are_refused(
+    counter: Counter, files: list[Attachment], missing: int, unnamed: int
+) -> None:
+    with pytest.raises(AttachmentMismatch) as refused:
+        await counter.receive(order("03-bevollmaechtigter"), files=files)
+    said = [each.message.en for each in refused.value.findings]
+    assert [sum("missing" in each for each in said), sum("not named" in each for each in said)] == [
+        missing,
+        unnamed,
+    ]
+    assert "Ausweis" not in str(said)
+
+
+# --- cases
+
+
+async def test_message_joins_by_case_id(world: World, counter: Counter) -> None:
+    first = await counter.receive(order())
+    second = await counter.receive(note(first.case_id))
+    assert second.case_id == first.case_id
+    assert await world.states(second.submission_id) == {LEAD: "waiting", COPY: "waiting"}
+
+
+async def test_message_joins_by_the_portals_reference(counter: Counter) -> None:
+    reference = new_id()
+    first = await counter.receive(order(reference=reference))
+    assert (await counter.receive(note(reference))).case_id == first.case_id
+
+
+async def test_message_joins_by_the_id_of_an_earlier_message(counter: Counter) -> None:
+    message_id = new_id()
+    first = await counter.receive(order(message_id=message_id))
+    assert (await counter.receive(note(message_id))).case_id == first.case_id
+
+
+async def test_application_joins_by_the_id_of_an_earlier_message_too(counter: Counter) -> None:
+    message_id = new_id()
+    first = await counter.receive(order(message_id=message_id))
+    assert (await counter.receive(order(reference=message_id))).case_id == first.case_id
+
+
+async def test_application_that_repeats_the_portals_reference_opens_a_case_of_its_own(
+    counter: Counter,
+) -> None:
+    reference = new_id()
+    first = await counter.receive(order(reference=reference))
+    second = await counter.receive(order(reference=reference))
+    assert first.case_id != second.case_id
+    with pytest.raises(NoRoute):  # which of the two is meant cannot be known
+        await counter.receive(note(reference))
+
+
+async def test_message_of_no_known_case_is_refused(counter: Counter) -> None:
+    with pytest.raises(NoRoute, match="/v1/cases/"):
+        await counter.receive(note(new_id()))
+
+
+async def test_case_of_another_client_is_not_there(counter: Counter) -> None:
+    reference = new_id()
+    first = await counter.receive(order(reference=reference))
+    stranger = Client.model_validate(
+        {"id": "stranger", "name": "Fremdes Portal", "grants": [{"tenant": "musterstadt"}]}
+    )
+    for named in (first.case_id, reference):
+        with pytest.raises(NoRoute):
+            await counter.receive(note(named), client=stranger)
+    with pytest.raises(NotFound):
+        await counter.receive(note(first.case_id), client=stranger, case_id=first.case_id)
+
+
+async def test_message_to_a_case_must_agree_with_it(counter: Counter) -> None:
+    first = await counter.receive(order())
+    with pytest.raises(MetadataMismatch):
+        await counter.receive(note(first.case_id), Metadata(service="99900000000102"))
+    with pytest.raises(MetadataMismatch):
+        await counter.receive(note(first.case_id), Metadata(authority="psw:99101001"))
+
+
+async def test_answer_with_documents_joins_and_carries_them(world: World, counter: Counter) -> None:
+    first = await counter.receive(order())
+    receipt = await counter.receive(answer(first.case_id, FILES), files=FILES)
+    assert await world.body(receipt.submission_id, 2) == FILES[1].data
+
+
+async def test_message_from_authorities_to_applicants_cannot_be_submitted(counter: Counter) -> None:
+    with pytest.raises(UnknownMessageType):
+        await counter.receive(order("08-ergebnis-ausgestellt"))
+
+
+async def test_withdrawal_is_recognised_and_ends_a_case_nobody_has_seen(
+    world: World, counter: Counter
+) -> None:
+    first = await counter.receive(order())
+    receipt = await counter.receive(withdrawal(first.case_id))
+    assert (await world.case(first)).status == "withdrawn"
+    assert receipt.status == "delivered"
+
+
+async def test_applicant_may_send_a_message_after_the_decision(world: World, counter: Counter) -> None:
+    first = await counter.receive(order())
+    await world.accepted(await world.send_one())
+    await Dialogue(world, first).decide()
+    objection = await counter.receive(note(first.case_id))
+    assert (await world.send_one()).submission_id == objection.submission_id
+    assert (await world.case(first)).status == "decided"
+
+
+async def test_order_of_a_case_is_that_of_receipt(world: World, counter: Counter) -> None:
+    first = await counter.receive(order())
+    sent = [first, *[await counter.receive(note(first.case_id)) for _ in range(3)]]
+    arrived = []
+    while got := await world.send():
+        (delivery,) = got
+        arrived.append(delivery.submission_id)
+        await world.accepted(delivery)
+    assert arrived == [each.submission_id for each in sent]
+    (row,) = await world.rows(
+        select(func.count()).select_from(deliveries).where(deliveries.c.state == "accepted")
+    )
+    assert row[0] == 4
+
+
+# --- group commit
+
+
+async def test_queue_that_is_full_is_unavailable_and_says_when_to_come_again(world: World) -> None:
+    async with open_counter(world, commit_queue=2, commit_batch=1) as counter:
+        bodies = [order() for _ in range(12)]
+        results = await asyncio.gather(*map(counter.receive, bodies), return_exceptions=True)
+        refused = [each for each in results if isinstance(each, Unavailable)]
+        assert refused
+        assert all(each.retry_after_s for each in refused)
+        taken = [each for each in results if not isinstance(each, BaseException)]
+        assert len(taken) + len(refused) == 12
+        # A resend is safe, whatever the first answer was.
+        for body in bodies:
+            await counter.receive(body)
+    (row,) = await world.rows(select(func.count()).select_from(messages))
+    assert row[0] == 12
+
+
+async def test_submission_that_cannot_be_stored_fails_alone(world: World, counter: Counter) -> None:
+    bad = [Attachment("Ausweis \udcff.png", "image/png", FILES[1].data), FILES[0]]
+    results = await asyncio.gather(
+        counter.receive(order()),
+        counter.receive(order("03-bevollmaechtigter"), files=bad),
+        counter.receive(order()),
+        return_exceptions=True,
+    )
+    assert [isinstance(each, Exception) for each in results] == [False, True, False]
+
+
+async def test_store_that_is_away_is_unavailable_and_a_resend_is_stored_once(address: str) -> None:
+    async with running(address, store_timeout_s=0.3) as world, open_counter(world) as counter:
+        body = order()
+        async with blocked(address):
+            with pytest.raises(Unavailable):
+                await counter.receive(body)
+        receipt = await counter.receive(body)
+        assert receipt.created
+        assert not (await counter.receive(body)).created
+
+
+async def test_every_submission_has_its_event(world: World, counter: Counter) -> None:
+    await asyncio.gather(*(counter.receive(order()) for _ in range(5)))
+    kinds = await world.rows(select(events.c.kind))
+    assert [row.kind for row in kinds] == ["submission.accepted"] * 5
+
+
+@pytest.mark.parametrize("field", ["message_id", "case_ref", "channel"])
+async def test_value_in_a_message_that_the_store_has_no_room_for_is_refused_by_name(field: str) -> None:
+    incoming = catalogue().read(order(), today=date(2026, 11, 23))
+    header = replace(incoming.header, **{field: "x" * 201})
+    with pytest.raises(MetadataMismatch) as refused:
+        state_facts(replace(incoming, header=header), Metadata(), None)
+    assert [field in each.message.en for each in refused.value.findings] == [True]
