@@ -3,16 +3,20 @@
 import json
 from collections.abc import Callable
 from datetime import date
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from gateway.backchannel import case_reports
-from gateway.contract.report import FailureKind, Reference, ReportType
+from gateway.contract.ids import new_id
+from gateway.contract.report import FailureKind, Reference, Report, ReportType
 from gateway.contract.states import CitizenStatus
+from gateway.errors import ReportRejected
 from gateway.xml import rueckkanal_read
 from tests.contract.store.make import COPY, LEAD
 from tests.unit.backchannel.world import (
+    START,
     Dialogue,
     World,
     catalogue,
@@ -377,6 +381,23 @@ async def test_broken_report_that_was_parked_does_not_hold_up_its_neighbours(
     assert await world.report_state(parked) == ("rejected", body)
     finding = await world.finding()
     assert (finding.kind, finding.destination, finding.code) == ("report_rejected", LEAD, fault)
+
+
+def test_reading_a_report_says_in_one_word_why_it_is_rejected() -> None:
+    about = SimpleNamespace(case_id=new_id())
+    for type_, write, fault in BROKEN.values():
+        if fault not in {"document_missing", "body_not_to_contract"}:
+            report = Report(
+                report_id=new_id(),
+                type=type_,
+                destination=LEAD,
+                case_id=about.case_id,
+                created_at=START,
+                body=write(about),
+            )
+            with pytest.raises(ReportRejected) as rejected:
+                case_reports.read(catalogue(), report)
+            assert rejected.value.detail == fault
 
 
 async def test_fault_in_a_parked_report_is_not_held_against_the_one_that_freed_it(

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date
 from hashlib import sha256
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -20,13 +21,15 @@ from gateway.errors import (
     NotFound,
     Problem,
     SchemaViolation,
+    StoreDeadlock,
     TrustLevelTooLow,
     Unavailable,
     UnknownMessageType,
 )
-from gateway.intake import Attachment, Metadata
+from gateway.intake import Attachment, Metadata, commit
 from gateway.intake.examine import state_facts
 from gateway.intake.metadata import Identification
+from gateway.store.accept import accept
 from gateway.store.tables import cases, deliveries, events, messages, payloads
 from tests.contract.store.make import COPY, LEAD
 from tests.unit.backchannel.world import Dialogue, World, blocked, catalogue, running
@@ -408,6 +411,24 @@ async def test_queue_that_is_full_is_unavailable_and_says_when_to_come_again(wor
             await counter.receive(body)
     (row,) = await world.rows(select(func.count()).select_from(messages))
     assert row[0] == 12
+
+
+@pytest.mark.parametrize(("deadlocks", "stored_in_the_end"), [(1, True), (2, False)])
+async def test_deadlock_is_run_again_once(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch, deadlocks: int, stored_in_the_end: bool
+) -> None:
+    tries = []
+
+    async def accept_in_the_end(*given: Any) -> Any:
+        tries.append(given)
+        if len(tries) <= deadlocks:
+            raise StoreDeadlock
+        return await accept(*given)
+
+    monkeypatch.setattr(commit, "accept", accept_in_the_end)
+    (result,) = await asyncio.gather(counter.receive(order()), return_exceptions=True)
+    assert len(tries) == 2
+    assert isinstance(result, Unavailable) is not stored_in_the_end
 
 
 async def test_submission_that_cannot_be_stored_fails_alone(world: World, counter: Counter) -> None:
