@@ -10,8 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Insert, Table, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.contract.ids import new_id
@@ -19,6 +18,7 @@ from gateway.contract.states import CaseStatus, DeliveryState, Role, SubmissionS
 from gateway.domain.case import citizen_status
 from gateway.domain.delivery import CANCELLABLE
 from gateway.store import cases
+from gateway.store.bulk import insert_all, insert_new
 from gateway.store.codec import encode
 from gateway.store.engine import SqlStore
 from gateway.store.rows import Accepted, Case, NewSubmission, Part
@@ -137,27 +137,24 @@ async def _insert(
 ) -> dict[tuple[str, str], Accepted]:
     if not placed:
         return {}
-    statement = insert_or_skip(messages, store, _KEY).returning(messages.c.message_id)
-    rows = await connection.execute(statement, [_message_row(each, now) for each in placed])
-    inserted = set(rows.scalars())
+    inserted = await insert_new(
+        connection,
+        store,
+        messages,
+        [_message_row(each, now) for each in placed],
+        unique=_KEY,
+        returning=messages.c.message_id,
+    )
     new = [each for each in placed if each.item.submission_id in inserted]
-    if not new:
-        return {}
-    opening = [_case_row(each, now) for each in new if each.case_seq == 1]
-    if opening:
-        await connection.execute(cases_table.insert(), opening)
-    await connection.execute(payloads.insert(), [row for each in new for row in _payload_rows(each)])
-    await connection.execute(events.insert(), [_event_row(each, now) for each in new])
-    delivery_rows = [row for each in new for row in _delivery_rows(each, now)]
-    if delivery_rows:
-        await connection.execute(deliveries.insert(), delivery_rows)
+    opening = [each for each in new if each.case_seq == 1]
+    for table, rows in (
+        (cases_table, [_case_row(each, now) for each in opening]),
+        (payloads, [row for each in new for row in _payload_rows(each)]),
+        (events, [_event_row(each, now) for each in new]),
+        (deliveries, [row for each in new for row in _delivery_rows(each, now)]),
+    ):
+        await insert_all(connection, store, table, rows)
     return {each.item.key: _result(each, now) for each in new}
-
-
-def insert_or_skip(table: Table, store: SqlStore, columns: Sequence[Any]) -> Any:
-    """Return `INSERT … ON CONFLICT DO NOTHING` in the dialect of the store."""
-    insert: Insert = sqlite.insert(table) if store.is_sqlite else postgresql.insert(table)
-    return insert.on_conflict_do_nothing(index_elements=list(columns))  # type: ignore[attr-defined]
 
 
 async def _fetch_earlier(

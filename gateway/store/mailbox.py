@@ -9,12 +9,12 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.contract.states import Role
 from gateway.store import cases
 from gateway.store.accept import delivery_row, payload_row
+from gateway.store.bulk import insert_into
 from gateway.store.engine import SqlStore
 from gateway.store.rows import BackMessage, Case
 from gateway.store.tables import counters, deliveries, messages, payloads
@@ -67,9 +67,9 @@ async def number(
 
 
 async def _take(connection: AsyncConnection, store: SqlStore, name: str, count: int) -> int:
-    insert: Any = sqlite.insert(counters) if store.is_sqlite else postgresql.insert(counters)
     statement = (
-        insert.values(name=name, value=count)
+        insert_into(store, counters)
+        .values(name=name, value=count)
         .on_conflict_do_update(index_elements=[counters.c.name], set_={"value": counters.c.value + count})
         .returning(counters.c.value)
     )

@@ -5,12 +5,11 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.contract.ids import new_id
 from gateway.contract.report import Report, ReportType
-from gateway.store.accept import insert_or_skip
+from gateway.store.bulk import insert_into, insert_or_skip
 from gateway.store.codec import decode, encode
 from gateway.store.engine import SqlStore
 from gateway.store.rows import Case
@@ -30,7 +29,7 @@ async def register(
     connection: AsyncConnection, store: SqlStore, report: Report, *, tenant: str, now: datetime
 ) -> bool:
     """Write a report down; False when its destination sent this `report_id` before."""
-    statement = insert_or_skip(reports, store, [reports.c.destination, reports.c.report_id])
+    statement = insert_or_skip(store, reports, [reports.c.destination, reports.c.report_id])
     row = (
         await connection.execute(
             statement.values(
@@ -79,12 +78,10 @@ async def set_next_sequence(
     connection: AsyncConnection, store: SqlStore, case: Case, destination: str, number: int
 ) -> None:
     """Remember the number that comes next; the case is locked."""
-    insert: Any = sqlite.insert if store.is_sqlite else postgresql.insert
     row = {"case_id": case.case_id, "destination": destination, "tenant": case.tenant, "next": number}
     keys = [report_sequences.c.case_id, report_sequences.c.destination]
-    await connection.execute(
-        insert(report_sequences).values(row).on_conflict_do_update(index_elements=keys, set_={"next": number})
-    )
+    statement = insert_into(store, report_sequences).values(row)
+    await connection.execute(statement.on_conflict_do_update(index_elements=keys, set_={"next": number}))
 
 
 async def fetch_parked(
@@ -144,7 +141,7 @@ async def add_reference(
     """Index a reference number or foreign id under which a destination keeps the case."""
     keys = [case_references.c[name] for name in ("case_id", "destination", "kind", "value")]
     await connection.execute(
-        insert_or_skip(case_references, store, keys).values(
+        insert_or_skip(store, case_references, keys).values(
             case_id=case.case_id, destination=destination, kind=kind, value=value, tenant=case.tenant
         )
     )
@@ -203,7 +200,7 @@ async def put_document(
     encoded = encode(data)
     async with store.write() as connection:
         await connection.execute(
-            insert_or_skip(documents, store, [documents.c.destination, documents.c.sha256]).values(
+            insert_or_skip(store, documents, [documents.c.destination, documents.c.sha256]).values(
                 destination=destination,
                 sha256=sha256,
                 tenant=tenant,
