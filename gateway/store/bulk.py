@@ -51,7 +51,8 @@ def _insert(store: SqlStore, table: Table, names: list[str]) -> Any:
     statement = insert_into(store, table)
     if store.is_sqlite:
         return statement
-    arrays = [bindparam(name, type_=ARRAY(table.c[name].type)) for name in names]
+    # One dimension: a JSON value may be a list itself.
+    arrays = [bindparam(name, type_=ARRAY(table.c[name].type, dimensions=1)) for name in names]
     rows = func.unnest(*arrays).table_valued(*names).render_derived()
     return statement.from_select(names, select(*rows.c))
 
