@@ -3,9 +3,10 @@
 import importlib.resources
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from gateway.errors import ConfigurationError
@@ -74,6 +75,15 @@ class Settings(BaseSettings):
     def _from_commas(cls, value: object) -> object:
         return _split(value)
 
+    @model_validator(mode="after")
+    def _leases_outlive_what_they_cover(self) -> Self:
+        # Otherwise a copy would be sent again while the first may still be started.
+        if self.lease_s <= self.copy_lifetime_s:
+            raise ValueError("AMTSBOTE_LEASE_S must be longer than AMTSBOTE_COPY_LIFETIME_S")
+        if self.publish_lease_s <= self.broker_timeout_s:
+            raise ValueError("AMTSBOTE_PUBLISH_LEASE_S must be longer than AMTSBOTE_BROKER_TIMEOUT_S")
+        return self
+
     @property
     def store_url(self) -> str:
         """The address of the store, with the embedded default filled in."""
@@ -94,10 +104,13 @@ def load_settings(**overrides: object) -> Settings:
     try:
         return Settings(_secrets_dir=_mounted_secrets(), **overrides)  # type: ignore[arg-type]
     except ValidationError as error:
-        lines = [
-            f"AMTSBOTE_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors()
-        ]
-        raise ConfigurationError("; ".join(lines)) from error
+        raise ConfigurationError("; ".join(map(_line, error.errors()))) from error
+
+
+def _line(fault: ErrorDetails) -> str:
+    if not fault["loc"]:
+        return fault["msg"].removeprefix("Value error, ")
+    return f"AMTSBOTE_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}"
 
 
 def _mounted_secrets() -> Path | None:

@@ -10,7 +10,7 @@ import structlog
 
 from gateway.config import Client, Config
 from gateway.contract.ids import is_id, new_id
-from gateway.errors import DuplicateMessageId, NotFound
+from gateway.errors import DuplicateMessageId, MetadataMismatch, NotFound
 from gateway.intake.commit import GroupCommit
 from gateway.intake.examine import DIALOGUE, Examined, Facts, examine, read, state_facts
 from gateway.intake.metadata import Attachment, Metadata
@@ -153,20 +153,23 @@ class Intake:
         tenants = [grant.tenant for grant in client.grants if "submit" in grant.scopes]
         fetch_case = partial(reads.fetch_case, client=client.id, tenants=tenants)
         async with self._store.read() as connection:
-            if case_id is not None:
-                case = await fetch_case(connection, case_id)
-                if case is None:
-                    raise NotFound
-                return case
-            case = await fetch_case(connection, reference) if is_id(reference) else None
-            if case is None and dialogue:
-                case = await reads.fetch_referenced_case(
+            named = await fetch_case(connection, reference) if is_id(reference) else None
+            if named is None and reference and (dialogue or case_id is not None):
+                named = await reads.fetch_referenced_case(
                     connection, reference, client=client.id, tenants=tenants
                 )
-            if case or facts.message_id == reference:
-                return case
-            earlier = await reads.fetch_by_sender_id(connection, reference, client=client.id)
-            return await fetch_case(connection, earlier.case_id) if earlier else None
+            if named is None and reference and facts.message_id != reference:
+                earlier = await reads.fetch_by_sender_id(connection, reference, client=client.id)
+                named = await fetch_case(connection, earlier.case_id) if earlier else None
+            if case_id is None:
+                return named
+            case = await fetch_case(connection, case_id)
+        if case is None:
+            raise NotFound
+        if named and named.case_id != case.case_id:
+            # Somebody else's case, perhaps: whoever reads the message would take it for that one.
+            raise MetadataMismatch("The message refers to another case than the one it was posted to.")
+        return case
 
     def _new_submission(
         self,

@@ -193,6 +193,15 @@ class StoreContract:
         assert case is not None
         assert case.status is CaseStatus.OPEN
 
+    async def test_withdrawal_resent_at_once_never_cancels_itself(self, store: SqlStore) -> None:
+        for _ in range(5):
+            first = await accept_one(store)
+            await claim(store, LEAD)
+            item = submission(case_id=first.case_id, withdraws=True)
+            results = await asyncio.gather(*(accept(store, [again(item)]) for _ in range(4)))
+            assert Counter(result.created for (result,) in results) == {True: 1, False: 3}
+            assert await states(store, first.case_id) == {"sent": 1, "cancelled": 1, "waiting": 1}
+
     # --- claiming
 
     async def test_racing_claimers_never_get_the_same_delivery(self, store: SqlStore) -> None:

@@ -350,6 +350,16 @@ async def test_message_to_a_case_must_agree_with_it(counter: Counter) -> None:
         await counter.receive(note(first.case_id), Metadata(authority="psw:99101001"))
 
 
+async def test_message_that_refers_to_another_case_than_it_is_posted_to_is_refused(counter: Counter) -> None:
+    references = [new_id(), new_id()]
+    one, other = [await counter.receive(order(reference=each)) for each in references]
+    for named in (other.case_id, references[1], other.sender_message_id):
+        with pytest.raises(MetadataMismatch):
+            await counter.receive(note(named), case_id=one.case_id)
+    for named in (one.case_id, references[0], one.sender_message_id, new_id()):
+        assert (await counter.receive(note(named), case_id=one.case_id)).case_id == one.case_id
+
+
 async def test_answer_with_documents_joins_and_carries_them(world: World, counter: Counter) -> None:
     first = await counter.receive(order())
     receipt = await counter.receive(answer(first.case_id, FILES), files=FILES)
