@@ -30,6 +30,8 @@ _DRIVERS = {
     "postgres": "postgresql+psycopg",
 }
 
+_NOW = select(func.now())
+
 
 class SqlStore:
     """The database, its transactions and its clock.
@@ -69,7 +71,7 @@ class SqlStore:
         """Read the same clock once, for everything that a transaction writes."""
         if self.is_sqlite or self._clock:
             return (self._clock or SystemClock()).now()
-        return (await connection.execute(select(func.now()))).scalar_one()
+        return (await connection.execute(_NOW)).scalar_one()
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
