@@ -30,7 +30,7 @@ SERVICE, AUTHORITY = "99900000000901", "psw:99901000"
 T = TypeVar("T")
 
 # Leases so short that what a killed process had claimed comes back within the test.
-QUICK = {"AMTSBOTE_PUBLISH_LEASE_S": "2", "AMTSBOTE_BROKER_TIMEOUT_S": "5", "AMTSBOTE_STORE_TIMEOUT_S": "3"}
+QUICK = {"AMTSBOTE_PUBLISH_LEASE_S": "4", "AMTSBOTE_BROKER_TIMEOUT_S": "3", "AMTSBOTE_STORE_TIMEOUT_S": "3"}
 
 
 async def eventually(look: Callable[[], Awaitable[T]], timeout_s: float, what: str) -> T:

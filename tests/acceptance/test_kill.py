@@ -128,7 +128,7 @@ async def through_kills(crowd: Crowd, rng: random.Random, kill: Callable[[], Awa
     await kill()
     await crowd.until(crowd.filed, rng.randint(12, 18), "documents in the DMS")
     await kill()
-    await crowd.until(crowd.mail.count, rng.randint(24, 30), "letters in the mailbox")
+    await crowd.until(crowd.mail.count, rng.randint(14, 20), "letters in the mailbox")
     await kill()
     await crowd.arrives()
 
@@ -168,7 +168,7 @@ async def test_everything_happens_once_when_workers_are_killed(
         for entries in (1, rng.randint(3, 6), rng.randint(8, 12)):
             await crowd.until(crowd.entered, entries, "entries in the register")
             kill_and_restart_worker(servers, REGISTER)
-        for documents in (rng.randint(12, 18), rng.randint(24, 30)):
+        for documents in (rng.randint(8, 12), rng.randint(16, 22)):
             await crowd.until(crowd.filed, documents, "documents in the DMS")
             kill_and_restart_worker(servers, DMS)
         await crowd.arrives()
