@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 GRACE_S = 10
+KEEP_ALIVE_S = 75
 
 
 class _Server(uvicorn.Server):
@@ -38,6 +39,8 @@ async def serving(app: "FastAPI", host: str, port: int) -> AsyncIterator[int]:
         access_log=False,
         server_header=False,
         date_header=True,
+        # Longer than proxies keep an idle connection (60 s): otherwise they would use one that we just closed.
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE_S,
         h11_max_incomplete_event_size=64 * 1024,
     )
