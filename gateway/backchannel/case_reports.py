@@ -22,7 +22,7 @@ from gateway.domain.calendar import today
 from gateway.domain.case import FINAL, CaseEvent
 from gateway.errors import Problem, ReportRejected
 from gateway.standards import Catalogue
-from gateway.store import reports
+from gateway.store import reads, reports
 from gateway.store.reports import ReportState
 from gateway.store.rows import BackMessage, Part
 from gateway.xml import rueckkanal_read
@@ -49,13 +49,17 @@ _STATUS_EVENTS = {
 
 @dataclass(frozen=True, slots=True)
 class CaseReport:
-    """A case report that was read: what it does to the case and what goes into the mailbox."""
+    """A case report that was read: what it does to the case and what goes into the mailbox.
+
+    `about` is the reference by which the message itself names its case.
+    """
 
     message_type: str | None = None
     body: bytes = field(default=b"", repr=False)
     event: CaseEvent | None = None
     due_on: date | None = None
     digests: tuple[str, ...] = ()
+    about: str | None = None
     reference: Reference | None = None
 
 
@@ -81,7 +85,9 @@ def read(catalogue: Catalogue, report: Report) -> CaseReport:
         raise ReportRejected("wrong_report_type")
     event, due_on = _effect(report.type, incoming.root)
     digests = tuple(each.sha256 for each in rueckkanal_read.attachments(incoming.root))
-    return CaseReport(incoming.message_type.id, report.body, event, due_on, digests)
+    stated = rueckkanal_read.reference(incoming.root)
+    about = stated.reference if stated else None
+    return CaseReport(incoming.message_type.id, report.body, event, due_on, digests, about)
 
 
 def _read_reference(body: bytes) -> Reference:
@@ -187,6 +193,8 @@ async def _apply(
         await work.post(case_reference(work, read_report.reference))
         await work.record("case.reference", destination=report.destination)
         return ReportState.APPLIED, None
+    if await _is_about_another(work, read_report.about):
+        return ReportState.REJECTED, "about_another_case"
     parts = await _parts(work, report, read_report)
     if parts is None:
         return ReportState.REJECTED, "document_missing"
@@ -196,6 +204,13 @@ async def _apply(
         after_final = after_final and not moved
     await work.post(BackMessage(new_id(), read_report.message_type or "", parts, after_final))
     return ReportState.APPLIED, None
+
+
+async def _is_about_another(work: CaseWork, about: str | None) -> bool:
+    """A message that names another case of the tenant must not reach this one's applicant."""
+    if about is None or about in {work.case.case_id, work.case.portal_reference}:
+        return False
+    return await reads.is_case(work.connection, about, client=work.case.client, tenant=work.case.tenant)
 
 
 async def _parts(work: CaseWork, report: Report, read_report: CaseReport) -> tuple[Part, ...] | None:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.contract.ids import is_id
@@ -78,6 +78,16 @@ async def known_references(
     )
     rows = [*await connection.execute(by_id), *await connection.execute(by_sender_id)]
     return {(client, reference) for client, reference in rows}.intersection(references)
+
+
+async def is_case(connection: AsyncConnection, reference: str, *, client: str, tenant: str) -> bool:
+    """Say whether a reference names a case of the tenant: by our id, or by the client's own reference."""
+    c = cases.c
+    named = and_(c.client == client, c.portal_reference == reference)
+    if is_id(reference):
+        named = or_(c.case_id == reference, named)
+    statement = select(c.case_id).where(named, c.tenant == tenant)
+    return (await connection.execute(statement.limit(1))).first() is not None
 
 
 async def case_messages(connection: AsyncConnection, case_id: str, *, tenant: str) -> Sequence[Any]:

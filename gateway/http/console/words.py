@@ -76,6 +76,7 @@ _WORDS = {
         "accepted_after_end": ("nach dem Ende doch angenommen", "accepted after its end"),
         "accepted_twice": ("unter zwei Kennungen angenommen", "accepted under two ids"),
         "report_rejected": ("Meldung entspricht nicht dem Vertrag", "report not to contract"),
+        "report_stale": ("Meldung unter verbrauchter Nummer", "report under a used number"),
         "report_parked": ("Meldung wartet auf eine frühere", "report waits for an earlier one"),
     },
 }

@@ -418,6 +418,27 @@ async def test_fault_in_a_parked_report_is_not_held_against_the_one_that_freed_i
     assert await world.letters() == ["1120", "1134"]
 
 
+async def test_message_that_names_another_case_does_not_reach_the_applicant(
+    world: World, dialogue: Dialogue
+) -> None:
+    reference = new_id()
+    other = await world.submit(portal_reference=reference)
+    for named in (other.case_id, reference):
+        await dialogue.say(ReportType.CASE_MESSAGE, note_xml(SimpleNamespace(case_id=named)))
+    assert await world.findings() == ["report_rejected"] * 2
+    assert await world.letters() == []
+
+
+async def test_message_may_name_its_case_as_the_portal_does_or_as_nobody_else_does(world: World) -> None:
+    reference = new_id()
+    submitted = await world.submit(portal_reference=reference)
+    await world.submit(portal_reference=reference)  # portals use one reference for several cases
+    dialogue = Dialogue(world, submitted)
+    for named in (submitted.case_id, reference, new_id()):
+        await dialogue.say(ReportType.CASE_MESSAGE, note_xml(SimpleNamespace(case_id=named)))
+    assert await world.letters() == ["1134"] * 3
+
+
 # --- documents
 
 
