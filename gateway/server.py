@@ -39,7 +39,7 @@ async def serving(app: "FastAPI", host: str, port: int) -> AsyncIterator[int]:
         access_log=False,
         server_header=False,
         date_header=True,
-        # Longer than proxies keep an idle connection (60 s): otherwise they would use one that we just closed.
+        # Longer than proxies keep idle connections (60 s): they would use one that we have just closed.
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE_S,
         h11_max_incomplete_event_size=64 * 1024,
