@@ -3,8 +3,6 @@
 As the peer's adapter answers at once. Runs as `python -m benchmarks.adapter`, with the settings of a worker.
 """
 
-import asyncio
-
 import httpx2
 
 from adapters.kit import Accepted, Adapter, Work
@@ -14,7 +12,7 @@ from gateway.bootstrap import destination_secret, make_broker
 from gateway.config import load_config
 from gateway.contract.delivery import Delivery
 from gateway.logs import configure_logs
-from gateway.process import stop_on_signal
+from gateway.process import run, stop_on_signal
 from gateway.settings import load_settings, read_secret
 from gateway.xml import rueckkanal
 from gateway.xml.rueckkanal import ResultKind
@@ -77,4 +75,4 @@ async def _work() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_work())
+    run(_work())

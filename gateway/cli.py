@@ -23,7 +23,7 @@ from gateway.errors import (
 )
 from gateway.logs import configure_logs
 from gateway.portal import GatewayUnreachable, Portal, PortalError, read_file
-from gateway.process import run, stop_on_signal
+from gateway.process import run, spare_collector, stop_on_signal
 from gateway.settings import Settings, load_settings, read_secret
 
 REFUSED = 1
@@ -79,6 +79,7 @@ async def _serve(settings: Settings) -> None:
             running_gateway(settings) as parts,
             serving(parts.app, settings.host, settings.port) as port,
         ):
+            spare_collector()
             typer.echo(f"Amtsbote: http://{settings.host}:{port}/docs and /console", err=True)
             await stop.wait()
 

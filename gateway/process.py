@@ -1,6 +1,7 @@
 """A process that runs until it is told to stop; needs nothing beyond the base, so that workers use it too."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,17 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     except ModuleNotFoundError:
         return None
     return uvloop.new_event_loop
+
+
+def spare_collector() -> None:
+    """Call once everything has started: the garbage collector leaves alone what is there to stay.
+
+    Looking through it again and again, while requests leave hardly anything behind in circles, took a
+    twelfth of the processor under load.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 @contextmanager
