@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, literal, select, union, union_all
+from sqlalchemy import and_, bindparam, func, literal, or_, select, union, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.contract.ids import is_id
@@ -80,9 +80,12 @@ def _oldest(store: SqlStore, destination: str) -> Any:
 
 
 async def latest_submissions(
-    connection: AsyncConnection, *, tenants: Sequence[str], limit: int
+    connection: AsyncConnection, *, tenants: Sequence[str], limit: int, before: str | None = None
 ) -> Sequence[Any]:
-    """Read the latest submissions: rows of `messages` with the case's `case_status`."""
+    """Read the latest submissions: rows of `messages` with the case's `case_status`.
+
+    With `before`, those that came before this submission; none where the tenants have no such one.
+    """
     m = messages.c
     statement = (
         select(messages, cases.c.status.label("case_status"))
@@ -91,6 +94,13 @@ async def latest_submissions(
         .order_by(m.received_at.desc(), m.message_id.desc())
         .limit(limit)
     )
+    if before:
+        cursor = select(m.received_at).where(m.message_id == before, m.tenant.in_(tenants))
+        at = (await connection.execute(cursor)).scalar_one_or_none()
+        if at is None:
+            return []
+        earlier = and_(m.received_at == at, m.message_id < before)
+        statement = statement.where(m.received_at <= at, or_(m.received_at < at, earlier))
     return (await connection.execute(statement)).all()
 
 

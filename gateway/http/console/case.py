@@ -64,12 +64,21 @@ async def get_case(request: Request, case_id: str, session: SignedIn) -> Respons
         titles=_titles(service, messages),
         messages=messages,
         deliveries=deliveries,
-        references=[each for each in references if each.kind in operators.NUMBER_KINDS],
+        references=list(numbers(references)),
         foreign_ids=[each for each in references if each.kind == operators.FOREIGN_ID],
         timeline=list(timeline(messages, events, attempts)),
         findings=findings,
         more_findings=False,
     )
+
+
+def numbers(references: Sequence[Any]) -> Iterator[Any]:
+    """Choose the numbers a case is known by; a reference that only repeats the file number adds nothing."""
+    file_numbers = {(each.destination, each.value) for each in references if each.kind == "aktenzeichen"}
+    for each in references:
+        repeated = each.kind == "reference" and (each.destination, each.value) in file_numbers
+        if each.kind in operators.NUMBER_KINDS and not repeated:
+            yield each
 
 
 def timeline(messages: Sequence[Any], events: Sequence[Any], attempts: Sequence[Any]) -> Iterator[Entry]:

@@ -14,11 +14,11 @@ from gateway.contract.states import DeliveryState
 from gateway.errors import BrokerUnavailable
 from gateway.http.console.guard import Page, SignedIn
 from gateway.http.console.render import render
+from gateway.http.console.submissions import read_page
 from gateway.http.service import Service, service_of
 from gateway.store import operators
 
 REFRESH_S = 10
-SUBMISSIONS = 25
 FINDINGS = 50
 
 _DEPTHS_TIMEOUT_S = 3.0
@@ -53,7 +53,7 @@ async def get_overview(request: Request, session: SignedIn) -> Response:
     async with service.store.read() as connection:
         _count(rows, await operators.open_balance(connection, tenants=tenants))
         since = await operators.oldest_eligible(connection, service.store, destinations=list(rows))
-        submissions = await operators.latest_submissions(connection, tenants=tenants, limit=SUBMISSIONS)
+        submissions, older = await read_page(connection, tenants=tenants)
         findings = await operators.open_findings(connection, tenants=tenants, limit=FINDINGS + 1)
     depths = await _depths(service)
     for row in rows.values():
@@ -70,6 +70,7 @@ async def get_overview(request: Request, session: SignedIn) -> Response:
         shared=[each for each in depths or () if each.destination is None],
         broker_away=depths is None,
         submissions=submissions,
+        older=older,
         findings=findings[:FINDINGS],
         more_findings=len(findings) > FINDINGS,
     )

@@ -59,9 +59,8 @@ def _largest(seconds: int) -> tuple[int, tuple[int, str, str, str]]:
 
 
 def moment(value: datetime) -> str:
-    """Write a moment as a German clock shows it, to the millisecond."""
-    local = value.astimezone(BERLIN)
-    return f"{local:%d.%m.%Y %H:%M:%S},{local.microsecond // 1000:03d}"
+    """Write a moment as a German clock shows it."""
+    return f"{value.astimezone(BERLIN):%d.%m.%Y, %H:%M:%S}"
 
 
 def size(count: int) -> str:

@@ -55,13 +55,13 @@ async def post_sign_in(request: Request) -> Response:
     try:
         guesses.check(claimed, address)
     except RateLimited as problem:
-        return _ask(request, status=429, fault="guesses", retry_after_s=problem.retry_after_s)
+        return _ask(request, status=429, fault="guesses", name=name, retry_after_s=problem.retry_after_s)
     cookie = sessions_of(request).sign_in(name, form.get("secret", ""))
     if cookie is None:
         guesses.failed(claimed, address)
         # The name is whatever a stranger typed: it may be a secret, and is not logged.
         _log.warning("operator_sign_in_failed", request_id=request.state.request_id)
-        return _ask(request, status=403, fault="secret")
+        return _ask(request, status=403, fault="secret", name=name)
     guesses.succeeded(claimed, address)
     request.state.caller = claimed
     _log.info("operator_signed_in", operator=name, request_id=request.state.request_id)
@@ -82,7 +82,12 @@ async def post_sign_out(request: Request, session: SignedIn, _form: Form) -> Res
 
 
 def _ask(
-    request: Request, *, status: int = 200, fault: str | None = None, retry_after_s: int | None = None
+    request: Request,
+    *,
+    status: int = 200,
+    fault: str | None = None,
+    name: str = "",
+    retry_after_s: int | None = None,
 ) -> Response:
     nonce = request.cookies.get(_NONCE, "")
     if not _NONCE_FORM.fullmatch(nonce):
@@ -94,6 +99,7 @@ def _ask(
         session=None,
         token=sessions_of(request).sign_in_token(nonce),
         fault=fault,
+        name=name,
         retry_after_s=retry_after_s,
     )
     _set_cookie(request, page, _NONCE, nonce, _NONCE_LIFETIME_S, SIGN_IN)

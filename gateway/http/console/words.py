@@ -1,4 +1,8 @@
-"""What states, events and findings are called on the console, in German and English."""
+"""The glossary: what states, events and findings are called on the console, in German and English.
+
+What the gateway has taken is "angenommen"; what a destination has taken is "zugestellt", be it a delivery
+(Zustellung, code `accepted`) or the submission as a whole (Eingang, code `delivered`).
+"""
 
 from gateway.contract.findings import Bilingual
 
@@ -14,7 +18,7 @@ _WORDS = {
     "delivery": {
         "waiting": ("wartet", "waiting"),
         "sent": ("unterwegs", "sent"),
-        "accepted": ("angenommen", "accepted"),
+        "accepted": ("zugestellt", "delivered"),
         "refused": ("zurückgewiesen", "refused"),
         "failed": ("gescheitert", "failed"),
         "cancelled": ("abgebrochen", "cancelled"),
@@ -34,6 +38,14 @@ _WORDS = {
         "refused": ("zurückgewiesen", "refused"),
         "withdrawn": ("zurückgenommen", "withdrawn"),
     },
+    "citizen": {
+        "SUBMITTED": ("eingereicht", "submitted"),
+        "RECEIVED": ("eingegangen", "received"),
+        "PROCESSING": ("in Bearbeitung", "in progress"),
+        "ACTION_REQUIRED": ("Mitwirkung erforderlich", "action required"),
+        "COMPLETED": ("abgeschlossen", "completed"),
+        "UNKNOWN": ("unbekannt", "unknown"),
+    },
     "reference": {
         "aktenzeichen": ("Aktenzeichen", "file number"),
         "kassenzeichen": ("Kassenzeichen", "payment reference"),
@@ -42,10 +54,10 @@ _WORDS = {
     },
     "event": {
         "submission.accepted": ("Eingang angenommen", "submission accepted"),
-        "delivery.accepted": ("vom Ziel angenommen", "accepted by the destination"),
+        "delivery.accepted": ("dem Ziel zugestellt", "delivered to the destination"),
         "delivery.refused": ("vom Ziel zurückgewiesen", "refused by the destination"),
-        "delivery.failed": ("Weiterleitung gescheitert", "delivery failed"),
-        "delivery.cancelled": ("Weiterleitung abgebrochen", "delivery cancelled"),
+        "delivery.failed": ("Zustellung gescheitert", "delivery failed"),
+        "delivery.cancelled": ("Zustellung abgebrochen", "delivery cancelled"),
         "delivery.retried": ("wird noch einmal versucht", "will be tried again"),
         "mailbox.posted": ("ins Abholfach gelegt", "put into the mailbox"),
         "case.reference": ("Aktenzeichen mitgeteilt", "reference number reported"),
@@ -59,7 +71,7 @@ _WORDS = {
         "case.illegal_move": ("Meldung passt nicht zum Stand", "report does not fit the state"),
     },
     "outcome": {
-        "accepted": ("angenommen", "accepted"),
+        "accepted": ("zugestellt", "delivered"),
         "refused": ("zurückgewiesen", "refused"),
         "failed": ("gescheitert", "failed"),
         "cancelled": ("abgebrochen", "cancelled"),
@@ -71,10 +83,10 @@ _WORDS = {
         "MessageReturned": ("keine Warteschlange", "no queue"),
     },
     "finding": {
-        "delivery_failed": ("Weiterleitung gescheitert", "delivery failed"),
-        "delivery_failing": ("Weiterleitung scheitert seit Stunden", "delivery failing for hours"),
-        "accepted_after_end": ("nach dem Ende doch angenommen", "accepted after its end"),
-        "accepted_twice": ("unter zwei Kennungen angenommen", "accepted under two ids"),
+        "delivery_failed": ("Zustellung gescheitert", "delivery failed"),
+        "delivery_failing": ("Zustellung scheitert seit Stunden", "delivery failing for hours"),
+        "accepted_after_end": ("nach dem Ende doch zugestellt", "delivered after its end"),
+        "accepted_twice": ("unter zwei Kennungen angelegt", "registered under two ids"),
         "report_rejected": ("Meldung entspricht nicht dem Vertrag", "report not to contract"),
         "report_stale": ("Meldung unter verbrauchter Nummer", "report under a used number"),
         "report_parked": ("Meldung wartet auf eine frühere", "report waits for an earlier one"),

@@ -15,9 +15,10 @@ from gateway.backchannel import ReportIntake
 from gateway.broker import Outcome
 from gateway.contract.ids import new_id
 from gateway.contract.report import Failed, FailureKind, Report, ReportType
-from gateway.contract.states import CaseStatus, DeliveryState, Role, SubmissionStatus
+from gateway.contract.states import CaseStatus, CitizenStatus, DeliveryState, Role, SubmissionStatus
 from gateway.delivery import Relay
-from gateway.http.console.render import POLICY, age, duration, size
+from gateway.http.console import submissions
+from gateway.http.console.render import POLICY, age, duration, moment, size
 from gateway.http.console.words import word
 from gateway.store import cases, reports
 from tests.integration.console.operator import Browser, rows, tables
@@ -27,6 +28,7 @@ COPY = "dms-musterstadt"
 NOBODYS = "01900000-0000-7000-8000-000000000000"
 MARKUP = "<script>alert('Zeichen')</script>"
 DESTINATIONS, SUBMISSIONS = "Ziele und ihre Warteschlangen", "Letzte Eingänge"
+OLDER = "Die neuesten zuerst"
 FINDINGS = "Offene Befunde: hier muss jemand handeln"
 
 
@@ -75,10 +77,10 @@ async def test_overview_counts_what_waits_in_store_and_broker(portal: Portal, de
         "unterwegs": "2",
         "gescheitert": "1",
         "älteste fällige": "–",
-        "in der Queue": "3",
+        "in der Warteschlange": "3",
         "Verbraucher": "0",
     }
-    assert (seen[COPY]["wartet"], seen[COPY]["in der Queue"]) == ("3", "0")
+    assert (seen[COPY]["wartet"], seen[COPY]["in der Warteschlange"]) == ("3", "0")
     assert re.fullmatch(r"\d+ Sekunden?", seen[COPY]["älteste fällige"])
 
 
@@ -89,7 +91,7 @@ async def test_overview_shows_the_queues_that_all_share(portal: Portal, demo: Br
     await portal.service.broker.declare(portal.service.config.destination)
     await portal.service.broker.consume_reports(ignore, concurrency=1)
     shared = rows(tables(await demo.page())["Gemeinsame Warteschlangen aller Mandanten"])
-    assert {row["Queue"]: row["Verbraucher"] for row in shared} == {
+    assert {row["Warteschlange"]: row["Verbraucher"] for row in shared} == {
         "amtsbote.reports": "1",
         "amtsbote.dead": "0",
     }
@@ -110,8 +112,40 @@ async def test_overview_lists_the_latest_submissions_first(portal: Portal, demo:
     accepted = [await portal.submitted() for _ in range(3)]
     seen = rows(tables(await demo.page())[SUBMISSIONS])
     assert [row["Eingang"] for row in seen] == [each["submission_id"] for each in reversed(accepted)]
-    assert seen[0]["Zustellung"] == "angenommen accepted"
+    assert seen[0]["Stand"] == "angenommen accepted"
     assert seen[0]["Vorgang"] == "offen open"
+
+
+async def test_submissions_are_read_page_by_page_without_gap_or_repetition(
+    portal: Portal, demo: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submissions, "PAGE", 2)
+    accepted = [(await portal.submitted())["submission_id"] for _ in range(5)]
+    page, seen = await demo.page(), []
+    while True:
+        table = next(table for name, table in tables(page).items() if name in (SUBMISSIONS, OLDER))
+        seen.append([row["Eingang"] for row in rows(table)])
+        older = page.xpath("//a[starts-with(., 'Ältere Eingänge')]/@href")
+        if not older:
+            break
+        page = await demo.page(older[0])
+    newest_first = accepted[::-1]
+    assert seen == [newest_first[:2], newest_first[2:4], newest_first[4:]]
+
+
+async def test_older_submissions_of_other_tenants_are_not_shown(portal: Portal, demo: Browser) -> None:
+    accepted = [(await portal.submitted())["submission_id"] for _ in range(2)]
+    path = f"/console/submissions?before={accepted[1]}"
+    assert accepted[0] in (await demo.get(path)).text
+    foreign = Browser(portal.app)
+    await foreign.sign_in("beispiel")
+    assert "Keine Eingänge." in (await foreign.get(path)).text
+    await foreign.http.aclose()
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "%00", "' OR 1=1"])
+async def test_page_of_submissions_is_not_found_when_the_cursor_is_no_id(demo: Browser, cursor: str) -> None:
+    assert (await demo.get(f"/console/submissions?before={cursor}")).status_code == 404
 
 
 async def test_overview_shows_what_an_operator_must_look_at(portal: Portal, demo: Browser) -> None:
@@ -120,7 +154,7 @@ async def test_overview_shows_what_an_operator_must_look_at(portal: Portal, demo
     await relay(portal)
     await fail(portal, accepted)
     (finding,) = rows(tables(await demo.page())[FINDINGS])
-    assert finding["Befund"] == "Weiterleitung gescheitert delivery failed"
+    assert finding["Befund"] == "Zustellung gescheitert delivery failed"
     assert (finding["Ziel"], finding["Code"]) == (LEAD, "permanent")
     assert finding["Vorgang"] == accepted["case_id"]
     case = await demo.page(f"/console/cases/{accepted['case_id']}")
@@ -133,7 +167,7 @@ async def test_overview_says_so_when_the_broker_is_away(portal: Portal, demo: Br
     page = await demo.page()
     assert "Der Broker antwortet nicht." in page.find_class("notice")[0].text_content()
     seen = {row["Ziel"]: row for row in rows(tables(page)[DESTINATIONS])}
-    assert (seen[LEAD]["wartet"], seen[LEAD]["in der Queue"]) == ("1", "–")
+    assert (seen[LEAD]["wartet"], seen[LEAD]["in der Warteschlange"]) == ("1", "–")
 
 
 async def test_page_says_so_when_the_store_is_away(portal: Portal, demo: Browser) -> None:
@@ -207,10 +241,10 @@ async def test_timeline_shows_events_and_attempts_in_order(portal: Portal, demo:
     assert [(row[0] if row is not seen[1] else attempt, *row[1:]) for row in seen] == [
         ("Eingang angenommen submission accepted", "1", "–", "–"),
         (attempt, "1", LEAD, "–"),
-        ("Weiterleitung gescheitert delivery failed", "1", LEAD, "permanent"),
+        ("Zustellung gescheitert delivery failed", "1", LEAD, "permanent"),
         ("ins Abholfach gelegt put into the mailbox", "2", "–", "–"),
     ]
-    (lead, *_) = rows(case["Weiterleitungen"])
+    (lead, *_) = rows(case["Zustellungen"])
     assert (lead["Ziel"], lead["Rolle"], lead["Stand"]) == (LEAD, "federführend lead", "gescheitert failed")
     assert (lead["Versuche"], lead["Code"]) == ("1", "permanent")
 
@@ -227,6 +261,25 @@ async def test_case_shows_numbers_but_not_whom_to_call(portal: Portal, demo: Bro
     assert foreign["Wert"] == "4711"
     assert "Übermut" not in page.text_content()
     assert "Kein Vorgang" in (await demo.search("Frau Übermut, Zimmer 2.17")).text
+
+
+async def test_number_is_shown_once_when_two_kinds_of_one_destination_have_it(
+    portal: Portal, demo: Browser
+) -> None:
+    accepted = await portal.submitted()
+    await add_reference(portal, accepted, "aktenzeichen", "URK-2026-1")
+    await add_reference(portal, accepted, "reference", "URK-2026-1")
+    await add_reference(portal, accepted, "reference", "R 7")
+    page = tables(await demo.page(f"/console/cases/{accepted['case_id']}"))
+    seen = {(row["Art"], row["Wert"]) for row in rows(page["Aktenzeichen"])}
+    assert seen == {("Aktenzeichen file number", "URK-2026-1"), ("Geschäftszeichen reference", "R 7")}
+
+
+async def test_case_shows_the_citizens_status_in_words(portal: Portal, demo: Browser) -> None:
+    accepted = await portal.submitted()
+    page = await demo.page(f"/console/cases/{accepted['case_id']}")
+    (shown,) = page.xpath("//dt[starts-with(., 'Anzeige für Bürger')]/following-sibling::dd[1]")
+    assert shown.text_content() == "eingegangen receivedRECEIVED"
 
 
 async def test_markup_in_data_is_shown_as_text(portal: Portal, demo: Browser) -> None:
@@ -369,7 +422,13 @@ def test_everything_that_is_recorded_has_a_name(what: str, call: str) -> None:
 
 @pytest.mark.parametrize(
     ("what", "states"),
-    [("delivery", DeliveryState), ("submission", SubmissionStatus), ("case", CaseStatus), ("role", Role)],
+    [
+        ("delivery", DeliveryState),
+        ("submission", SubmissionStatus),
+        ("case", CaseStatus),
+        ("citizen", CitizenStatus),
+        ("role", Role),
+    ],
 )
 def test_every_state_has_a_name(what: str, states: type[StrEnum]) -> None:
     assert [state for state in states if not word(what, state).en] == []
@@ -400,6 +459,10 @@ def test_age_is_said_in_words(seconds: float, text: str) -> None:
 )
 def test_duration_is_said_in_words(seconds: float, text: str) -> None:
     assert duration(NOW - timedelta(seconds=seconds), NOW) == text
+
+
+def test_moment_is_written_as_a_german_clock_shows_it() -> None:
+    assert moment(datetime(2026, 7, 1, 22, 5, 9, 987654, tzinfo=UTC)) == "02.07.2026, 00:05:09"
 
 
 @pytest.mark.parametrize(
