@@ -308,7 +308,8 @@ def _as_problem(error: AmtsboteError) -> dict[str, Any]:
 def _in_words(problem: dict[str, Any]) -> str:
     lines = [str(problem.get("detail", ""))]
     for finding in problem.get("findings", []):
-        place = f"{finding['line']}:{finding['column']} {finding['path']}"
+        line = f"{finding['line']}:{finding['column']} " if finding["line"] is not None else ""
+        place = f"{line}{finding['path']}"
         message = finding["message"]
         lines.append(f"  {finding['code']} {place}\n    {message['de']}\n    {message['en']}")
         if hint := finding.get("hint"):

@@ -85,7 +85,9 @@ class Problem(AmtsboteError):
     """Something a client is told: what is wrong, where, and what to do next.
 
     `type` is the slug of the problem type; `code` the published reject code, None where none fits.
-    `rejection` is the reason that a Rückweisung gives, where the message's standard has a list of its own.
+    `explanation` says in both languages what is wrong here; `detail` is its English. A refusal that has a
+    code is about the message and has at least one finding. `rejection` is the reason that a Rückweisung
+    gives, where the message's standard has a list of its own.
     """
 
     type: ClassVar[str]
@@ -95,19 +97,45 @@ class Problem(AmtsboteError):
 
     def __init__(
         self,
-        detail: str | None = None,
+        reason: Bilingual | None = None,
         *,
+        hint: Bilingual | None = None,
         findings: Sequence[Finding] = (),
         more_findings: int = 0,
         retry_after_s: int | None = None,
         link: str | None = None,
     ) -> None:
-        super().__init__(detail or self.title.en)
-        self.findings = list(findings)
+        reason = reason or self.title
+        self.explanation = _summary(findings, more_findings) if findings else _joined(reason, hint)
+        super().__init__(self.explanation.en)
+        whole = [Finding(code=self.code, message=reason, hint=hint)] if self.code else []
+        self.findings = list(findings) or whole
         self.more_findings = more_findings
         self.retry_after_s = retry_after_s
         self.link = link
         self.rejection: RejectReason | None = None
+
+
+def _joined(reason: Bilingual, hint: Bilingual | None) -> Bilingual:
+    return Bilingual(de=f"{reason.de} {hint.de}", en=f"{reason.en} {hint.en}") if hint else reason
+
+
+def _summary(findings: Sequence[Finding], more: int) -> Bilingual:
+    """Say the first finding and where it is, and how many there are."""
+    first, count = findings[0], len(findings) + more
+    said = _joined(first.message, first.hint)
+    if first.line is not None:
+        german, english = (
+            f"Zeile {first.line}, Spalte {first.column}",
+            f"Line {first.line}, column {first.column}",
+        )
+    else:
+        german = english = "" if first.path == "/" else first.path
+    if count > 1:
+        german, english = f"{german} (1 von {count} Befunden)", f"{english} (1 of {count} findings)"
+    if not german:
+        return said
+    return Bilingual(de=f"{german.strip()}: {said.de}", en=f"{english.strip()}: {said.en}")
 
 
 class MalformedXml(Problem):
@@ -293,6 +321,12 @@ class NotFound(Problem):
     title = Bilingual(de="Unter dieser Kennung gibt es hier nichts.", en="There is nothing here by this id.")
 
 
+class UnknownAddress(NotFound):
+    """There is no such address."""
+
+    title = Bilingual(de="Diese Adresse gibt es nicht.", en="There is no such address.")
+
+
 class RateLimited(Problem):
     """Too many requests in a short time."""
 
@@ -313,8 +347,8 @@ class Unavailable(Problem):
         en="The service is unavailable for now; sending the same again is safe.",
     )
 
-    def __init__(self, detail: str | None = None, *, retry_after_s: int = 5) -> None:
-        super().__init__(detail, retry_after_s=retry_after_s)
+    def __init__(self, reason: Bilingual | None = None, *, retry_after_s: int = 5) -> None:
+        super().__init__(reason, retry_after_s=retry_after_s)
 
 
 class MethodNotAllowed(Problem):

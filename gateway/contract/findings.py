@@ -27,15 +27,16 @@ class Finding(BaseModel):
     """What is wrong, where, and what would be right; never the rejected value itself.
 
     `path` is an XPath with the prefixes of the message's own tree; `line` and `column` (both from 1) are
-    those of the start tag. A finding about the bytes rather than an element has the path "/".
+    those of the start tag. A finding about the message as a whole has the path "/". One about something
+    beside the message has a path such as `query/wait` or `metadata/channel`. Neither has line or column.
     """
 
     model_config = ConfigDict(frozen=True)
     code: str
     severity: Severity = Severity.ERROR
     path: str = "/"
-    line: int = 1
-    column: int = 1
+    line: int | None = None
+    column: int | None = None
     message: Bilingual
     hint: Bilingual | None = None
     documentation: str | None = None

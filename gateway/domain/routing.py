@@ -4,10 +4,13 @@ The finer area wins. Two routes of the same fineness for the same thing are an e
 built, never a choice made at run time.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from gateway.contract.findings import Bilingual
 from gateway.errors import ConfigurationError, NoRoute
+
+_MAX_OFFERED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,15 @@ class RouteTable:
         beside.append(route)
         beside.sort(key=lambda each: -len(each.area))
 
+    def services(self, message_type: str) -> list[str]:
+        """Name the services that have a route for a message type, by their keys."""
+        found = {
+            service
+            for (service, _), routes in self._by_service.items()
+            if any(each.takes(message_type) for each in routes)
+        }
+        return sorted(found)
+
     def resolve(
         self, *, service: str, message_type: str, ars: str | None, authority: str | None, test: bool
     ) -> Route:
@@ -73,41 +85,54 @@ class RouteTable:
             authority: id such as `psw:99101000`; None where the message does not say.
 
         Raises:
-            NoRoute: nothing is configured for this; the detail says what was looked for.
+            NoRoute: nothing is configured for this; it says what does not fit, and what is offered.
         """
-        takers = [each for each in self._by_service.get((service, test), ()) if each.takes(message_type)]
-        wanted = _describe(service, message_type, ars, authority, test)
+        of_service = self._by_service.get((service, test), ())
+        takers = [each for each in of_service if each.takes(message_type)]
+        if not takers:
+            raise _unserved(of_service, test)
         if ars is not None:
-            return _by_area(takers, ars, authority, wanted)
+            return _by_area(takers, ars, authority)
         if authority is not None:
-            return _by_authority(takers, authority, wanted)
-        raise NoRoute(f"{wanted} could go anywhere: state the area (ars) or the authority.")
+            return _by_authority(takers, authority)
+        raise NoRoute(_NOWHERE, hint=_STATE_AREA)
 
 
-def _by_area(takers: Iterable[Route], ars: str, authority: str | None, wanted: str) -> Route:
+def _by_area(takers: Sequence[Route], ars: str, authority: str | None) -> Route:
     route = next((each for each in takers if ars.startswith(each.area)), None)
     if route is None:
-        raise NoRoute(f"No route is configured for {wanted}.")
+        raise NoRoute(_OTHER_AREA, hint=_offered(each.area for each in takers))
     if authority not in (None, route.authority):
-        raise NoRoute(f"No route is configured for {wanted}: {route.authority} is responsible there.")
+        raise NoRoute(_OTHER_AUTHORITY, hint=_responsible(route))
     return route
 
 
-def _by_authority(takers: Iterable[Route], authority: str, wanted: str) -> Route:
+def _by_authority(takers: Sequence[Route], authority: str) -> Route:
     routes = [each for each in takers if each.authority == authority]
     if not routes:
-        raise NoRoute(f"No route is configured for {wanted}.")
+        raise NoRoute(_NOT_ITS_SERVICE, hint=_offered(each.authority for each in takers))
     if len({each.destinations for each in routes}) > 1:
-        raise NoRoute(f"{wanted} goes to different destinations: state the area (ars) too.")
+        raise NoRoute(_SEVERAL_WAYS, hint=_STATE_AREA)
     return routes[0]
 
 
-def _describe(service: str, message_type: str, ars: str | None, authority: str | None, test: bool) -> str:
-    parts = [f"service {service}", f"message type {message_type}"]
-    parts += [f"area {ars}"] if ars is not None else []
-    parts += [f"authority {authority}"] if authority is not None else []
-    parts += ["test destinations only"] if test else []
-    return ", ".join(parts)
+def _unserved(of_service: Sequence[Route], test: bool) -> NoRoute:
+    if of_service:
+        return NoRoute(_OTHER_TYPE, hint=_offered(each.message_type for each in of_service))
+    return NoRoute(_NO_TEST if test else _NO_SERVICE)
+
+
+def _offered(ours: Iterable[str]) -> Bilingual:
+    """Name what the configuration has; never what a message said."""
+    known = sorted(set(ours))
+    shown = ", ".join(known[:_MAX_OFFERED]) + (", …" if len(known) > _MAX_OFFERED else "")
+    return Bilingual(de=f"Angeboten: {shown}.", en=f"Offered: {shown}.")
+
+
+def _responsible(route: Route) -> Bilingual:
+    return Bilingual(
+        de=f"Zuständig ist dort {route.authority}.", en=f"Responsible there is {route.authority}."
+    )
 
 
 def _overlap(one: Route, other: Route) -> bool:
@@ -116,3 +141,39 @@ def _overlap(one: Route, other: Route) -> bool:
 
 def _finer(one: Route, other: Route) -> str:
     return max(one.message_type, other.message_type, key=len)
+
+
+_STATE_AREA = Bilingual(
+    de="Geben Sie das Gebiet (`ars`) an, oder die zuständige Stelle (`authority`), wenn sie genügt.",
+    en="State the area (`ars`), or the authority (`authority`) where that is enough.",
+)
+_NOWHERE = Bilingual(
+    de="Weder Gebiet noch zuständige Stelle sind angegeben.", en="Neither area nor authority is stated."
+)
+_SEVERAL_WAYS = Bilingual(
+    de="Die angegebene Stelle hat mehrere Ziele; sie allein sagt nicht, welches gemeint ist.",
+    en="The authority stated has several destinations; it alone does not say which is meant.",
+)
+_OTHER_AREA = Bilingual(
+    de="Diese Leistung wird für das angegebene Gebiet (ARS) nicht angeboten.",
+    en="This service is not offered for the area (ARS) stated.",
+)
+_OTHER_AUTHORITY = Bilingual(
+    de="Die angegebene Stelle ist für das angegebene Gebiet (ARS) nicht zuständig.",
+    en="The authority stated is not responsible for the area (ARS) stated.",
+)
+_NOT_ITS_SERVICE = Bilingual(
+    de="Die angegebene Stelle bietet diese Leistung hier nicht an.",
+    en="The authority stated does not offer this service here.",
+)
+_OTHER_TYPE = Bilingual(
+    de="Für diese Leistung wird dieser Nachrichtentyp nicht angenommen.",
+    en="This type of message is not taken for this service.",
+)
+_NO_SERVICE = Bilingual(
+    de="Für diese Leistung ist kein Ziel eingerichtet.", en="No destination is set up for this service."
+)
+_NO_TEST = Bilingual(
+    de="Für diese Leistung ist kein Testziel eingerichtet; Testnachrichten gehen nur an Testziele.",
+    en="No test destination is set up for this service; test messages go to test destinations only.",
+)

@@ -14,15 +14,34 @@ from fastapi.openapi.models import OAuthFlows
 from fastapi.security.base import SecurityBase
 
 from gateway.config import Client, Config, Destination, Scope
+from gateway.contract.findings import Bilingual
 from gateway.errors import ConfigurationError, NotAuthorised, Unauthenticated
 from gateway.http.service import Service, service_of
 from gateway.http.tokens import Tokens
+from gateway.intake.refusals import no_grant
 from gateway.settings import Settings, read_secret
 
 DESTINATION = "destination:"
 """Prefix of a destination's client id and token subject."""
 
 _NOBODYS_SECRET = "-" * 32
+_NO_TOKEN = Bilingual(
+    de="Senden Sie den Kopf `Authorization: Bearer …` mit einem Token von /oauth/token.",
+    en="Send the header `Authorization: Bearer …` with a token from /oauth/token.",
+)
+_HOLDER_GONE = Bilingual(
+    de="Wem dieses Token gehört, der ist nicht mehr eingerichtet; fragen Sie den Betreiber.",
+    en="The holder of this token is no longer configured; ask the operator.",
+)
+_ANOTHERS = Bilingual(
+    de="Dieses Token gehört einem anderen Ziel.", en="This token belongs to another destination."
+)
+_FOR_CLIENTS = Bilingual(
+    de="Dieser Aufruf ist nur für Portale (Clients).", en="This call is for portals (clients) only."
+)
+_FOR_DESTINATIONS = Bilingual(
+    de="Dieser Aufruf ist nur für Ziele (Adapter).", en="This call is for destinations (adapters) only."
+)
 _log = structlog.get_logger()
 
 
@@ -55,7 +74,7 @@ class DestinationToken(_BearerToken):
         if destination is None or not subject.startswith(DESTINATION):
             raise _refusal(subject, "destinations")
         if request.path_params["name"] != destination.name:
-            raise NotAuthorised("This token belongs to another destination.")
+            raise NotAuthorised(_ANOTHERS)
         return destination
 
 
@@ -71,7 +90,7 @@ DestinationCaller = Annotated[
 def _subject(request: Request) -> str:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
-        raise Unauthenticated("Send the header `Authorization: Bearer …` with a token from /oauth/token.")
+        raise Unauthenticated(_NO_TOKEN)
     tokens: Tokens = request.app.state.tokens
     subject = tokens.verify(token.strip())
     request.state.caller = subject
@@ -80,8 +99,8 @@ def _subject(request: Request) -> str:
 
 def _refusal(subject: str, wanted: str) -> NotAuthorised | Unauthenticated:
     if subject.startswith(DESTINATION) == (wanted == "destinations"):
-        return Unauthenticated("The holder of this token is no longer configured.")
-    return NotAuthorised(f"This call is for {wanted} only.")
+        return Unauthenticated(_HOLDER_GONE)
+    return NotAuthorised(_FOR_CLIENTS if wanted == "clients" else _FOR_DESTINATIONS)
 
 
 def demand(client: Client, scope: Scope, row: Any) -> None:
@@ -91,9 +110,17 @@ def demand(client: Client, scope: Scope, row: Any) -> None:
         NotAuthorised: the client holds no such grant.
     """
     if not client.may(scope, row.tenant, row.service):
-        raise NotAuthorised(
-            f"This client holds no grant `{scope}` for tenant {row.tenant}, service {row.service}."
+        raise no_grant(scope, row.tenant, row.service)
+
+
+def lacks(scope: Scope) -> NotAuthorised:
+    """Describe a client that holds a grant nowhere."""
+    return NotAuthorised(
+        Bilingual(
+            de=f"Dieser Client hat bei keinem Mandanten das Recht `{scope}`.",
+            en=f"This client holds no grant `{scope}` for any tenant.",
         )
+    )
 
 
 def tenants_of(client: Client, scope: Scope | None = None) -> list[str]:

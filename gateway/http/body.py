@@ -6,11 +6,17 @@ from collections.abc import Callable
 
 from fastapi import Request
 
+from gateway.contract.findings import Bilingual
 from gateway.errors import InvalidRequest, MessageTooLarge, RequestTimeout, UnsupportedMediaType
 
 BODY_TIMEOUT_S = 120.0
 """From the first byte to the last; 64 MiB of attachments over 5 Mbit/s fit."""
 
+_COMPRESSED = Bilingual(
+    de="Senden Sie den Inhalt unkomprimiert: Content-Encoding wird nicht angenommen.",
+    en="Send the body uncompressed: Content-Encoding is not taken.",
+)
+_NO_LENGTH = Bilingual(de="Content-Length ist keine Zahl.", en="Content-Length is not a number.")
 _OCTETS = "application/octet-stream"
 _MEDIA_TYPE = re.compile(r"\s*([\w.+-]{1,80}/[\w.+-]{1,80})\s*(;|$)", re.ASCII)
 
@@ -33,7 +39,12 @@ async def read_into(request: Request, max_bytes: int, take: Callable[[bytes], ob
                     raise too_large(max_bytes)
                 take(chunk)
     except TimeoutError:
-        raise RequestTimeout(f"The body did not arrive within {BODY_TIMEOUT_S:.0f} s.") from None
+        raise RequestTimeout(
+            Bilingual(
+                de=f"Der Inhalt ist nicht binnen {BODY_TIMEOUT_S:.0f} s angekommen; bitte erneut senden.",
+                en=f"The body did not arrive within {BODY_TIMEOUT_S:.0f} s; send it again.",
+            )
+        ) from None
 
 
 async def read(request: Request, max_bytes: int) -> bytes:
@@ -45,7 +56,12 @@ async def read(request: Request, max_bytes: int) -> bytes:
 
 def too_large(max_bytes: int) -> MessageTooLarge:
     """Describe what is over a limit."""
-    return MessageTooLarge(f"At most {max_bytes} bytes are taken here.")
+    return MessageTooLarge(
+        Bilingual(
+            de=f"Hier werden höchstens {max_bytes} Byte angenommen.",
+            en=f"At most {max_bytes} bytes are taken here.",
+        )
+    )
 
 
 def media_type(stated: str | None) -> str:
@@ -57,9 +73,9 @@ def media_type(stated: str | None) -> str:
 def _check_headers(request: Request, max_bytes: int) -> None:
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):
-        raise UnsupportedMediaType("Send the body uncompressed: Content-Encoding is not taken.")
+        raise UnsupportedMediaType(_COMPRESSED)
     declared = request.headers.get("content-length", "0")
     if not (declared.isascii() and declared.isdigit()):
-        raise InvalidRequest("Content-Length is not a number.")
+        raise InvalidRequest(_NO_LENGTH)
     if int(declared) > max_bytes:
         raise too_large(max_bytes)

@@ -3,6 +3,7 @@
 import time
 from collections import OrderedDict
 
+from gateway.contract.findings import Bilingual
 from gateway.errors import RateLimited
 
 MAX_FAILURES = 10
@@ -25,10 +26,7 @@ class Guesses:
         count, last = self._failures.get((claimed, address), (0, 0.0))
         left_s = last + WAIT_S - time.monotonic()
         if count >= MAX_FAILURES and left_s > 0:
-            raise RateLimited(
-                "Too many failed sign-ins; check the secret before the next one.",
-                retry_after_s=int(left_s) + 1,
-            )
+            raise _too_many(int(left_s) + 1)
 
     def failed(self, claimed: str, address: str) -> None:
         """Note a failure; failures older than the wait are forgotten."""
@@ -41,3 +39,13 @@ class Guesses:
     def succeeded(self, claimed: str, address: str) -> None:
         """Forget the failures before a success."""
         self._failures.pop((claimed, address), None)
+
+
+def _too_many(wait_s: int) -> RateLimited:
+    return RateLimited(
+        Bilingual(
+            de=f"Zu viele Fehlversuche: prüfen Sie das Geheimnis und versuchen Sie es in {wait_s} s wieder.",
+            en=f"Too many failed sign-ins: check the secret, and try again in {wait_s} s.",
+        ),
+        retry_after_s=wait_s,
+    )

@@ -7,6 +7,7 @@ from fastapi import Request
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from gateway.contract.findings import Bilingual
 from gateway.errors import InvalidRequest, MessageTooLarge
 from gateway.http import body
 from gateway.intake import Attachment
@@ -19,6 +20,27 @@ MAX_METADATA_BYTES = 64 * 1024
 _MAX_HEADERS = 8
 _PART_OVERHEAD_BYTES = 8 * 1024
 _MAX_NAME = 255
+
+_MALFORMED = Bilingual(
+    de="Der Inhalt ist kein wohlgeformtes multipart/form-data.",
+    en="The body is not well-formed multipart/form-data.",
+)
+_NO_BOUNDARY = Bilingual(
+    de="Der Content-Type multipart/form-data nennt keine `boundary`.",
+    en="The Content-Type multipart/form-data names no `boundary`.",
+)
+_NO_END = Bilingual(
+    de="Der Inhalt ist kein wohlgeformtes multipart/form-data: das Ende fehlt.",
+    en="The body is not well-formed multipart/form-data: its end is missing.",
+)
+_NO_MESSAGE = Bilingual(
+    de="Der Teil `message` fehlt: er enthält das XML.",
+    en="The part `message` is missing: it carries the XML.",
+)
+_UNKNOWN_PART = Bilingual(
+    de="Ein Teil hat einen unbekannten Namen: es gibt `message`, `metadata` und `attachment`.",
+    en="A part has an unknown name: parts are `message`, `metadata` and `attachment`.",
+)
 
 
 @dataclass(slots=True)
@@ -43,7 +65,7 @@ async def read_form(request: Request, settings: Settings) -> Form:
         await body.read_into(request, _max_total(settings), parser.write)
         parser.finalize()
     except FormParserError:
-        raise InvalidRequest("The body is not well-formed multipart/form-data.") from None
+        raise InvalidRequest(_MALFORMED) from None
     return collector.form()
 
 
@@ -57,7 +79,7 @@ def _boundary(request: Request) -> bytes:
     _, options = parse_options_header(request.headers.get("content-type"))
     boundary = options.get(b"boundary")
     if not boundary:
-        raise InvalidRequest("The Content-Type multipart/form-data names no boundary.")
+        raise InvalidRequest(_NO_BOUNDARY)
     return boundary
 
 
@@ -101,9 +123,9 @@ class _Collector:
     def form(self) -> Form:
         """Return the parts, now that the body has ended."""
         if not self._complete:
-            raise InvalidRequest("The body is not well-formed multipart/form-data: its end is missing.")
+            raise InvalidRequest(_NO_END)
         if "message" not in self._single:
-            raise InvalidRequest("The part `message` is missing: it carries the XML.")
+            raise InvalidRequest(_NO_MESSAGE)
         return Form(self._single["message"], self._single.get("metadata"), self._attachments)
 
     def _begin(self) -> None:
@@ -124,29 +146,40 @@ class _Collector:
 
     def _limit(self, name: str) -> int:
         if name in self._single:
-            raise InvalidRequest(f"The part `{name}` is there twice.")
+            raise InvalidRequest(
+                Bilingual(de=f"Der Teil `{name}` kommt zweimal vor.", en=f"The part `{name}` is there twice.")
+            )
         if name == "message":
             return self._settings.max_message_bytes
         if name == "metadata":
             return MAX_METADATA_BYTES
         if name != "attachment":
-            raise InvalidRequest(
-                "The body has a part of an unknown name: parts are `message`, `metadata` and `attachment`."
-            )
+            raise InvalidRequest(_UNKNOWN_PART)
         if len(self._attachments) >= self._settings.max_attachments:
-            raise MessageTooLarge(f"At most {self._settings.max_attachments} attachments are taken.")
+            raise _too_many(self._settings.max_attachments)
         return self._left_bytes
 
     def _take(self, data: bytes, start: int, end: int) -> None:
         part = self._part
         if len(part.data) + end - start > part.max_bytes:
-            raise MessageTooLarge(f"The part `{part.name}` is too large: {self._allowance(part.name)}.")
+            raise self._too_large(part)
         part.data += memoryview(data)[start:end]
 
-    def _allowance(self, name: str) -> str:
-        if name == "attachment":
-            return f"all attachments together may have {self._settings.max_attachments_bytes} bytes"
-        return f"it may have {self._part.max_bytes} bytes"
+    def _too_large(self, part: _Part) -> MessageTooLarge:
+        if part.name == "attachment":
+            most = self._settings.max_attachments_bytes
+            return MessageTooLarge(
+                Bilingual(
+                    de=f"Alle Anlagen zusammen dürfen höchstens {most} Byte haben.",
+                    en=f"All attachments together may have at most {most} bytes.",
+                )
+            )
+        return MessageTooLarge(
+            Bilingual(
+                de=f"Der Teil `{part.name}` darf höchstens {part.max_bytes} Byte haben.",
+                en=f"The part `{part.name}` may have at most {part.max_bytes} bytes.",
+            )
+        )
 
     def _end(self) -> None:
         part = self._part
@@ -161,6 +194,14 @@ class _Collector:
 
     def _finish(self) -> None:
         self._complete = True
+
+
+def _too_many(most: int) -> MessageTooLarge:
+    return MessageTooLarge(
+        Bilingual(
+            de=f"Höchstens {most} Anlagen werden angenommen.", en=f"At most {most} attachments are taken."
+        )
+    )
 
 
 def _text(raw: bytes | bytearray) -> str:

@@ -3,37 +3,32 @@
 They name what is wrong, where, and what to do; never a value that was sent.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic_core import ErrorDetails, to_json
+from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 
-from gateway.contract.findings import MAX_FINDINGS, Bilingual, Finding
+from gateway.contract.findings import MAX_FINDINGS, Bilingual
 from gateway.errors import (
     InternalFault,
     InvalidRequest,
     MethodNotAllowed,
-    NotFound,
     Problem,
     StoreDeadlock,
     StoreUnavailable,
     Unauthenticated,
     Unavailable,
+    UnknownAddress,
 )
+from gateway.http.advice import ADVICE
+from gateway.http.request_faults import findings_of
 
 MEDIA_TYPE = "application/problem+json"
 
-_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,40}")
-_GERMAN = {
-    "missing": "Die Angabe fehlt.",
-    "extra_forbidden": "Diese Angabe gibt es hier nicht.",
-    "json_invalid": "Das ist kein gültiges JSON.",
-}
 _log = structlog.get_logger()
 
 
@@ -52,13 +47,16 @@ def problem_classes(base: type[Problem] = Problem) -> Iterator[type[Problem]]:
         yield from problem_classes(each)
 
 
-def to_document(problem: Problem, request_id: str, *, german: bool = False) -> dict[str, Any]:
+def to_document(problem: Problem, request_id: str) -> dict[str, Any]:
     """Write a problem as RFC 9457 has it, with our extension members."""
+    detail = _detail(problem)
     document: dict[str, Any] = {
         "type": f"/problems/{problem.type}",
-        "title": problem.title.de if german else problem.title.en,
+        "title": problem.title.en,
+        "title_de": problem.title.de,
         "status": problem.status,
-        "detail": problem.detail,
+        "detail": detail.en,
+        "detail_de": detail.de,
         "instance": f"urn:uuid:{request_id}",
         "code": problem.code,
         "retryable": problem.retryable,
@@ -71,12 +69,15 @@ def to_document(problem: Problem, request_id: str, *, german: bool = False) -> d
     return document
 
 
+def _detail(problem: Problem) -> Bilingual:
+    """Say what the title does not: what is wrong with this request, or else what to do."""
+    return ADVICE[problem.type] if problem.explanation == problem.title else problem.explanation
+
+
 def to_response(problem: Problem, request: Request, headers: Mapping[str, str] | None = None) -> Response:
     """Answer a request with a problem."""
-    german = request.headers.get("accept-language", "").lower().startswith("de")
-    document = to_document(problem, request.state.request_id, german=german)
     return Response(
-        to_json(document),
+        to_json(to_document(problem, request.state.request_id)),
         problem.status,
         headers=headers_of(problem) | dict(headers or {}),
         media_type=MEDIA_TYPE,
@@ -91,26 +92,6 @@ def headers_of(problem: Problem) -> dict[str, str]:
     if isinstance(problem, Unauthenticated):
         headers["WWW-Authenticate"] = 'Bearer realm="amtsbote"'
     return headers
-
-
-def findings_of(faults: Iterable[ErrorDetails], base: str = "") -> list[Finding]:
-    """Translate pydantic's errors, leaving out the values; `base` is where the document was sent."""
-    return [
-        Finding(
-            code=fault["type"],
-            path=_path(fault["loc"], base),
-            message=Bilingual(de=_GERMAN.get(fault["type"], "Die Angabe ist ungültig."), en=fault["msg"]),
-        )
-        for fault in faults
-    ]
-
-
-def _path(location: tuple[int | str, ...], base: str) -> str:
-    steps = [base] if base else []
-    for step in location:
-        plain = isinstance(step, int) or _PLAIN_NAME.fullmatch(step)
-        steps.append(str(step) if plain else "…")
-    return "/".join(steps) or "/"
 
 
 def install(app: FastAPI) -> None:
@@ -140,6 +121,6 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
 async def _on_http(request: Request, error: Exception) -> Response:
     """Translate what Starlette itself raises: unknown addresses and methods."""
     assert isinstance(error, HTTPException)  # noqa: S101 likewise
-    kinds: dict[int, type[Problem]] = {404: NotFound, 405: MethodNotAllowed}
+    kinds: dict[int, type[Problem]] = {404: UnknownAddress, 405: MethodNotAllowed}
     kind = kinds.get(error.status_code, InvalidRequest if error.status_code < 500 else InternalFault)
     return to_response(kind(), request, error.headers)

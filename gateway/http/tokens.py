@@ -6,12 +6,22 @@ from hashlib import sha256
 
 import jwt
 
+from gateway.contract.findings import Bilingual
 from gateway.contract.ids import new_id
 from gateway.errors import Unauthenticated
 
 AUDIENCE = "amtsbote"
 _ALGORITHM = "HS256"
 _REMEMBERED = 1024
+
+_ENDED = Bilingual(
+    de="Das Token ist abgelaufen; holen Sie unter /oauth/token ein neues.",
+    en="The access token has ended; get a new one from /oauth/token.",
+)
+_INVALID = Bilingual(
+    de="Das Token ist ungültig; holen Sie eines unter /oauth/token.",
+    en="The access token is not valid; get one from /oauth/token.",
+)
 
 
 class Tokens:
@@ -53,7 +63,7 @@ class Tokens:
         subject, ends_at = known
         if time.time() >= ends_at:
             self._verified.pop(token, None)
-            raise Unauthenticated("The access token has ended; get a new one from /oauth/token.")
+            raise Unauthenticated(_ENDED)
         return subject
 
     def _decode(self, token: str) -> tuple[str, float]:
@@ -66,9 +76,9 @@ class Tokens:
                 options={"require": ["sub", "aud", "iat", "exp", "jti"]},
             )
         except jwt.ExpiredSignatureError:
-            raise Unauthenticated("The access token has ended; get a new one from /oauth/token.") from None
+            raise Unauthenticated(_ENDED) from None
         except jwt.InvalidTokenError:
-            raise Unauthenticated("The access token is not valid; get one from /oauth/token.") from None
+            raise Unauthenticated(_INVALID) from None
         return claims["sub"], claims["exp"]
 
     def _remember(self, token: str, known: tuple[str, float]) -> None:

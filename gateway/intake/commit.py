@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from gateway.contract.findings import Bilingual
 from gateway.errors import StoreDeadlock, StoreUnavailable, Unavailable
 from gateway.store import SqlStore
 from gateway.store.accept import accept
@@ -18,6 +19,11 @@ from gateway.store.rows import Accepted, NewSubmission
 MAX_BATCH_BYTES = 16 * 1024 * 1024
 MAX_WAITING_BYTES = 256 * 1024 * 1024
 """What may wait for the store before new requests are answered 503."""
+
+_TOO_MUCH_WAITS = Bilingual(
+    de="Zu viele Eingänge warten auf die Datenbank; senden Sie dasselbe später noch einmal.",
+    en="Too many submissions wait for the store; send the same again later.",
+)
 
 _log = structlog.get_logger()
 
@@ -66,11 +72,11 @@ class GroupCommit:
         """
         waiting = _Waiting(item)
         if self._waiting_bytes + waiting.size_bytes > MAX_WAITING_BYTES:
-            raise Unavailable("Too much waits for the store.")
+            raise Unavailable(_TOO_MUCH_WAITS)
         try:
             self._queue.put_nowait(waiting)
         except asyncio.QueueFull:
-            raise Unavailable("Too many submissions wait for the store.") from None
+            raise Unavailable(_TOO_MUCH_WAITS) from None
         self._waiting_bytes += waiting.size_bytes
         return await asyncio.shield(waiting.result)
 

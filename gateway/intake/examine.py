@@ -17,10 +17,10 @@ from gateway.errors import (
     AttachmentMismatch,
     MetadataMismatch,
     NoRoute,
-    NotAuthorised,
     TrustLevelTooLow,
     UnknownMessageType,
 )
+from gateway.intake import refusals
 from gateway.intake.metadata import TRUST_LEVELS, Attachment, Metadata
 from gateway.standards import Catalogue, Incoming
 from gateway.store.rows import Case
@@ -31,8 +31,7 @@ from gateway.xml.rueckkanal_frame import BASIS
 DIALOGUE = "xrueckkanal"
 """Messages of this standard belong to a case and are routed by it."""
 
-_LONGEST = {"message_id": 200, "case_ref": 200, "channel": 20}
-"""What the store keeps of what a message states freely; longer would be refused by PostgreSQL only."""
+_MAX_SERVICES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +74,7 @@ def read(catalogue: Catalogue, body: bytes, limits: Limits) -> Incoming:
     """
     incoming = catalogue.read(body, today=today(), limits=limits)
     if incoming.message_type.direction is Direction.BACK:
-        raise UnknownMessageType(
-            f"{incoming.message_type.name} is a message from authorities to applicants; "
-            "it cannot be submitted."
-        )
+        raise UnknownMessageType(refusals.WRONG_WAY, hint=refusals.ANSWERS_HERE)
     return incoming
 
 
@@ -94,10 +90,10 @@ def state_facts(incoming: Incoming, metadata: Metadata, idempotency_key: str | N
     def agreed(name: str, stated: str | None) -> str | None:
         in_message: str | None = getattr(header, name) or None
         if in_message and stated and in_message != stated:
-            mismatches.append(_mismatch(name))
+            mismatches.append(refusals.mismatch(name))
         agreed_on = in_message or stated
-        if agreed_on and len(agreed_on) > _LONGEST.get(name, len(agreed_on)):
-            mismatches.append(_too_long(name))
+        if agreed_on and len(agreed_on) > refusals.LONGEST.get(name, len(agreed_on)):
+            mismatches.append(refusals.too_long(name))
         return agreed_on
 
     facts = Facts(
@@ -114,9 +110,7 @@ def state_facts(incoming: Incoming, metadata: Metadata, idempotency_key: str | N
     if mismatches:
         raise MetadataMismatch(findings=mismatches)
     if not facts.message_id:
-        raise MetadataMismatch(
-            "The message has no id of its own: send the header Idempotency-Key, the same on every resend."
-        )
+        raise MetadataMismatch(refusals.NO_ID, hint=refusals.SEND_KEY)
     return facts
 
 
@@ -125,30 +119,6 @@ def _date(text: str | None) -> date | None:
         return date.fromisoformat(text[:10]) if text else None
     except ValueError:
         return None
-
-
-def _mismatch(name: str) -> Finding:
-    return Finding(
-        code="S999",
-        message=Bilingual(
-            de=f"Nachricht und Metadaten nennen für „{name}“ Verschiedenes.",
-            en=f"Message and metadata state different things for `{name}`.",
-        ),
-        hint=Bilingual(
-            de=f"Lassen Sie „{name}“ in den Metadaten weg: die Angabe in der Nachricht genügt.",
-            en=f"Leave `{name}` out of the metadata: what the message says is enough.",
-        ),
-    )
-
-
-def _too_long(name: str) -> Finding:
-    return Finding(
-        code="S999",
-        message=Bilingual(
-            de=f"„{name}“ ist länger als die erlaubten {_LONGEST[name]} Zeichen.",
-            en=f"`{name}` is longer than the {_LONGEST[name]} characters allowed.",
-        ),
-    )
 
 
 def examine(
@@ -196,20 +166,13 @@ def digest_of(body: bytes, attachments: Sequence[Attachment]) -> str:
 def _route(config: Config, incoming: Incoming, facts: Facts) -> Route:
     message_type = incoming.message_type
     if message_type.standard == DIALOGUE:
-        raise NoRoute(
-            f"{message_type.name} belongs to a case, and you have none by the reference it names: "
-            "post it to /v1/cases/{case_id}/messages."
-        )
+        raise NoRoute(refusals.NO_CASE, hint=refusals.POST_TO_CASE)
     if not facts.service:
-        raise MetadataMismatch(
-            "Neither message nor metadata name the service: state `service`, its LeiKa key."
-        )
+        raise MetadataMismatch(refusals.NO_SERVICE, hint=refusals.STATE_SERVICE)
     if not facts.authority and not facts.ars:
-        raise MetadataMismatch(
-            "Neither message nor metadata say where this belongs: state `authority` or `ars`."
-        )
+        raise MetadataMismatch(refusals.NO_PLACE, hint=refusals.STATE_PLACE)
     if facts.service not in config.service:
-        raise NoRoute(f"The service {facts.service} is not offered here.")
+        raise NoRoute(refusals.NOT_OFFERED, hint=_services(config, message_type.id))
     return config.route_table.resolve(
         service=facts.service,
         message_type=message_type.id,
@@ -219,23 +182,40 @@ def _route(config: Config, incoming: Incoming, facts: Facts) -> Route:
     )
 
 
+def _services(config: Config, message_type: str) -> Bilingual | None:
+    """Name the services that take a type of message."""
+    taking = config.route_table.services(message_type)[:_MAX_SERVICES]
+    known = ", ".join(f"{key} {config.service[key].name}" for key in taking)
+    return Bilingual(de=f"Angeboten: {known}.", en=f"Offered: {known}.") if known else None
+
+
 def _check_test(client: Client, incoming: Incoming, case: Case | None) -> None:
     if client.test and not incoming.header.test:
-        raise NoRoute("A test client posts test messages only: set the attribute `test` on the root element.")
+        raise NoRoute(refusals.TEST_ONLY, hint=refusals.SET_TEST)
     if case and case.test != incoming.header.test:
-        raise NoRoute("A test message belongs to a test case, and only there.")
+        raise NoRoute(refusals.OTHER_WORLD)
 
 
 def _check_joins(facts: Facts, case: Case) -> None:
     if facts.service and facts.service != case.service:
-        raise MetadataMismatch(f"The case is about service {case.service}; the message names another.")
+        raise MetadataMismatch(
+            Bilingual(
+                de=f"Der Vorgang betrifft die Leistung {case.service}; die Nachricht nennt eine andere.",
+                en=f"The case is about service {case.service}; the message names another.",
+            )
+        )
     if facts.authority and facts.authority != case.authority:
-        raise MetadataMismatch(f"The case is with {case.authority}; the message names another authority.")
+        raise MetadataMismatch(
+            Bilingual(
+                de=f"Der Vorgang liegt bei {case.authority}; die Nachricht nennt eine andere Stelle.",
+                en=f"The case is with {case.authority}; the message names another authority.",
+            )
+        )
 
 
 def _check_grant(client: Client, tenant: str, service: str) -> None:
     if not client.may("submit", tenant, service):
-        raise NotAuthorised(f"This client holds no grant to submit for tenant {tenant}, service {service}.")
+        raise refusals.no_grant("submit", tenant, service)
 
 
 def _check_trust(service: Service, metadata: Metadata) -> None:
@@ -243,8 +223,11 @@ def _check_trust(service: Service, metadata: Metadata) -> None:
     given = max((TRUST_LEVELS.index(each.trust_level) for each in metadata.identifications), default=0)
     if given < needed:
         raise TrustLevelTooLow(
-            f"The service needs trust level {service.trust_level}; "
-            "state it in `identifications` of the metadata."
+            Bilingual(
+                de=f"Die Leistung verlangt das Vertrauensniveau `{service.trust_level}`.",
+                en=f"The service needs the trust level `{service.trust_level}`.",
+            ),
+            hint=refusals.STATE_TRUST,
         )
 
 
@@ -254,24 +237,10 @@ def _check_attachments(incoming: Incoming, attachments: Sequence[Attachment]) ->
         return
     named = [each.sha256 for each in rueckkanal_read.attachments(incoming.root)]
     sent = {each.sha256 for each in attachments}
-    findings = [_attachment("fehlt", "is missing", digest) for digest in named if digest not in sent]
+    findings = [refusals.attachment("fehlt", "is missing", digest) for digest in named if digest not in sent]
     findings += [
-        _attachment("ist in der Nachricht nicht genannt", "is not named in the message", digest)
+        refusals.attachment("ist in der Nachricht nicht genannt", "is not named in the message", digest)
         for digest in sorted(sent - set(named))
     ]
     if findings:
         raise AttachmentMismatch(findings=findings)
-
-
-def _attachment(fault_de: str, fault_en: str, digest: str) -> Finding:
-    return Finding(
-        code="S999",
-        message=Bilingual(
-            de=f"Die Anlage mit der Prüfsumme {digest[:16]}… {fault_de}.",
-            en=f"The attachment with the digest {digest[:16]}… {fault_en}.",
-        ),
-        hint=Bilingual(
-            de="Jede Anlage ist ein Teil „attachment“ und wird in der Nachricht mit ihrem SHA-256 genannt.",
-            en="Send each attachment as a part `attachment` and name it in the message by its SHA-256.",
-        ),
-    )

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from gateway.backchannel.letters import make_head, make_reference, office, write_rejection
 from gateway.config import Client, Config
 from gateway.contract.codes import RejectCode
+from gateway.contract.findings import Finding
 from gateway.errors import Problem, RejectReason
 from gateway.intake.receive import Receipt
 from gateway.xml import rueckkanal
@@ -31,10 +32,7 @@ def receipt_xml(config: Config, client: Client, receipt: Receipt) -> bytes:
 
 def rejection_xml(config: Config, client: Client, problem: Problem) -> bytes:
     """Write the Rückweisung of a message that was not stored; never the message itself."""
-    details = [
-        (finding.code, f"{finding.message.de} {finding.path} (Zeile {finding.line})")
-        for finding in problem.findings
-    ]
+    details = [(finding.code, _in_german(finding)) for finding in problem.findings]
     head = make_head(config, authority="amtsbote", client=client.id, now=datetime.now(UTC), test=client.test)
     return write_rejection(
         head=head,
@@ -42,3 +40,9 @@ def rejection_xml(config: Config, client: Client, problem: Problem) -> bytes:
         reason=problem.rejection or RejectReason(problem.code or RejectCode.OTHER),
         details=details or [(problem.type, problem.title.de)],
     )
+
+
+def _in_german(finding: Finding) -> str:
+    if finding.line is None:
+        return f"{finding.message.de} {finding.hint.de}" if finding.hint else finding.message.de
+    return f"{finding.message.de} {finding.path} (Zeile {finding.line})"

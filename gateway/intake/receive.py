@@ -11,6 +11,7 @@ import structlog
 from gateway.config import Client, Config
 from gateway.contract.ids import is_id, new_id
 from gateway.errors import DuplicateMessageId, MetadataMismatch, NotFound
+from gateway.intake import refusals
 from gateway.intake.commit import GroupCommit
 from gateway.intake.examine import DIALOGUE, Examined, Facts, examine, read, state_facts
 from gateway.intake.metadata import Attachment, Metadata
@@ -97,7 +98,8 @@ class Intake:
         item = self._new_submission(client, body, metadata, attachments, examined, case)
         accepted = await self._commit.accept(item)
         if accepted.digest != item.digest:
-            raise DuplicateMessageId(link=f"/v1/submissions/{accepted.submission_id}")
+            link = f"/v1/submissions/{accepted.submission_id}"
+            raise DuplicateMessageId(hint=refusals.NEW_ID, link=link)
         _log.info(
             "submission_accepted" if accepted.created else "submission_repeated",
             submission_id=accepted.submission_id,
@@ -168,7 +170,7 @@ class Intake:
             raise NotFound
         if named and named.case_id != case.case_id:
             # Somebody else's case, perhaps: whoever reads the message would take it for that one.
-            raise MetadataMismatch("The message refers to another case than the one it was posted to.")
+            raise MetadataMismatch(refusals.OTHER_CASE, hint=refusals.POST_WHERE_IT_BELONGS)
         return case
 
     def _new_submission(

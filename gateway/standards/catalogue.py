@@ -277,8 +277,7 @@ def _at_root(
         message=message,
         hint=hint,
     )
-    detail = f"{message.en} {hint.en}." if hint else message.en
-    return kind(detail, findings=[finding])
+    return kind(findings=[finding])
 
 
 def _require_agreement(header: Header, message_type: MessageType, root: etree._Element, body: bytes) -> None:

@@ -74,7 +74,12 @@ def parse(body: bytes, limits: Limits = DEFAULT_LIMITS) -> etree._Element:
         MalformedXml: not well-formed.
     """
     if len(body) > limits.max_bytes:
-        raise MessageTooLarge(f"The message has {len(body)} bytes; at most {limits.max_bytes} are taken.")
+        raise MessageTooLarge(
+            Bilingual(
+                de=f"Die Nachricht hat {len(body)} Byte; angenommen werden höchstens {limits.max_bytes}.",
+                en=f"The message has {len(body)} bytes; at most {limits.max_bytes} are taken.",
+            )
+        )
     _require_plain_utf8(body)
     try:
         root = etree.fromstring(body, _PARSER)
@@ -162,7 +167,7 @@ def _at_byte(kind: type[Problem], body: bytes, offset: int, message: Bilingual) 
 
 def _problem(kind: type[Problem], line: int, column: int, message: Bilingual) -> Problem:
     finding = Finding(code=_code(kind), line=max(line, 1), column=max(column, 1), message=message)
-    return kind(f"{message.en} (line {finding.line}, column {finding.column})", findings=[finding])
+    return kind(findings=[finding])
 
 
 def _at_element(root: etree._Element, body: bytes, element: etree._Element, message: Bilingual) -> Problem:
@@ -174,7 +179,7 @@ def _at_element(root: etree._Element, body: bytes, element: etree._Element, mess
         column=position.column,
         message=message,
     )
-    return ForbiddenXml(message.en, findings=[finding])
+    return ForbiddenXml(findings=[finding])
 
 
 def _code(kind: type[Problem]) -> str:

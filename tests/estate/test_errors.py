@@ -8,6 +8,7 @@ import pytest
 
 from gateway import errors
 from gateway.contract.codes import RejectCode
+from gateway.contract.findings import Bilingual
 from gateway.errors import AmtsboteError, Problem
 from gateway.http.console.words import word
 from gateway.store.reports import ReportState
@@ -33,7 +34,8 @@ def test_error_has_a_sentence_of_its_own_as_its_message(kind: type[AmtsboteError
     assert message == (kind.title.en if issubclass(kind, Problem) else kind().detail)
     assert kind.__doc__ is not None
     assert kind.__doc__ != (kind.__base__ and kind.__base__.__doc__)
-    assert str(kind("a sentence")) == "a sentence"
+    said = Bilingual(de="ein Satz", en="a sentence") if issubclass(kind, Problem) else "a sentence"
+    assert str(kind(said)) == "a sentence"
 
 
 @pytest.mark.parametrize("kind", PROBLEMS)

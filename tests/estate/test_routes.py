@@ -11,10 +11,11 @@ from fastapi.routing import APIRoute
 
 from gateway.contract.ids import new_id
 from gateway.errors import Problem
+from gateway.http.advice import ADVICE
 from gateway.http.app import ROUTERS
 from gateway.http.openapi import document_of
-from gateway.http.problem_pages import ADVICE
 from gateway.http.problems import problem_classes, problem_types
+from gateway.http.request_faults import FORMS
 from tests.integration.http.portal import LEAD, running
 from tests.integration.http.problem_cases import CASES
 
@@ -118,3 +119,9 @@ def test_problem_has_status_title_page_and_a_request_when_it_is_defined(kind: ty
 
 def test_no_advice_is_left_over_when_a_problem_is_gone():
     assert ADVICE.keys() == problem_types().keys()
+
+
+def test_pattern_has_words_in_both_languages_when_a_request_must_fit_it(document):
+    requests = [document["components"]["schemas"]["Metadata"], document["paths"]]
+    patterns = set(re.findall(r'"pattern": ("(?:[^"\\]|\\.)*")', json.dumps(requests)))
+    assert {json.loads(each) for each in patterns} <= FORMS.keys()

@@ -1,5 +1,8 @@
 """How a message finds its route: by area, by authority, by neither; and what a table refuses to hold."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,6 +41,17 @@ def resolve(
     return table.resolve(service=service, message_type=message_type, ars=ars, authority=authority, test=test)
 
 
+@contextmanager
+def refused(*said: str, never: str = "what the message says") -> Iterator[None]:
+    """Expect NoRoute with one finding in both languages that says this, and never that."""
+    with pytest.raises(NoRoute) as caught:
+        yield
+    (finding,) = caught.value.findings
+    assert finding.message.de != finding.message.en
+    assert all(each in caught.value.detail for each in said)
+    assert never not in caught.value.detail + finding.model_dump_json()
+
+
 @pytest.mark.parametrize("pattern", ["xparken:*", "xparken:1.0:*", MESSAGE])
 def test_route_is_found_when_its_pattern_takes_the_message_type(pattern: str) -> None:
     assert resolve(RouteTable([route(message_type=pattern)])).message_type == pattern
@@ -45,7 +59,7 @@ def test_route_is_found_when_its_pattern_takes_the_message_type(pattern: str) ->
 
 @pytest.mark.parametrize("pattern", ["xpark:*", "xparken:1.1:*", MESSAGE + "0", "xparken:1:*"])
 def test_route_is_not_found_when_its_pattern_takes_another_message_type(pattern: str) -> None:
-    with pytest.raises(NoRoute, match=MESSAGE):
+    with refused("This type of message", f"Offered: {pattern}."):
         resolve(RouteTable([route(message_type=pattern)]))
 
 
@@ -60,7 +74,7 @@ def test_finer_area_wins_when_several_contain_the_place() -> None:
 
 
 def test_no_route_is_found_when_the_place_lies_elsewhere() -> None:
-    with pytest.raises(NoRoute, match="area 010010001001"):
+    with refused("the area (ARS) stated", f"Offered: {TOWN}.", never="010010001001"):
         resolve(RouteTable([route()]), ars="010010001001")
 
 
@@ -69,7 +83,7 @@ def test_no_route_is_found_when_the_authority_is_not_responsible_there() -> None
     town = route("routes[1]")
     table = RouteTable([district, town])
     assert resolve(table, authority=town.authority) is town
-    with pytest.raises(NoRoute, match="psw:99101001 is responsible there"):
+    with refused("authority stated is not responsible", "psw:99101001", never=district.authority):
         resolve(table, authority=district.authority)
 
 
@@ -81,13 +95,30 @@ def test_authority_alone_is_enough_when_all_its_routes_lead_to_the_same_destinat
 @pytest.mark.parametrize("other", [{"lead": "another"}, {"copies": ("dms",)}])
 def test_no_route_is_found_when_the_authority_alone_does_not_say_which(other: dict[str, object]) -> None:
     table = RouteTable([route(), route("routes[1]", area="991010002002", **other)])  # type: ignore[arg-type]
-    with pytest.raises(NoRoute, match="state the area"):
+    with refused("several destinations", "State the area"):
         resolve(table, ars=None, authority="psw:99101001")
 
 
 def test_no_route_is_found_when_the_message_says_neither_area_nor_authority() -> None:
-    with pytest.raises(NoRoute, match="state the area"):
+    with refused("Neither area nor authority", "State the area"):
         resolve(RouteTable([route()]), ars=None)
+
+
+def test_no_route_is_found_when_the_authority_offers_another_service() -> None:
+    with refused("authority stated does not offer", "Offered: psw:99101001.", never="psw:5"):
+        resolve(RouteTable([route()]), ars=None, authority="psw:5")
+
+
+def test_offers_are_cut_when_there_are_many() -> None:
+    table = RouteTable(route(area=f"{area:05}") for area in range(10000, 10030))
+    with refused("the area (ARS) stated", "10000, 10001", "10009, …", never="10010"):
+        resolve(table)
+
+
+def test_services_are_named_when_they_take_a_message_type() -> None:
+    other = "99900000000101"
+    table = RouteTable([route(), route(service=other), route(service="99900000000103", message_type="x:*")])
+    assert table.services(MESSAGE) == [other, PARKING]
 
 
 @pytest.mark.parametrize("test", [True, False])

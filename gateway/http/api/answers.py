@@ -264,12 +264,17 @@ class ProblemLinks(Answer):
 
 
 class ProblemDocument(Answer):
-    """A refusal or fault (RFC 9457); `findings` in document order, `findings_more` counts the rest."""
+    """A refusal or fault (RFC 9457); `findings` in document order, `findings_more` counts the rest.
+
+    `title` and `detail` are English, `title_de` and `detail_de` say the same in German.
+    """
 
     type: str
     title: str
+    title_de: str
     status: int
     detail: str
+    detail_de: str
     instance: str
     code: str | None
     retryable: bool

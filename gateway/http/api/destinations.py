@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import TypeAdapter
 
 from gateway.config import Destination
+from gateway.contract.findings import Bilingual
 from gateway.contract.ids import is_id
 from gateway.errors import AttachmentMismatch, NotFound
 from gateway.http import body
@@ -20,6 +21,10 @@ from gateway.store.reports import put_document
 from gateway.store.rows import AttachmentRow, DeliveryRow, Part
 
 Sha256 = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="Of the body, in lower-case hex.")]
+_OTHER_DIGEST = Bilingual(
+    de="Der Inhalt hat nicht die Prüfsumme (SHA-256), die in der Adresse steht.",
+    en="The body does not have the SHA-256 that the address names.",
+)
 _LISTING = TypeAdapter(list[answers.DeliveryAttachment])
 
 router = APIRouter(prefix="/v1/destinations/{name}", tags=["Destinations"])
@@ -67,7 +72,7 @@ async def put_attachment(request: Request, digest: Sha256, destination: Destinat
     service = await service_of(request)
     data = await body.read(request, service.settings.max_attachments_bytes)
     if sha256(data).hexdigest() != digest:
-        raise AttachmentMismatch("The body does not have the SHA-256 that the address names.")
+        raise AttachmentMismatch(_OTHER_DIGEST)
     await put_document(
         service.store,
         destination=destination.name,

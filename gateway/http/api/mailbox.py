@@ -7,9 +7,9 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from gateway.config import Client
 from gateway.contract.ids import is_id
-from gateway.errors import NotAuthorised, NotFound
+from gateway.errors import NotFound
 from gateway.http.api import answers, documented
-from gateway.http.auth import ClientCaller, demand, tenants_of
+from gateway.http.auth import ClientCaller, demand, lacks, tenants_of
 from gateway.http.negotiation import XML
 from gateway.http.service import Service, service_of
 from gateway.http.waiting import Wait, hold
@@ -38,7 +38,7 @@ async def get_mailbox(
     service = await service_of(request)
     tenants = tenants_of(client, "mailbox")
     if not tenants:
-        raise NotAuthorised("This client holds no grant `mailbox`.")
+        raise lacks("mailbox")
 
     async def look() -> Sequence[Any]:
         async with service.store.read() as connection:

@@ -6,10 +6,11 @@ from typing import Any
 from fastapi import Request
 from pydantic import ValidationError
 
+from gateway.contract.findings import Bilingual
 from gateway.errors import InvalidRequest, UnsupportedMediaType
 from gateway.http import body
 from gateway.http.multipart import read_form
-from gateway.http.problems import findings_of
+from gateway.http.request_faults import findings_of
 from gateway.intake import Attachment, Metadata
 from gateway.settings import Settings
 
@@ -17,6 +18,20 @@ FORM = "multipart/form-data"
 _XML = ("application/xml", "text/xml")
 _MAX_KEY = 200
 _NO_METADATA = Metadata()
+
+_OTHER_TYPE = Bilingual(
+    de=f"Senden Sie {FORM} mit dem Teil `message` oder das bloße XML als {_XML[0]}.",
+    en=f"Send {FORM} with the part `message`, or the bare XML as {_XML[0]}.",
+)
+_QUERY_WITH_FORM = Bilingual(
+    de="Bei multipart stehen diese Angaben im Teil `metadata`, nicht in der Adresse.",
+    en="With multipart, state these in the part `metadata`, not in the query.",
+)
+_BAD_KEY = Bilingual(
+    de=f"Idempotency-Key muss aus 1 bis {_MAX_KEY} druckbaren ASCII-Zeichen bestehen.",
+    en=f"Idempotency-Key must have 1 to {_MAX_KEY} printable ASCII characters.",
+)
+_TWICE = Bilingual(de="Eine Angabe steht zweimal in der Adresse.", en="A query parameter is there twice.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +58,9 @@ async def read_posted(request: Request, settings: Settings) -> Posted:
         metadata = _from_query(request)
         return Posted(await body.read(request, settings.max_message_bytes), metadata, [], key)
     if media_type != FORM:
-        raise UnsupportedMediaType(f"Send {FORM} with the part `message`, or the bare XML as {_XML[0]}.")
+        raise UnsupportedMediaType(_OTHER_TYPE)
     if request.query_params:
-        raise InvalidRequest("With multipart, state these in the part `metadata`, not in the query.")
+        raise InvalidRequest(_QUERY_WITH_FORM)
     form = await read_form(request, settings)
     return Posted(form.message, _from_part(form.metadata), form.attachments, key)
 
@@ -53,7 +68,7 @@ async def read_posted(request: Request, settings: Settings) -> Posted:
 def _idempotency_key(request: Request) -> str | None:
     key = request.headers.get("idempotency-key")
     if key is not None and not (0 < len(key) <= _MAX_KEY and key.isprintable() and key.isascii()):
-        raise InvalidRequest(f"Idempotency-Key must have 1 to {_MAX_KEY} printable ASCII characters.")
+        raise InvalidRequest(_BAD_KEY)
     return key
 
 
@@ -62,7 +77,7 @@ def _from_query(request: Request) -> Metadata:
         return _NO_METADATA
     stated: dict[str, Any] = dict(request.query_params)
     if len(stated) < len(request.query_params.multi_items()):
-        raise InvalidRequest("A query parameter is there twice.")
+        raise InvalidRequest(_TWICE)
     return _checked(stated, "query")
 
 
@@ -78,6 +93,5 @@ def _checked(stated: bytes | dict[str, Any], place: str) -> Metadata:
             return Metadata.model_validate_json(stated)
         return Metadata.model_validate(stated)
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_context=False, include_input=False)
-        what = "The query parameters are" if place == "query" else "The part `metadata` is"
-        raise InvalidRequest(f"{what} not as described.", findings=findings_of(faults, place)) from None
+        faults = error.errors(include_url=False, include_input=False)
+        raise InvalidRequest(findings=findings_of(faults, place)) from None

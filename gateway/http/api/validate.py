@@ -2,11 +2,11 @@
 
 from fastapi import APIRouter, Request, Response
 
-from gateway.errors import NotAuthorised, Problem
+from gateway.errors import Problem
 from gateway.http import problems
 from gateway.http.api import answers, documented
 from gateway.http.api.requests import read_posted
-from gateway.http.auth import ClientCaller, tenants_of
+from gateway.http.auth import ClientCaller, lacks, tenants_of
 from gateway.http.negotiation import XML, wants_xml
 from gateway.http.service import service_of
 from gateway.intake.receipt import rejection_xml
@@ -19,7 +19,7 @@ async def post_validate(request: Request, client: ClientCaller) -> Response:
     """Have a message examined as if it were posted to /v1/submissions; nothing is stored."""
     service = await service_of(request)
     if not tenants_of(client, "submit"):
-        raise NotAuthorised("This client holds no grant `submit`.")
+        raise lacks("submit")
     try:
         posted = await read_posted(request, service.settings)
         examined, _ = await service.intake.examine(

@@ -145,6 +145,11 @@ async def unknown_id(portal, folder, patch):
     return await portal.get(f"/v1/submissions/{new_id()}")
 
 
+@leads_to(errors.UnknownAddress)
+async def unknown_address(portal, folder, patch):
+    return await portal.get("/v2/geheim-4711")
+
+
 @leads_to(errors.MethodNotAllowed)
 async def unknown_method(portal, folder, patch):
     return await portal.call("DELETE", "/v1/mailbox")

@@ -7,7 +7,6 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway import errors
-from gateway.contract.ids import new_id
 from gateway.http.api.answers import ProblemDocument
 from tests.integration.http.portal import LEAD, Portal, demo_config, message, running, sample
 from tests.integration.http.problem_cases import CASES
@@ -25,6 +24,11 @@ async def test_problem_has_its_type_and_status_when_a_request_leads_to_it(
     assert answer.status_code == document.status == kind.status
     assert document.type == f"/problems/{kind.type}"
     assert document.code == kind.code
+    assert document.title != document.title_de
+    assert document.detail_de not in (document.detail, document.title_de)
+    assert document.detail != document.title
+    assert document.findings or kind.code is None
+    assert all(each.message.de != each.message.en for each in document.findings)
     assert document.retryable is kind.retryable
     assert document.request_id == answer.headers["x-request-id"]
     assert (await portal.http.get(document.type)).status_code == 200
@@ -42,9 +46,54 @@ async def test_conflict_links_to_the_first_when_the_id_was_used(portal, tmp_path
     assert (await portal.get(first)).status_code == 200
 
 
-async def test_title_is_german_when_german_is_asked_for(portal: Portal):
-    answer = await portal.get(f"/v1/cases/{new_id()}", headers={"Accept-Language": "de-DE,en;q=0.5"})
-    assert answer.json()["title"] == errors.NotFound.title.de
+async def test_detail_says_when_when_a_sign_in_failed_too_often(portal, tmp_path, monkeypatch):
+    answer = await CASES[errors.RateLimited](portal, tmp_path, monkeypatch)
+    wait_s = answer.headers["retry-after"]
+    assert f"in {wait_s} s" in answer.json()["detail"]
+    assert f"in {wait_s} s" in answer.json()["detail_de"]
+
+
+@pytest.mark.parametrize(
+    ("place", "stated", "german", "english"),
+    [
+        ("metadata", '{"channel": "fax"}', "'counter', 'mail' oder 'paper'", "'counter', 'mail' or 'paper'"),
+        ("metadata", '{"service": "99"}', "LeiKa-Schlüssel", "LeiKa key"),
+        ("metadata", '{"ars": "1"}', "ARS mit 12, 9", "ARS of 12, 9"),
+        ("metadata", '{"ars": 99}', "muss Text", "must be text"),
+        ("metadata", '{"applied_on": "1.3.2026"}', "JJJJ-MM-TT", "YYYY-MM-DD"),
+        ("metadata", '{"applied_on": "2026-03-01T10:00:00"}', "JJJJ-MM-TT", "YYYY-MM-DD"),
+        ("metadata", '{"identifications": [{"means": "eID"}]}', "fehlt", "missing"),
+        ("metadata", '{"identifications": {}}', "eine Liste", "a list"),
+        ("metadata", '{"identifications": ["eID"]}', "JSON-Objekt", "JSON object"),
+        (
+            "metadata",
+            '{"identifications": [{"means": "eID", "trust_level": "low", "at": "gestern"}]}',
+            "Zeitpunkt",
+            "point in time",
+        ),
+        ("metadata", '{"payment": {"status": "paid", "amount": "12"}}', "Betrag wie", "amount such as"),
+        ("metadata", '{"reply_to": "\\n"}', "keine Steuerzeichen", "no control characters"),
+        ("metadata", "[]", "JSON-Objekt", "JSON object"),
+        ("metadata", "{", "kein gültiges JSON", "not valid JSON"),
+        ("metadata", '{"kanal": 1}', "gibt es hier nicht", "no such thing"),
+        ("query", "wait=61", "höchstens 60", "at most 60"),
+        ("query", "wait=nan", "Zahl", "number"),
+        ("query", "limit=0", "mindestens 1", "at least 1"),
+        ("query", "after=x", "ganze Zahl", "whole number"),
+    ],
+)
+async def test_finding_says_the_same_in_both_languages_when_a_request_is_wrong(
+    portal: Portal, place, stated, german, english
+):
+    if place == "query":
+        answer = await portal.get(f"/v1/mailbox?{stated}")
+    else:
+        answer = await portal.post("/v1/submissions", files={"message": message(), "metadata": stated})
+    (finding,) = answer.json()["findings"]
+    assert (answer.status_code, finding["code"], finding["line"]) == (422, "S999", None)
+    assert finding["path"].startswith(place)
+    assert german in finding["message"]["de"]
+    assert english in finding["message"]["en"]
 
 
 async def test_findings_have_path_line_and_both_languages_when_a_message_is_invalid(portal: Portal):

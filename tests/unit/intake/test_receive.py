@@ -176,14 +176,15 @@ async def test_metadata_that_repeat_the_message_are_taken_and_kept(world: World,
 
 
 async def test_authority_that_is_not_responsible_in_the_area_is_refused(counter: Counter) -> None:
-    with pytest.raises(NoRoute, match="psw:99101000"):
+    with pytest.raises(NoRoute, match="Responsible there is psw:99102101"):
         await counter.receive(order(), Metadata(ars="991020003003"))
 
 
 async def test_service_that_is_not_offered_is_refused(counter: Counter) -> None:
     body = order().replace(b"99900000000101", b"99999999999999")
-    with pytest.raises(NoRoute, match="not offered"):
+    with pytest.raises(NoRoute, match="Offered: 99900000000101 Personenstandsurkunde") as refused:
         await counter.receive(body)
+    assert "99999999999999" not in str(refused.value.findings)
 
 
 # --- who may, and how far a person is known

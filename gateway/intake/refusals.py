@@ -1,0 +1,129 @@
+"""What a refused submission is told, in German and English; never a value of the message."""
+
+from gateway.config import Scope
+from gateway.contract.findings import Bilingual, Finding
+from gateway.errors import NotAuthorised
+
+LONGEST = {"message_id": 200, "case_ref": 200, "channel": 20}
+"""What the store keeps of what a message states freely; longer would be refused by PostgreSQL only."""
+
+
+def mismatch(name: str) -> Finding:
+    """Describe what message and metadata state differently."""
+    return Finding(
+        code="S999",
+        message=Bilingual(
+            de=f"Nachricht und Metadaten nennen für „{name}“ Verschiedenes.",
+            en=f"Message and metadata state different things for `{name}`.",
+        ),
+        hint=Bilingual(
+            de=f"Lassen Sie „{name}“ in den Metadaten weg: die Angabe in der Nachricht genügt.",
+            en=f"Leave `{name}` out of the metadata: what the message says is enough.",
+        ),
+    )
+
+
+def too_long(name: str) -> Finding:
+    """Describe what has more characters than the store keeps."""
+    return Finding(
+        code="S999",
+        message=Bilingual(
+            de=f"„{name}“ ist länger als die erlaubten {LONGEST[name]} Zeichen.",
+            en=f"`{name}` is longer than the {LONGEST[name]} characters allowed.",
+        ),
+    )
+
+
+def attachment(fault_de: str, fault_en: str, digest: str) -> Finding:
+    """Describe an attachment that is missing or not named."""
+    return Finding(
+        code="S999",
+        message=Bilingual(
+            de=f"Die Anlage mit der Prüfsumme {digest[:16]}… {fault_de}.",
+            en=f"The attachment with the digest {digest[:16]}… {fault_en}.",
+        ),
+        hint=Bilingual(
+            de="Jede Anlage ist ein Teil „attachment“ und wird in der Nachricht mit ihrem SHA-256 genannt.",
+            en="Send each attachment as a part `attachment` and name it in the message by its SHA-256.",
+        ),
+    )
+
+
+def no_grant(scope: Scope, tenant: str, service: str) -> NotAuthorised:
+    """Describe a client that may not do this."""
+    return NotAuthorised(
+        Bilingual(
+            de=f"Dieser Client hat kein Recht `{scope}` für Mandant {tenant}, Leistung {service}.",
+            en=f"This client holds no grant `{scope}` for tenant {tenant}, service {service}.",
+        )
+    )
+
+
+WRONG_WAY = Bilingual(
+    de="Nachrichten dieses Typs schreibt die Behörde an Antragstellende; einreichen kann man sie nicht.",
+    en="Messages of this type go from authorities to applicants; they cannot be submitted.",
+)
+ANSWERS_HERE = Bilingual(
+    de="Antragstellende antworten mit rueckkanal.antwort.1131 und weiteren Typen: siehe /docs.",
+    en="Applicants answer by rueckkanal.antwort.1131 and other types: see /docs.",
+)
+NO_ID = Bilingual(de="Die Nachricht hat keine eigene Kennung.", en="The message has no id of its own.")
+SEND_KEY = Bilingual(
+    de="Senden Sie den Kopf `Idempotency-Key`, bei jeder Wiederholung denselben.",
+    en="Send the header `Idempotency-Key`, the same on every resend.",
+)
+NO_CASE = Bilingual(
+    de="Diese Nachricht gehört zu einem Vorgang, und unter dem genannten Bezug haben Sie hier keinen "
+    "(oder mehrere).",
+    en="This message belongs to a case, and you have none here (or several) by the reference it names.",
+)
+POST_TO_CASE = Bilingual(
+    de="Senden Sie sie an `/v1/cases/{case_id}/messages`.",
+    en="Post it to `/v1/cases/{case_id}/messages`.",
+)
+NO_SERVICE = Bilingual(
+    de="Weder Nachricht noch Metadaten nennen die Leistung.",
+    en="Neither message nor metadata name the service.",
+)
+STATE_SERVICE = Bilingual(
+    de="Geben Sie `service` an, den LeiKa-Schlüssel.", en="State `service`, its LeiKa key."
+)
+NO_PLACE = Bilingual(
+    de="Weder Nachricht noch Metadaten sagen, wohin das gehört.",
+    en="Neither message nor metadata say where this belongs.",
+)
+STATE_PLACE = Bilingual(
+    de="Geben Sie `authority` (zuständige Stelle) oder `ars` (Gebiet) an.",
+    en="State `authority` or `ars` (the area).",
+)
+NOT_OFFERED = Bilingual(
+    de="Die angegebene Leistung (LeiKa-Schlüssel) wird hier nicht angeboten.",
+    en="The service stated (LeiKa key) is not offered here.",
+)
+TEST_ONLY = Bilingual(
+    de="Ein Testclient sendet nur Testnachrichten.", en="A test client posts test messages only."
+)
+SET_TEST = Bilingual(
+    de="Setzen Sie das Attribut `test` am Wurzelelement.", en="Set the attribute `test` on the root element."
+)
+OTHER_WORLD = Bilingual(
+    de="Eine Testnachricht gehört zu einem Testvorgang, und nur sie.",
+    en="A test message belongs to a test case, and nothing else does.",
+)
+STATE_TRUST = Bilingual(
+    de="Geben Sie es in den Metadaten unter `identifications` an.",
+    en="State it in `identifications` of the metadata.",
+)
+
+OTHER_CASE = Bilingual(
+    de="Die Nachricht bezieht sich auf einen anderen Vorgang als den der Adresse.",
+    en="The message refers to another case than the address does.",
+)
+POST_WHERE_IT_BELONGS = Bilingual(
+    de="Senden Sie sie an die Adresse ihres Vorgangs, oder berichtigen Sie den Bezug.",
+    en="Post it to the address of its own case, or correct the reference in it.",
+)
+NEW_ID = Bilingual(
+    de="`links.first` führt zu dem, was damit zuerst einging; geben Sie neuem Inhalt eine neue ID.",
+    en="`links.first` leads to what came first with it; give new content an id of its own.",
+)
