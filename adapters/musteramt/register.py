@@ -59,9 +59,9 @@ class Register:
         """Return a case, or None if there is none by this id."""
         return await self._transaction(lambda db: statements.fetch_case(db, case_id))
 
-    async def list_cases(self, limit: int = 200) -> list[Case]:
-        """Return the cases, those changed last first."""
-        return await self._transaction(lambda db: statements.list_cases(db, limit))
+    async def list_cases(self, limit: int = 200, *, closed: bool | None = None) -> list[Case]:
+        """Return the cases, those changed last first: all, or those this office has closed or has not."""
+        return await self._transaction(lambda db: statements.list_cases(db, limit, closed))
 
     async def list_unfinished(self) -> list[str]:
         """Return the ids of all cases on which this office has something to do."""

@@ -42,6 +42,7 @@ CREATE TABLE IF NOT EXISTS documents (owner TEXT NOT NULL, sha256 TEXT NOT NULL,
 """
 _CASE = """SELECT case_id, aktenzeichen, subject, service, authority, reference, test, lead, state, version,
   withdrawal_asked, opened_at, changed_at FROM cases"""
+_CLOSED = f"(state IN ('{State.DECIDED}', '{State.WITHDRAWN}') AND NOT withdrawal_asked)"
 _OUTGOING = "SELECT report_id, case_id, kind, body, summary, created_at, handed_over_at FROM pending_reports"
 
 
@@ -197,9 +198,10 @@ def list_inbounds(db: Connection, case_id: str) -> list[Inbound]:
     return [Inbound.from_row(row) for row in rows]
 
 
-def list_cases(db: Connection, limit: int) -> list[Case]:
-    """Return the cases, those changed last first."""
-    rows = db.execute(f"{_CASE} ORDER BY changed_at DESC LIMIT ?", (limit,))
+def list_cases(db: Connection, limit: int, closed: bool | None) -> list[Case]:
+    """Return the cases, those changed last first: all, or those this office has closed or has not."""
+    condition = {None: "TRUE", True: _CLOSED, False: f"lead AND NOT {_CLOSED}"}[closed]
+    rows = db.execute(f"{_CASE} WHERE {condition} ORDER BY changed_at DESC LIMIT ?", (limit,))
     return [Case.from_row(row) for row in rows]
 
 

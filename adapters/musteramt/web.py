@@ -19,29 +19,35 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from adapters.musteramt import german
 from adapters.musteramt.decisions import OUTCOMES, Decision, Outcome
 from adapters.musteramt.dossier import Dossier
 from adapters.musteramt.guard import Guard
 from adapters.musteramt.office import Office
-from adapters.musteramt.outline import outline
+from adapters.musteramt.outline import Line, name_code, outline
 from adapters.musteramt.papers import Query
-from adapters.musteramt.records import CaseChanged, Document
+from adapters.musteramt.records import CaseChanged, Document, Outgoing
 from adapters.musteramt.register import Register
-from adapters.musteramt.statements import BERLIN
+from gateway.contract.report import ReportType
+from gateway.xml.parse import parse
 from gateway.xml.text import UnfitText
 
 LOCAL_HOSTS = ("127.0.0.1", "localhost")
 WANTED = {
-    "ueberlassung": "Bestätigung der Fahrzeugüberlassung",
-    "fahrzeugschein": "Zulassungsbescheinigung Teil I",
-    "meldebestaetigung": "Meldebestätigung",
-    "nachweis-verwandtschaft": "Nachweis der Verwandtschaft",
-    "nachweis-rechtliches-interesse": "Nachweis des rechtlichen Interesses",
-    "vollmacht": "Vollmacht",
-    "erlaubnis": "Erlaubnis oder Genehmigung",
-    "sonstiges": "Sonstiges",
+    code: name_code("anlageart", code)
+    for code in (
+        "ueberlassung",
+        "fahrzeugschein",
+        "meldebestaetigung",
+        "nachweis-verwandtschaft",
+        "nachweis-rechtliches-interesse",
+        "vollmacht",
+        "erlaubnis",
+        "sonstiges",
+    )
 }
 """What can be asked for: codes of the list anlageart."""
+_SHOWN = {"all": None, "open": False, "closed": True}
 _HERE = Path(__file__).parent
 _MAX_FORM_BYTES = 256 * 1024
 _ANSWER_DAYS = 14
@@ -89,10 +95,14 @@ class _Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.filters["local"] = lambda moment: moment.astimezone(BERLIN).strftime("%d.%m.%Y %H:%M")
+        self._templates.filters |= {"local": german.moment, "size": german.size}
 
     async def index(self, request: Request) -> Response:
-        return self._render(request, "index.html", cases=await self._register.list_cases())
+        show = request.query_params.get("show", "all")
+        if show not in _SHOWN:
+            raise HTTPException(404)
+        cases = await self._register.list_cases(closed=_SHOWN[show])
+        return self._render(request, "index.html", cases=cases, show=show)
 
     async def detail(self, request: Request) -> Response:
         return await self._show(request, await self._get_dossier(request))
@@ -142,7 +152,7 @@ class _Pages:
             for each, reading in dossier.received
         ]
         sent = [
-            (each, await self._register.list_documents(each.report_id))
+            (each, _said(each), await self._register.list_documents(each.report_id))
             for each in await self._register.list_outgoing(dossier.case.case_id)
         ]
         return self._render(
@@ -187,6 +197,13 @@ class _Pages:
     def _render(self, request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
         page = self._templates.get_template(template)
         return HTMLResponse(page.render(url_for=request.url_for, status=status, **values), status_code=status)
+
+
+def _said(report: Outgoing) -> list[Line]:
+    """List what a report says; the file number is all in its summary and the page's heading."""
+    if report.kind is ReportType.CASE_REFERENCE:
+        return []
+    return list(outline(parse(report.body), without="bezug"))
 
 
 def _required(fields: Mapping[str, str], name: str) -> str:

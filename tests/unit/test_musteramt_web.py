@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import httpx2
 import pytest
+from lxml import html
 
 from adapters.kit.testing import GatewayDouble
 from adapters.musteramt import Musteramt
@@ -57,6 +58,60 @@ async def test_list_shows_every_case_with_a_link_to_it(browser, case):
     assert page.status_code == 200
     assert case.aktenzeichen in page.text
     assert f"/cases/{case.case_id}" in page.text
+
+
+async def test_list_shows_what_is_asked_for_when_it_is_filtered(browser, register, office, case):
+    ended = (await enter(register, office, foreign_vehicle())).case
+    await browser.post(**decide(ended))
+    everything = {case.aktenzeichen, ended.aktenzeichen}
+    for show, expected in (
+        ("open", {case.aktenzeichen}),
+        ("closed", {ended.aktenzeichen}),
+        ("all", everything),
+    ):
+        page = html.fromstring((await browser.get("/", params={"show": show})).text)
+        assert set(page.xpath("//tbody//a/text()")) == expected
+        (chosen,) = page.xpath("//nav/a[@aria-current]/@href")
+        assert chosen.endswith(f"?show={show}")
+    assert (await browser.get("/?show=x")).status_code == 404
+
+
+async def test_late_withdrawal_is_among_the_open_cases_until_it_is_answered(browser, register, office, case):
+    await browser.post(**decide(case))
+    assert case.aktenzeichen not in (await browser.get("/?show=open")).text
+    await enter(register, office, foreign_vehicle(), case_id=case.case_id, kind=Kind.WITHDRAWAL)
+
+    assert case.aktenzeichen in (await browser.get("/?show=open")).text
+    assert case.aktenzeichen not in (await browser.get("/?show=closed")).text
+
+
+async def test_case_leads_back_to_the_list(browser, case):
+    page = html.fromstring((await browser.get(f"/cases/{case.case_id}")).text)
+
+    assert page.xpath("//main//a[contains(., 'Alle Vorgänge')]/@href") == [f"{HOST}/"]
+
+
+async def test_detail_shows_names_of_codes_and_german_forms(browser, case):
+    page = (await browser.get(f"/cases/{case.case_id}")).text
+
+    for word in ("Antragsteller", "Online-Dienst", "Bekanntgabe des Bescheids", "20.11.2026, 10:00 Uhr"):
+        assert word in page
+    for code in ("antragsteller", "elektronische-bekanntgabe", "2026-11-20"):
+        assert code not in page
+
+
+async def test_clerk_reads_what_was_asked(browser, case):
+    fields = {"version": "1", "text": "Wem gehört es?", "wanted": "ueberlassung", "answer_by": "2026-12-23"}
+    await browser.post(f"/cases/{case.case_id}/ask", data=fields)
+
+    page = html.fromstring((await browser.get(f"/cases/{case.case_id}")).text)
+
+    (query,) = page.xpath("//article[starts-with(normalize-space(h3), 'Rückfrage')]")
+    assert query.xpath("details/@open")
+    said = query.text_content()
+    assert "Wem gehört es?" in said
+    assert "Bestätigung der Fahrzeugüberlassung" in said
+    assert "23.12.2026" in said
 
 
 async def test_detail_shows_values_escaped_and_why_the_rules_did_not_decide(browser, case):
