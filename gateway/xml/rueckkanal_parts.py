@@ -4,6 +4,7 @@ Everything here is plain data that knows how to write itself. What somebody stat
 its letters are never replaced: ValueError says which field does not fit. Only reject details are cut.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -15,6 +16,8 @@ from lxml import etree
 from gateway.xml.rueckkanal_frame import KEY, LISTS, Attachment, B, Deadline, R, write_attachments
 from gateway.xml.text import label, line, prose
 from gateway.xml.write import add, add_code, amount_text, matching, time_text
+
+_URN = re.compile(r"urn:[A-Za-z0-9][A-Za-z0-9-]{0,31}:[A-Za-z0-9._:-]{1,200}")
 
 
 class QueryKind(StrEnum):
@@ -212,7 +215,10 @@ class RejectReason:
     def write(self, parent: etree._Element) -> None:
         """Append `rueckweisungsgrund`."""
         element = add(parent, f"{R}rueckweisungsgrund")
-        add_code(element, f"{R}grund", self.code, self.list_uri, self.list_version)
+        list_uri = matching(_URN, self.list_uri, "reject list")
+        add_code(
+            element, f"{R}grund", self.code, list_uri, label(self.list_version, "reject list version", 50)
+        )
         for detail in self.details:
             specific = add(element, f"{R}grundSpezifisch")
             add(specific, f"{R}fehlercode", label(detail.code, "reject detail code", 100))

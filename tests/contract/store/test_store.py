@@ -106,6 +106,8 @@ class TestPostgres(_OnPostgres, StoreContract):
         low, high = sorted([(await accept_one(store)).case_id for _ in range(2)])
         commit = GroupCommit(store, max_batch=10, max_waiting=10)
         async with store.write() as connection:
+            # The batch looks for deadlocks after a second and is the one that is ended, not this test.
+            await connection.exec_driver_sql("SET LOCAL deadlock_timeout = '9s'")
             await cases.lock(connection, high, tenant=TENANT)
             joining = [submission(case_id=low), submission(case_id=high)]
             tasks = [asyncio.create_task(commit.accept(item)) for item in joining]
