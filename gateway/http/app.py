@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from gateway.http import console, openapi, problem_pages, problems
+from gateway.http import console, openapi, problem_pages, problems, start
 from gateway.http.api import cases, destinations, health, mailbox, submissions, token, validate
 from gateway.http.edge import Edge
 from gateway.http.guesses import Guesses
@@ -20,6 +20,7 @@ ROUTERS = (
     health.router,
     openapi.router,
     problem_pages.router,
+    start.router,
     console.router,
 )
 

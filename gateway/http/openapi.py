@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from pydantic_core import to_json
 
-from gateway.http import pages
+from gateway.http import curl, pages
 from gateway.http.api import answers
 from gateway.intake import Metadata
 
@@ -28,7 +28,7 @@ async def get_document(request: Request) -> Response:
 @router.get("/docs")
 async def get_page(request: Request) -> Response:
     """Answer the same for people."""
-    return pages.render("docs.html", document=document_of(request.app))
+    return pages.render("docs.html", document=document_of(request.app), lines_of=curl.lines_of)
 
 
 def document_of(app: FastAPI) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def document_of(app: FastAPI) -> dict[str, Any]:
             routes=app.routes,
             openapi_version="3.1.0",
         )
-        _drop_default_errors(document)
+        _tidy(document)
         document.setdefault("components", {})["schemas"] = _schemas()
         app.openapi_schema = document
     return app.openapi_schema
@@ -56,9 +56,10 @@ def _schemas() -> dict[str, Any]:
     return dict(sorted(schema["$defs"].items()))
 
 
-def _drop_default_errors(document: dict[str, Any]) -> None:
-    """Leave out FastAPI's own form of validation errors: we answer with problems."""
+def _tidy(document: dict[str, Any]) -> None:
+    """Leave out FastAPI's own form of validation errors, as we answer with problems; sort by status."""
     for calls in document["paths"].values():
         for call in calls.values():
             if "HTTPValidationError" in str(call["responses"].get("422")):
                 del call["responses"]["422"]
+            call["responses"] = dict(sorted(call["responses"].items()))

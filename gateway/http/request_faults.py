@@ -88,7 +88,7 @@ def findings_of(faults: Iterable[ErrorDetails], base: str = "") -> list[Finding]
 
 def _sentence(fault: ErrorDetails) -> Bilingual:
     sentence = _SENTENCES.get(fault["type"], _INVALID)
-    rule = {name: str(value) for name, value in fault.get("ctx", {}).items()}
+    rule = {name: str(value).removesuffix(".0") for name, value in fault.get("ctx", {}).items()}
     form = FORMS.get(rule.get("pattern", ""))
     return _said(
         sentence.de.format_map(_in_german(rule) | ({"pattern": form.de} if form else {})),

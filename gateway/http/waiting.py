@@ -15,7 +15,11 @@ LOOK_AGAIN_ALONE_S = 5.0
 
 Wait = Annotated[
     float,
-    Query(ge=0, le=MAX_WAIT_S, description="Hold the answer for so many seconds unless there is news."),
+    Query(
+        ge=0,
+        le=MAX_WAIT_S,
+        description=f"Hold the answer for so many seconds unless there is news; at most {MAX_WAIT_S}.",
+    ),
 ]
 T = TypeVar("T")
 

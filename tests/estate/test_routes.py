@@ -25,6 +25,7 @@ WITHOUT_TOKEN = {
     "/readyz": "names parts and reasons only",
     "/openapi.json": "public",
     "/docs": "public",
+    "/": "public",
     "/problems": "public",
     "/problems/{slug}": "public",
 }

@@ -1,8 +1,8 @@
 """Cases: where the dialogue stands, what was said, and the applicant's next word."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from gateway.config import Client, Scope
 from gateway.contract.ids import is_id
@@ -14,11 +14,13 @@ from gateway.http.service import Service, service_of
 from gateway.store import reads
 from gateway.store.rows import Case
 
+CaseId = Annotated[str, Path(description="As the answer to the first submission says: `case_id`.")]
+
 router = APIRouter(tags=["Cases"])
 
 
 @router.get("/v1/cases/{case_id}", **documented.GET_CASE)
-async def get_case(request: Request, case_id: str, client: ClientCaller) -> Response:
+async def get_case(request: Request, case_id: CaseId, client: ClientCaller) -> Response:
     """Read a case: its status, reference numbers and deadline."""
     service = await service_of(request)
     case = await _fetch(service, client, case_id, "read")
@@ -56,7 +58,7 @@ async def _fetch(service: Service, client: Client, case_id: str, scope: Scope) -
 
 
 @router.get("/v1/cases/{case_id}/messages", **documented.GET_DIALOGUE)
-async def get_dialogue(request: Request, case_id: str, client: ClientCaller) -> Response:
+async def get_dialogue(request: Request, case_id: CaseId, client: ClientCaller) -> Response:
     """Read the whole dialogue of a case, both directions, in its order."""
     service = await service_of(request)
     case = await _fetch(service, client, case_id, "read")
@@ -84,10 +86,10 @@ def _message(row: Any) -> answers.CaseMessage:
 
 
 @router.post("/v1/cases/{case_id}/messages", **documented.POST_FOLLOW_UP)
-async def post_follow_up(request: Request, case_id: str, client: ClientCaller) -> Response:
+async def post_follow_up(request: Request, case_id: CaseId, client: ClientCaller) -> Response:
     """Post what the applicant says next: answer, further document, correction, message, withdrawal.
 
-    It is a submission like any other, in the same forms, and goes where the case is.
+    It is a submission like any other, in the same two forms, and goes where the case is.
     """
     await _fetch(await service_of(request), client, case_id, "submit")
     return await receive(request, client, case_id)

@@ -20,6 +20,7 @@ from gateway.store import deliveries, reads
 from gateway.store.reports import put_document
 from gateway.store.rows import AttachmentRow, DeliveryRow, Part
 
+DeliveryId = Annotated[str, Path(description="As in the message over the broker: `delivery_id`.")]
 Sha256 = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="Of the body, in lower-case hex.")]
 _OTHER_DIGEST = Bilingual(
     de="Der Inhalt hat nicht die Prüfsumme (SHA-256), die in der Adresse steht.",
@@ -31,14 +32,16 @@ router = APIRouter(prefix="/v1/destinations/{name}", tags=["Destinations"])
 
 
 @router.get("/deliveries/{delivery_id}", **documented.GET_DELIVERY)
-async def get_delivery(request: Request, delivery_id: str, destination: DestinationCaller) -> Response:
+async def get_delivery(request: Request, delivery_id: DeliveryId, destination: DestinationCaller) -> Response:
     """Fetch the message of a delivery: the bytes as the portal sent them."""
     part = await _part(request, destination, delivery_id, 0)
     return Response(part.data, media_type=XML, headers={"ETag": f'"{part.sha256}"'})
 
 
 @router.get("/deliveries/{delivery_id}/attachments", **documented.GET_DELIVERY_ATTACHMENTS)
-async def get_attachments(request: Request, delivery_id: str, destination: DestinationCaller) -> Response:
+async def get_attachments(
+    request: Request, delivery_id: DeliveryId, destination: DestinationCaller
+) -> Response:
     """List the attachments of a delivery."""
     service = await service_of(request)
     delivery = await _fetch(service, destination, delivery_id)
@@ -60,7 +63,7 @@ def _listed(row: AttachmentRow) -> answers.DeliveryAttachment:
 
 @router.get("/deliveries/{delivery_id}/attachments/{number}", **documented.GET_DELIVERY_ATTACHMENT)
 async def get_attachment(
-    request: Request, delivery_id: str, number: Number, destination: DestinationCaller
+    request: Request, delivery_id: DeliveryId, number: Number, destination: DestinationCaller
 ) -> Response:
     """Fetch one attachment of a delivery."""
     return attachment_response(await _part(request, destination, delivery_id, number))

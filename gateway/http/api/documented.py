@@ -88,12 +88,7 @@ def _problems(classes: tuple[type[errors.Problem], ...], *, rejects: bool) -> di
 
 
 def _problem(kind: type[errors.Problem]) -> dict[str, Any]:
-    problem = kind()
-    if kind is errors.SchemaViolation:
-        problem.findings = [examples.FINDING]
-    if kind is errors.DuplicateMessageId:
-        problem.link = f"/v1/submissions/{examples.SUBMISSION_ID}"
-    return to_document(problem, examples.REQUEST_ID)
+    return to_document(examples.PROBLEMS.get(kind) or kind(), examples.REQUEST_ID)
 
 
 _IDEMPOTENCY_KEY = {
@@ -105,12 +100,12 @@ _IDEMPOTENCY_KEY = {
 }
 _STATED = {
     "message_id": "The message's id, where its standard has none in the header.",
-    "service": "LeiKa key of the service.",
+    "service": "LeiKa key of the service, 14 digits.",
     "authority": "Id of the authority, such as `psw:99101000`.",
     "ars": "Where it belongs: 12, 9, 5, 3 or 2 digits.",
     "case_ref": "A case id, or the message id or reference of an earlier message.",
-    "applied_on": "Date of the application.",
-    "channel": "How the application came in.",
+    "applied_on": "Date of the application: YYYY-MM-DD.",
+    "channel": "How the application came in: `online`, `counter`, `mail` or `paper`.",
     "recorded_by": "Id of the clerk who recorded it for a citizen.",
     "reply_to": "Where the portal wants answers to go.",
     "account": "Id of the citizen's account at the portal.",
@@ -121,7 +116,7 @@ _IN_QUERY = [
         "in": "query",
         "required": False,
         "schema": schema,
-        "description": f"{_STATED[name]} With a bare XML body only.",
+        "description": _STATED[name],
     }
     for name, schema in Metadata.model_json_schema()["properties"].items()
     if name not in ("identifications", "payment")

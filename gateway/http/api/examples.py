@@ -3,9 +3,11 @@
 from datetime import UTC, date, datetime
 from typing import Any
 
+from gateway import errors
 from gateway.contract.findings import Bilingual, Finding
 from gateway.contract.states import CaseStatus, CitizenStatus, DeliveryState, Role, SubmissionStatus
 from gateway.http.api import answers
+from gateway.intake import refusals
 
 SUBMISSION_ID = "0198c5a2-7f10-7c3e-9d2a-5b1f0e6a4c11"
 CASE_ID = "0198c5a2-7f10-7c3e-9d2a-5b1f0e6a4c12"
@@ -156,7 +158,7 @@ NOT_READY = answers.Readiness(
         "broker": answers.PartState(ok=True),
     },
 )
-FINDING = Finding(
+_MISSING = Finding(
     code="X001",
     path="/u:urkunde.anforderung.0101/u:beteiligter[2]/b:natuerlichePerson",
     line=61,
@@ -166,6 +168,45 @@ FINDING = Finding(
         en="The element `natuerlichePerson` lacks `vornamen`.",
     ),
 )
+_UNKNOWN_CODE = Finding(
+    code="S011",
+    path="/u:urkunde.anforderung.0101/u:urkunde/u:art/code",
+    line=74,
+    column=9,
+    message=Bilingual(de="Der Code steht nicht in der Codeliste.", en="The code is not in the code list."),
+)
+_WAIT = Finding(
+    code="S999",
+    path="query/wait",
+    message=Bilingual(de="Die Zahl darf höchstens 60 sein.", en="The number must be at most 60."),
+)
+_NO_ROUTE = Bilingual(
+    de="Diese Leistung wird für das angegebene Gebiet (ARS) nicht angeboten.",
+    en="This service is not offered for the area (ARS) stated.",
+)
+PROBLEMS: dict[type[errors.Problem], errors.Problem] = {
+    errors.SchemaViolation: errors.SchemaViolation(findings=[_MISSING]),
+    errors.CodeListViolation: errors.CodeViolation(findings=[_UNKNOWN_CODE]),
+    errors.NoRoute: errors.NoRoute(
+        _NO_ROUTE, hint=Bilingual(de="Angeboten: 991010001001, 99102.", en="Offered: 991010001001, 99102.")
+    ),
+    errors.MetadataMismatch: errors.MetadataMismatch(findings=[refusals.mismatch("channel")]),
+    errors.TrustLevelTooLow: errors.TrustLevelTooLow(
+        Bilingual(
+            de="Die Leistung verlangt das Vertrauensniveau `high`.",
+            en="The service needs the trust level `high`.",
+        ),
+        hint=refusals.STATE_TRUST,
+    ),
+    errors.AttachmentMismatch: errors.AttachmentMismatch(
+        findings=[refusals.attachment("fehlt", "is missing", SHA256)]
+    ),
+    errors.DuplicateMessageId: errors.DuplicateMessageId(hint=refusals.NEW_ID, link=_OWN),
+    errors.NotAuthorised: refusals.no_grant("submit", "musterstadt", "99900000000101"),
+    errors.InvalidRequest: errors.InvalidRequest(findings=[_WAIT]),
+}
+"""Those that say more than their title does."""
+
 METADATA = {"channel": "online", "identifications": [{"means": "eID", "trust_level": "high"}]}
 MESSAGE = """<?xml version="1.0" encoding="UTF-8"?>
 <u:urkunde.anforderung.0101 xmlns:u="urn:amtsbote:xurkunde:1.1" …>

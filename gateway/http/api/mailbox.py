@@ -21,7 +21,8 @@ MAX_PAGE = 500
 MAX_POSITION = 2**53
 
 After = Annotated[int, Query(ge=0, le=MAX_POSITION, description="The cursor `next` of the page before.")]
-Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="How many messages at most.")]
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description=f"How many messages, at most {MAX_PAGE}.")]
+MessageId = Annotated[str, Path(description="As in the mailbox: `message_id`.")]
 Number = Annotated[int, Path(ge=1, le=10_000, description="From 1 on, as in `links.attachments`.")]
 
 router = APIRouter(tags=["Mailbox"])
@@ -72,14 +73,16 @@ def _item(row: Any) -> answers.MailboxItem:
 
 
 @router.get("/v1/mailbox/{message_id}", **documented.GET_MAILBOX_MESSAGE)
-async def get_message(request: Request, message_id: str, client: ClientCaller) -> Response:
+async def get_message(request: Request, message_id: MessageId, client: ClientCaller) -> Response:
     """Read a message of the mailbox: the XML as the authority sent it."""
     part = await _part(request, client, message_id, 0)
     return Response(part.data, media_type=XML, headers={"ETag": f'"{part.sha256}"'})
 
 
 @router.get("/v1/mailbox/{message_id}/attachments/{number}", **documented.GET_MAILBOX_ATTACHMENT)
-async def get_attachment(request: Request, message_id: str, number: Number, client: ClientCaller) -> Response:
+async def get_attachment(
+    request: Request, message_id: MessageId, number: Number, client: ClientCaller
+) -> Response:
     """Read an attachment of a message, such as the Bescheid; the message names it by its SHA-256."""
     return attachment_response(await _part(request, client, message_id, number))
 
@@ -91,7 +94,7 @@ def attachment_response(part: Part) -> Response:
 
 
 @router.post("/v1/mailbox/{message_id}/collected", **documented.POST_COLLECTED)
-async def post_collected(request: Request, message_id: str, client: ClientCaller) -> Response:
+async def post_collected(request: Request, message_id: MessageId, client: ClientCaller) -> Response:
     """Say that the portal has taken a message over; saying it again changes nothing."""
     service = await service_of(request)
     await _fetch(service, client, message_id)

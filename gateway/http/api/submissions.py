@@ -2,9 +2,9 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from pydantic_core import to_json
 
 from gateway.config import Client
@@ -22,6 +22,8 @@ from gateway.intake.receipt import receipt_xml, rejection_xml
 from gateway.store import reads
 from gateway.store.signals import case_key
 
+SubmissionId = Annotated[str, Path(description="As the answer to the post says: `submission_id`.")]
+
 router = APIRouter(tags=["Submissions"])
 
 
@@ -32,6 +34,9 @@ async def post_submission(request: Request, client: ClientCaller) -> Response:
     202 is sent once everything is stored durably. Sending the same again is safe: it is answered with 200
     and the first result. With `Accept: application/xml` the answer is an Eingangsbestätigung, and a
     refused message is answered by a Rückweisung.
+
+    Send either `multipart/form-data`, or the bare XML with the query parameters: the form has them in its
+    part `metadata`.
     """
     return await receive(request, client)
 
@@ -89,7 +94,7 @@ def _links(submission_id: str, case_id: str) -> dict[str, str]:
 
 @router.get("/v1/submissions/{submission_id}", **documented.GET_SUBMISSION)
 async def get_submission(
-    request: Request, submission_id: str, client: ClientCaller, wait: Wait = 0
+    request: Request, submission_id: SubmissionId, client: ClientCaller, wait: Wait = 0
 ) -> Response:
     """Read where a submission stands.
 
@@ -179,7 +184,7 @@ def _delivery(row: Any) -> answers.DeliverySummary:
 
 
 @router.get("/v1/submissions/{submission_id}/events", **documented.GET_EVENTS)
-async def get_events(request: Request, submission_id: str, client: ClientCaller) -> Response:
+async def get_events(request: Request, submission_id: SubmissionId, client: ClientCaller) -> Response:
     """Read everything that happened to a submission and then to its case, oldest first.
 
     Every attempt to deliver it is among them.
@@ -223,7 +228,7 @@ def _attempts(rows: Sequence[Any]) -> list[answers.Event]:
 
 
 @router.get("/v1/submissions/{submission_id}/receipt", **documented.GET_RECEIPT)
-async def get_receipt(request: Request, submission_id: str, client: ClientCaller) -> Response:
+async def get_receipt(request: Request, submission_id: SubmissionId, client: ClientCaller) -> Response:
     """Read the Eingangsbestätigung of a submission, as XML."""
     service = await service_of(request)
     await _fetch(service, client, submission_id)

@@ -16,7 +16,10 @@ router = APIRouter(tags=["Submissions"])
 
 @router.post("/v1/validate", **documented.POST_VALIDATE)
 async def post_validate(request: Request, client: ClientCaller) -> Response:
-    """Have a message examined as if it were posted to /v1/submissions; nothing is stored."""
+    """Have a message examined as if it were posted to `/v1/submissions`; nothing is stored.
+
+    It takes the same two forms.
+    """
     service = await service_of(request)
     if not tenants_of(client, "submit"):
         raise lacks("submit")

@@ -1,6 +1,7 @@
 """Every refusal and every fault has one form and says what is wrong without repeating it."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -171,7 +172,16 @@ async def test_reads_answer_503_when_the_store_is_away(portal, tmp_path, monkeyp
 async def test_unknown_address_is_a_problem_when_nothing_is_there(portal: Portal):
     answer = await portal.http.get("/v2/geheim-4711")
     assert answer.json()["type"] == "/problems/not-found"
+    assert answer.json()["title"] == "There is no such address."
     assert "geheim-4711" not in answer.text
+
+
+async def test_start_page_leads_to_what_there_is_when_a_person_comes(portal: Portal):
+    answer = await portal.http.get("/")
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    for address in re.findall(r'href="([^"]+)"', answer.text):
+        followed = await portal.http.get(address)
+        assert followed.status_code in {200, 303}, address
 
 
 async def test_allowed_methods_are_named_when_one_is_not(portal: Portal):
