@@ -14,13 +14,13 @@ from gateway.backchannel import case_reports, outcomes
 from gateway.backchannel.case_reports import CaseReport
 from gateway.backchannel.work import CaseWork, work_on
 from gateway.broker import Outcome
-from gateway.config import Config, Destination
+from gateway.config import Config
 from gateway.contract.message import Message
 from gateway.contract.report import Accepted, Failed, Refused, Report, ReportType
 from gateway.domain.delivery import Effect
 from gateway.errors import NotFound, ReportRejected, StoreDeadlock, StoreUnavailable
 from gateway.standards import Catalogue
-from gateway.store import SqlStore, deliveries, reports
+from gateway.store import SqlStore, deliveries, reads, reports
 from gateway.store.reports import ReportState
 
 _WITH_REASON = frozenset({ReportType.DELIVERY_REFUSED, ReportType.DELIVERY_FAILED})
@@ -48,19 +48,15 @@ class ReportIntake:
         except ValidationError as error:
             _log.error("report_malformed", fields=sorted({str(e["loc"][0]) for e in error.errors()}))
             return Outcome.ACK
-        destination = self._config.destination.get(report.destination)
-        if destination is None:
-            _log.error("report_of_unknown_destination", report_id=report.report_id)
-            return Outcome.ACK
-        await self._take_in_the_end(report, destination)
+        await self._take_in_the_end(report)
         return Outcome.ACK
 
-    async def _take_in_the_end(self, report: Report, destination: Destination) -> None:
+    async def _take_in_the_end(self, report: Report) -> None:
         """Wait for a store that is away; give up only on a report that nothing here can deal with."""
         tries = faults = 0
         while True:
             try:
-                await self._take(report, destination, broken=faults == MAX_FAULTS)
+                await self._take(report, broken=faults == MAX_FAULTS)
                 return
             except (StoreUnavailable, StoreDeadlock) as error:
                 _log.warning("report_waits_for_store", report_id=report.report_id, error=str(error))
@@ -72,20 +68,31 @@ class ReportIntake:
             await asyncio.sleep(_RETRY_S[min(tries, len(_RETRY_S) - 1)])
             tries += 1
 
-    async def _take(self, report: Report, destination: Destination, *, broken: bool) -> None:
+    async def _tenant_of(self, report: Report) -> str | None:
+        """Return whose report it is; a destination that was removed may still have cases to decide."""
+        if destination := self._config.destination.get(report.destination):
+            return destination.tenant
+        async with self._store.read() as connection:
+            return await reads.fetch_tenant(connection, report.case_id, destination=report.destination)
+
+    async def _take(self, report: Report, *, broken: bool) -> None:
+        tenant = await self._tenant_of(report)
+        if tenant is None:
+            _log.error("report_of_unknown_destination", report_id=report.report_id)
+            return
         log = _log.bind(
             report_id=report.report_id,
             type=report.type,
             case_id=report.case_id,
             delivery_id=report.delivery_id,
-            destination=destination.name,
+            destination=report.destination,
             attempt=report.attempt,
         )
         checked, fault = (None, "cannot_be_handled") if broken else self._check(report)
         try:
-            async with work_on(self._store, self._config, report.case_id, tenant=destination.tenant) as work:
+            async with work_on(self._store, self._config, report.case_id, tenant=tenant) as work:
                 new = await reports.register(
-                    work.connection, self._store, report, tenant=destination.tenant, now=work.now
+                    work.connection, self._store, report, tenant=tenant, now=work.now
                 )
                 if not new:
                     log.info("report_repeated")
@@ -93,22 +100,22 @@ class ReportIntake:
                 state = await self._apply(work, report, checked, fault)
         except NotFound:
             log.error("report_without_case")
-            await self._keep_stray(report, destination)
+            await self._keep_stray(report, tenant)
             return
         log.info("report_taken", state=state)
 
-    async def _keep_stray(self, report: Report, destination: Destination) -> None:
+    async def _keep_stray(self, report: Report, tenant: str) -> None:
         """Keep a report about a case that its destination's tenant does not have, for an operator."""
         async with self._store.write() as connection:
             now = (await connection.execute(select(self._store.now()))).scalar_one()
-            if await reports.register(connection, self._store, report, tenant=destination.tenant, now=now):
+            if await reports.register(connection, self._store, report, tenant=tenant, now=now):
                 await reports.mark(connection, report, ReportState.REJECTED, keep_body=True)
                 await reports.add_finding(
                     connection,
                     "report_rejected",
-                    tenant=destination.tenant,
+                    tenant=tenant,
                     now=now,
-                    destination=destination.name,
+                    destination=report.destination,
                     code="no_such_case",
                 )
 

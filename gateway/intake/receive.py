@@ -10,10 +10,10 @@ import structlog
 
 from gateway.config import Client, Config
 from gateway.contract.ids import is_id, new_id
-from gateway.errors import DuplicateMessageId, MetadataMismatch, NotFound
+from gateway.errors import DuplicateMessageId, MetadataMismatch, NotFound, Problem
 from gateway.intake import refusals
 from gateway.intake.commit import GroupCommit
-from gateway.intake.examine import DIALOGUE, Examined, Facts, examine, read, state_facts
+from gateway.intake.examine import DIALOGUE, Examined, Facts, digest_of, examine, read, state_facts
 from gateway.intake.metadata import Attachment, Metadata
 from gateway.intake.references import References
 from gateway.settings import Settings
@@ -92,9 +92,17 @@ class Intake:
             DuplicateMessageId: the same id was used before for other bytes.
             Unavailable: whether it is stored is unknown; a resend is safe.
         """
-        examined, case = await self.examine(
-            client, body, metadata, attachments, case_id=case_id, idempotency_key=idempotency_key
-        )
+        incoming = await self._read(body)
+        facts = state_facts(incoming, metadata, idempotency_key)
+        try:
+            examined, case = await self._examine(
+                client, body, metadata, attachments, case_id=case_id, incoming=incoming, facts=facts
+            )
+        except Problem:
+            # What is stored stays receipted, whatever the configuration has become since.
+            if earlier := await self._fetch_earlier(client, facts, digest_of(body, attachments)):
+                return earlier
+            raise
         item = self._new_submission(client, body, metadata, attachments, examined, case)
         accepted = await self._commit.accept(item)
         if accepted.digest != item.digest:
@@ -126,10 +134,44 @@ class Intake:
         """
         incoming = await self._read(body)
         facts = state_facts(incoming, metadata, idempotency_key)
+        return await self._examine(
+            client, body, metadata, attachments, case_id=case_id, incoming=incoming, facts=facts
+        )
+
+    async def _examine(
+        self,
+        client: Client,
+        body: bytes,
+        metadata: Metadata,
+        attachments: Sequence[Attachment],
+        *,
+        case_id: str | None,
+        incoming: Incoming,
+        facts: Facts,
+    ) -> tuple[Examined, Case | None]:
         case = await self._find_case(client, incoming, facts, case_id)
         return (
             examine(self._config, client, incoming, facts, metadata, attachments, body=body, case=case),
             case,
+        )
+
+    async def _fetch_earlier(self, client: Client, facts: Facts, digest: str) -> Receipt | None:
+        async with self._store.read() as connection:
+            row = await reads.fetch_by_sender_id(connection, facts.message_id, client=client.id)
+        if row is None or row.digest != digest:
+            return None
+        return Receipt(
+            submission_id=row.message_id,
+            case_id=row.case_id,
+            tenant=row.tenant,
+            received_at=row.received_at,
+            status=row.status,
+            sha256=row.body_sha256,
+            authority=row.authority,
+            sender_message_id=row.sender_message_id,
+            portal_reference=row.portal_reference,
+            test=row.test,
+            created=False,
         )
 
     async def _read(self, body: bytes) -> Incoming:

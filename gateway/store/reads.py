@@ -38,9 +38,13 @@ async def fetch_submission(
 async def fetch_by_sender_id(
     connection: AsyncConnection, sender_message_id: str, *, client: str
 ) -> Any | None:
-    """Read the submission that a client posted under this id of its own."""
+    """Read the submission that a client posted under this id of its own: `messages`, `portal_reference`."""
     m = messages.c
-    statement = select(messages).where(m.client == client, m.sender_message_id == sender_message_id)
+    statement = (
+        select(messages, cases.c.portal_reference)
+        .join(cases, cases.c.case_id == m.case_id)
+        .where(m.client == client, m.sender_message_id == sender_message_id)
+    )
     return (await connection.execute(statement)).one_or_none()
 
 
@@ -191,6 +195,13 @@ async def fetch_back_message(
         m.position.is_not(None),
     )
     return (await connection.execute(statement)).one_or_none()
+
+
+async def fetch_tenant(connection: AsyncConnection, case_id: str, *, destination: str) -> str | None:
+    """Read whose a case is that goes, or went, to a destination."""
+    statement = select(cases.c.tenant, cases.c.lead, cases.c.copies).where(cases.c.case_id == case_id)
+    row = (await connection.execute(statement)).one_or_none()
+    return str(row.tenant) if row and destination in (row.lead, *row.copies) else None
 
 
 async def fetch_sender_id(connection: AsyncConnection, message_id: str, *, tenant: str) -> str | None:

@@ -7,12 +7,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
-from gateway.backchannel import case_reports
+from gateway.backchannel import ReportIntake, case_reports
+from gateway.config import Config
 from gateway.contract.ids import new_id
 from gateway.contract.report import FailureKind, Reference, Report, ReportType
 from gateway.contract.states import CitizenStatus
 from gateway.errors import ReportRejected
+from gateway.store.tables import reports
 from gateway.xml import rueckkanal_read
 from tests.contract.store.make import COPY, LEAD
 from tests.unit.backchannel.world import (
@@ -486,3 +489,29 @@ async def test_failed_copy_of_a_message_does_not_change_the_submission(
     await world.failed(await world.send_one(COPY), FailureKind.PERMANENT)
     assert await world.status(dialogue.about.submission_id) == "delivered"
     assert await world.findings() == ["delivery_failed"]
+
+
+async def test_report_of_a_removed_destination_still_counts_for_its_case(
+    world: World, dialogue: Dialogue
+) -> None:
+    world.reports = ReportIntake(_without(LEAD, world.config), catalogue(), world.store)
+    await dialogue.process()
+    assert (await world.case(dialogue.about)).status == "in_progress"
+
+
+async def test_report_of_a_destination_that_the_case_never_had_leaves_nothing(
+    world: World, dialogue: Dialogue
+) -> None:
+    stray = await dialogue.process(destination="never-heard-of")
+    assert await world.rows(select(reports).where(reports.c.report_id == stray.report_id)) == []
+
+
+def _without(destination: str, config: Config) -> Config:
+    stated = config.model_dump()
+    return Config.model_validate(
+        stated
+        | {
+            "destinations": [each for each in stated["destinations"] if each["name"] != destination],
+            "routes": [each for each in stated["routes"] if each["lead"] != destination],
+        }
+    )

@@ -95,6 +95,25 @@ async def test_resend_gives_the_first_receipt_and_stores_nothing(world: World, c
     assert await stored(world) == before
 
 
+async def test_resend_gives_the_first_receipt_when_the_route_is_gone_since(
+    world: World, counter: Counter
+) -> None:
+    body = order()
+    first = await counter.receive(body)
+    async with open_counter(world, _without_certificates(world.config)) as later:
+        again = await later.receive(body)
+        with pytest.raises(NoRoute):
+            await later.receive(order())
+    assert replace(again, created=True) == first
+    assert again.created is False
+
+
+def _without_certificates(config: Config) -> Config:
+    stated = config.model_dump()
+    routes = [route for route in stated["routes"] if "99900000000101" not in route["services"]]
+    return Config.model_validate(stated | {"routes": routes})
+
+
 async def test_resends_at_the_same_moment_are_stored_once(world: World, counter: Counter) -> None:
     body = order()
     receipts = await asyncio.gather(*(counter.receive(body) for _ in range(10)))
