@@ -502,7 +502,13 @@ async def test_report_of_a_removed_destination_still_counts_for_its_case(
 async def test_report_of_a_destination_that_the_case_never_had_leaves_nothing(
     world: World, dialogue: Dialogue
 ) -> None:
-    stray = await dialogue.process(destination="never-heard-of")
+    stray = await world.report(
+        ReportType.CASE_REFERENCE,
+        Reference(aktenzeichen="1"),
+        dialogue.about,
+        destination="never-heard-of",
+        case_sequence=1,
+    )
     assert await world.rows(select(reports).where(reports.c.report_id == stray.report_id)) == []
 
 
