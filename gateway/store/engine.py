@@ -204,6 +204,9 @@ def _translated() -> Iterator[None]:
     except DBAPIError as error:
         if _sqlstate(error) in {"40P01", "40001"}:
             raise StoreDeadlock from error
+        if _sqlstate(error).startswith("42"):
+            sentence = f"the database does not fit this version ({_sqlstate(error)}): run `amtsbote migrate`"
+            raise StoreUnavailable(sentence) from error
         raise StoreUnavailable(f"the store does not answer ({_sqlstate(error)})") from error
     except (PoolTimeout, TimeoutError, OSError) as error:
         raise StoreUnavailable("the store does not answer in time") from error

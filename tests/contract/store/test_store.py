@@ -120,6 +120,11 @@ class TestPostgres(_OnPostgres, StoreContract):
         await commit.stop()
         assert [result.created for result in results] == [True, True]
 
+    async def test_database_of_another_version_says_what_to_run(self, store: SqlStore) -> None:
+        with pytest.raises(StoreUnavailable, match="amtsbote migrate"):
+            async with store.write() as connection:
+                await connection.exec_driver_sql("SELECT no_such_column FROM messages")
+
     async def test_unreachable_database_is_unavailable(self) -> None:
         store = SqlStore("postgresql://nobody@127.0.0.1:1/nothing", timeout_s=2)
         with pytest.raises(StoreUnavailable):
