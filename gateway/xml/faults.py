@@ -12,6 +12,7 @@ from typing import TypeAlias
 from lxml import etree
 
 from gateway.contract.findings import Bilingual, Severity
+from gateway.xml.forms import DATATYPES, PATTERNS
 
 _MAX_ALLOWED = 20
 _MAX_PATTERN = 120
@@ -174,7 +175,9 @@ def expected_names(names: Iterable[str]) -> Bilingual:
 
 
 def pattern(expression: str) -> Bilingual | None:
-    """Say which form is required; None for one too long to help anyone."""
+    """Say which form is required, in words where we have some; None for one too long to help anyone."""
+    if known := PATTERNS.get(expression):
+        return Bilingual(de=f"Erwartet: {known[0]}", en=f"Expected: {known[1]}")
     if len(expression) > _MAX_PATTERN:
         return None
     return Bilingual(de=f"Muster: {expression}", en=f"Pattern: {expression}")
@@ -188,7 +191,7 @@ def bound(kind: Kind, value: object) -> Bilingual:
 
 def datatype(name: str) -> Bilingual:
     """Say what a value of one of XML Schema's own types looks like."""
-    german, english = _DATATYPES.get(name, (f"Datentyp xs:{name}", f"data type xs:{name}"))
+    german, english = DATATYPES.get(name, (f"Datentyp xs:{name}", f"data type xs:{name}"))
     return Bilingual(de=f"Erwartet: {german}", en=f"Expected: {english}")
 
 
@@ -199,29 +202,4 @@ _BOUNDS = {
     Kind.TOO_SMALL: ("Untergrenze:", "Lower bound:"),
     Kind.TOO_LARGE: ("Obergrenze:", "Upper bound:"),
     Kind.DIGITS: ("Höchstzahl der Stellen:", "Maximum number of digits:"),
-}
-
-_DATATYPES = {
-    "date": ("Datum in der Form JJJJ-MM-TT", "date as YYYY-MM-DD"),
-    "dateTime": ("Zeitpunkt in der Form JJJJ-MM-TThh:mm:ss", "point in time as YYYY-MM-DDThh:mm:ss"),
-    "time": ("Uhrzeit in der Form hh:mm:ss", "time as hh:mm:ss"),
-    "gYear": ("Jahr in der Form JJJJ", "year as YYYY"),
-    "gYearMonth": ("Monat in der Form JJJJ-MM", "month as YYYY-MM"),
-    "boolean": ("true oder false", "true or false"),
-    "decimal": ("Dezimalzahl mit Punkt, ohne Tausendertrennung", "decimal number with a point"),
-    "integer": ("ganze Zahl", "whole number"),
-    "int": ("ganze Zahl", "whole number"),
-    "long": ("ganze Zahl", "whole number"),
-    "nonNegativeInteger": ("ganze Zahl ab 0", "whole number from 0"),
-    "positiveInteger": ("ganze Zahl ab 1", "whole number from 1"),
-    "base64Binary": ("Base64-kodierte Daten", "Base64-encoded data"),
-    "hexBinary": ("hexadezimal kodierte Daten", "hexadecimal data"),
-    "anyURI": ("eine URI", "a URI"),
-    "ID": (
-        "eine eindeutige Kennung, die mit einem Buchstaben beginnt",
-        "a unique id that starts with a letter",
-    ),
-    "IDREF": ("ein Verweis auf eine Kennung", "a reference to an id"),
-    "language": ("ein Sprachkürzel wie de", "a language code such as de"),
-    "duration": ("eine Dauer wie P30D", "a duration such as P30D"),
 }
