@@ -21,7 +21,7 @@ PATTERNS = {
         "ein LeiKa-Schlüssel: 14 Ziffern, die mit 99 beginnen, wie 99050012104000",
         "a LeiKa key: 14 digits that start with 99, such as 99050012104000",
     ),
-    r"\d{12}": ("zwölf Ziffern wie im ARS 991010001001", "twelve digits as in the ARS 991010001001"),
+    r"\d{12}": ("zwölf Ziffern (ARS) wie 991010001001", "twelve digits (ARS) such as 991010001001"),
     r"\d{5}": ("fünf Ziffern wie 01234", "five digits such as 01234"),
     "[A-ZÄÖÜ]{1,3}-[A-Z]{1,2} [1-9][0-9]{0,3}[EH]?": (
         "ein Kennzeichen in Großbuchstaben wie MS-AB 123 oder MS-AB 123E",
