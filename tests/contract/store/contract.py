@@ -407,6 +407,23 @@ class StoreContract:
             (COPY, "waiting"): 3,
         }
 
+    async def test_submissions_are_paged_also_within_one_moment(self, store: SqlStore) -> None:
+        # One commit gives all of them the same time of receipt.
+        items = [submission() for _ in range(5)]
+        await accept(store, items)
+        before, seen = None, []
+        async with store.read() as connection:
+            while page := await operators.latest_submissions(
+                connection, tenants=[TENANT], limit=2, before=before
+            ):
+                seen += [row.message_id for row in page]
+                before = seen[-1]
+            foreign = await operators.latest_submissions(
+                connection, tenants=["beispielhausen"], limit=2, before=seen[0]
+            )
+        assert seen == sorted((item.submission_id for item in items), reverse=True)
+        assert foreign == []
+
     # --- the schema
 
     async def test_migrating_again_keeps_everything(self, store: SqlStore, address: str) -> None:
