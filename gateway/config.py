@@ -5,14 +5,16 @@ Validated whole at start and by `amtsbote config check`; an error names the path
 
 from collections.abc import Iterable
 from datetime import date
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from gateway.config_text import line_of, read_text, yaml_fault
 from gateway.domain.routing import Route, RouteTable
 from gateway.errors import ConfigurationError
 
@@ -296,21 +298,29 @@ def load_config(path: Path) -> Config:
     Raises:
         ConfigurationError: one line a fault, each with the path of what is wrong.
     """
+    text = read_text(path)
     try:
-        data = yaml.safe_load(path.read_bytes())
-    except OSError as error:
-        raise ConfigurationError(f"configuration {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"configuration {path} is not YAML: {error}") from error
-    try:
-        config = Config.model_validate(data)
+        config = Config.model_validate(yaml.safe_load(text))
         _ = config.route_table
     except ValidationError as error:
-        lines = [line for fault in _causes(error) for line in _lines(fault)]
-        raise ConfigurationError(f"configuration {path}:\n  " + "\n  ".join(lines)) from error
+        sentences = [sentence for fault in _causes(error) for sentence in _sentences(fault)]
+        raise faulty_config(path, sentences) from error
     except ConfigurationError as error:
-        raise ConfigurationError(f"configuration {path}:\n  {error.detail}") from error
+        raise faulty_config(path, [error.detail]) from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigurationError(f"configuration {path} is not YAML: {yaml_fault(error)}") from error
     return config
+
+
+def faulty_config(path: Path, sentences: Iterable[str]) -> ConfigurationError:
+    """Return the error about a file that could be read: one line a fault, with its line in the file.
+
+    Args:
+        sentences: each begins with its path, such as `routes[1].lead: …`.
+    """
+    root = yaml.compose(read_text(path), yaml.SafeLoader)
+    lines = [f"{sentence} (line {line_of(root, sentence)})" for sentence in sentences]
+    return ConfigurationError(f"configuration {path}:\n  " + "\n  ".join(lines))
 
 
 def _causes(error: ValidationError) -> Iterable[ErrorDetails]:
@@ -323,16 +333,30 @@ def _causes(error: ValidationError) -> Iterable[ErrorDetails]:
             yield fault
 
 
-def _lines(fault: ErrorDetails) -> Iterable[str]:
+def _sentences(fault: ErrorDetails) -> Iterable[str]:
     cause = fault.get("ctx", {}).get("error")
     if isinstance(cause, _Faults):
         yield from cause.sentences
         return
+    path = _path(fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        yield f"{path}: unknown key; {_meant(fault['loc'])}"
+        return
     # YAML reads 99101 as a number, and 01003 as an octal one.
     unquoted = fault["type"] == "string_type" and isinstance(fault["input"], int | float)
-    yield f"{_path(fault['loc'])}: {fault['msg']}{'; write it in quotes' if unquoted else ''}"
+    yield f"{path}: {fault['msg']}{'; write it in quotes' if unquoted else ''}"
 
 
 def _path(location: tuple[int | str, ...]) -> str:
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
     return text.removeprefix(".") or "configuration"
+
+
+def _meant(location: tuple[int | str, ...]) -> str:
+    """Say which key may have been meant, or which there are."""
+    part: Any = Config
+    for step in location[:-1]:
+        if isinstance(step, str):
+            part, *_ = get_args(part.model_fields[step].annotation)  # every list is a tuple of parts
+    close = get_close_matches(str(location[-1]), part.model_fields, 1)
+    return f"did you mean {close[0]}?" if close else f"there are {', '.join(part.model_fields)}"

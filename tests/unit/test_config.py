@@ -1,6 +1,7 @@
 """What a configuration is refused for: every fault at once, each on a line that begins with its path."""
 
 import copy
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,7 @@ def refused(tmp_path: Path) -> Callable[[Change], list[str]]:
             load_config(path)
         first, *faults = error.value.detail.splitlines()
         assert first == f"configuration {path}:"
-        return [fault.strip() for fault in faults]
+        return [re.sub(r" \(line [0-9]+\)$", "", fault.strip()) for fault in faults]
 
     return load
 
@@ -248,10 +249,49 @@ def test_every_fault_has_its_own_line_when_there_are_several(
 
 
 @pytest.mark.parametrize(
+    ("key", "place", "hint"),
+    [
+        ("operator", (), "did you mean operators?"),
+        ("adaptor", ("destinations", 1), "did you mean adapter?"),
+        ("service", ("clients", 0, "grants", 0), "did you mean services?"),
+        ("zzz", ("clients", 0), "there are id, name, test, grants"),
+    ],
+)
+def test_unknown_key_is_answered_with_the_one_that_may_be_meant(
+    refused: Callable[[Change], list[str]], key: str, place: tuple[str | int, ...], hint: str
+) -> None:
+    (fault,) = refused(_set("x", *place, key))
+    assert fault.endswith(f"{key}: unknown key; {hint}")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "line", "path"),
+    [
+        ("lead: musteramt-landkreis", "lead: musteramt-mond", "musteramt-mond", "routes[1].lead"),
+        ("    adapter: dms", "    adaptor: dms", "adaptor", "destinations[1].adaptor"),
+        ('ars: "991010002002"', "ars: 991010002002", "ars: 991010002002", "tenants[1].ars"),
+    ],
+)
+def test_fault_names_its_line_in_the_file(
+    tmp_path: Path, wrong: str, right: str, line: str, path: str
+) -> None:
+    text = DEMO.read_text("utf-8").replace(wrong, right, 1)
+    number = 1 + next(i for i, each in enumerate(text.splitlines()) if line in each)
+    (file := tmp_path / "config.yaml").write_text(text, "utf-8")
+    with pytest.raises(ConfigurationError) as error:
+        load_config(file)
+    (fault,) = (each for each in error.value.detail.splitlines() if each.strip().startswith(f"{path}: "))
+    assert fault.endswith(f"(line {number})")
+
+
+@pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"tenants: [", "is not YAML"),
-        (b"\xff\xfe\xfd", "is not YAML"),
+        (b"tenants: [", "is not YAML: line 1, column 11 "),
+        (b"tenants:\n  - id: a\n   name: b\n", "is not YAML: line 3, column 4 "),
+        (b"tenants: a\nname: \xff\xfe\xfd", "is not YAML: line 2 is not UTF-8"),
+        (b"tenants: \x00", "is not YAML: it holds a character"),
+        (b"valid_from: 2026-02-30", "or a date that does not exist"),
         (b"just words", "configuration: "),
         (b"", "configuration: "),
     ],
