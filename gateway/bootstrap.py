@@ -1,7 +1,9 @@
 """The composition root: the only module that joins parts to concretes."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING
 import httpx2
 
 from gateway.broker import Broker, MemoryBroker, RabbitBroker
-from gateway.config import Config, Destination, load_config
+from gateway.config import Config, Destination, faulty_config, load_config
 from gateway.errors import ConfigurationError
 from gateway.settings import Settings, read_secret
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 REPORT_CONCURRENCY = 32
 DEAD_CONCURRENCY = 8
+_OPTION = re.compile(r"(?:options\.)?([A-Za-z_][\w.\[\]-]*): ")
+"""How an adapter's sentence about one option begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +57,11 @@ async def running_gateway(settings: Settings) -> AsyncIterator[Parts]:
     from gateway.store import SqlStore
     from gateway.store.migrate import check_schema
 
-    config = check_configuration(settings)
-    check_secrets(settings, config)
+    config = load_config(settings.config)
+    if faults := [*_adapter_faults(config)]:
+        raise faulty_config(settings.config, faults)
+    if faults := [*_secret_faults(settings, config)]:
+        raise ConfigurationError("\n".join(faults))
     catalogue = Catalogue.load(settings.standards)
     check_schema(settings.store_url)
     async with AsyncExitStack() as stack:
@@ -92,13 +99,21 @@ async def _start_embedded(
         return ()
     http = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://gateway")
     stack.push_async_callback(http.aclose)
-    runners = []
+    runners: list[Runner] = []
+    stack.push_async_callback(_stop, runners)
     for destination in config.destinations:
-        runner = make_runner(settings, destination, broker, http)
+        secret = read_secret(destination_secret(settings, destination.name))
+        runner = make_runner(settings, destination, broker, http, secret=secret)
         await runner.start()
-        stack.push_async_callback(runner.stop)
         runners.append(runner)
     return tuple(runners)
+
+
+async def _stop(runners: list["Runner"]) -> None:
+    """Stop all at once: each may take its grace."""
+    results = await asyncio.gather(*(runner.stop() for runner in runners), return_exceptions=True)
+    for error in filter(None, results):
+        raise error
 
 
 @asynccontextmanager
@@ -118,32 +133,84 @@ async def running_worker(settings: Settings, name: str) -> AsyncIterator["Runner
         raise ConfigurationError(
             "AMTSBOTE_AMQP_URLS is not set: without RabbitMQ the adapters run inside `amtsbote serve`"
         )
+    secret = read_secret(destination_secret(settings, name))
     broker = make_broker(settings)
     await broker.start()
     try:
         await broker.declare([name])
         async with httpx2.AsyncClient(base_url=settings.gateway_url) as http:
-            yield make_runner(settings, destination, broker, http)
+            yield make_runner(settings, destination, broker, http, secret=secret)
     finally:
         await broker.close()
 
 
 def check_configuration(settings: Settings) -> Config:
-    """Read the configuration and check what it says of adapters and their options.
+    """Say everything that would stop a start: configuration, adapters' options, secrets and standards.
+
+    Nothing is started, opened or written.
 
     Raises:
         ConfigurationError: one line a fault, each with the path of what is wrong.
     """
-    config = load_config(settings.config)
+    from gateway.standards import Catalogue
+
     faults = []
+    try:
+        config = load_config(settings.config)
+        if wrong := [*_adapter_faults(config), *_option_faults(settings, config)]:
+            faults.append(faulty_config(settings.config, wrong).detail)
+        faults += _secret_faults(settings, config)
+    except ConfigurationError as error:
+        faults.append(error.detail)
+    try:
+        Catalogue.load(settings.standards).check()
+    except ConfigurationError as error:
+        faults.append(error.detail)
+    if faults:
+        raise ConfigurationError("\n".join(faults))
+    return config
+
+
+def _adapter_faults(config: Config) -> Iterator[str]:
     for number, destination in enumerate(config.destinations):
         try:
             adapter_class(destination.adapter)
         except ConfigurationError as error:
-            faults.append(f"destinations[{number}].adapter: {error.detail}")
-    if faults:
-        raise ConfigurationError(f"configuration {settings.config}:\n  " + "\n  ".join(faults))
-    return config
+            yield f"destinations[{number}].adapter: {error.detail}"
+
+
+def _option_faults(settings: Settings, config: Config) -> Iterator[str]:
+    for number, destination in enumerate(config.destinations):
+        with suppress(ConfigurationError):  # an adapter that is not installed is said elsewhere
+            for sentence in _ask_adapter(settings, destination):
+                option = _OPTION.match(sentence)
+                place = f".{option[1]}: {sentence[option.end() :]}" if option else f": {sentence}"
+                yield f"destinations[{number}].options{place}"
+
+
+def _ask_adapter(settings: Settings, destination: Destination) -> list[str]:
+    """Create the adapter as a start would, without starting it, and ask what it says of its options."""
+    adapter_class(destination.adapter)
+    try:
+        runner = make_runner(settings, destination, MemoryBroker(), httpx2.AsyncClient(), secret="")
+        return runner.adapter.check_config()
+    except Exception as error:
+        # Anybody may have written it; a start would end in the same way.
+        return [f"the adapter fails on them ({type(error).__name__})"]
+
+
+def _secret_faults(settings: Settings, config: Config) -> Iterator[str]:
+    if not settings.secrets.is_dir():
+        yield (
+            f"secrets folder {settings.secrets} is missing; run this where `var/` is, "
+            "or name the folder in AMTSBOTE_SECRETS_DIR"
+        )
+        return
+    for path in secret_files(settings, config):
+        try:
+            read_secret(path)
+        except ConfigurationError as error:
+            yield error.detail
 
 
 def make_broker(settings: Settings) -> Broker:
@@ -154,7 +221,7 @@ def make_broker(settings: Settings) -> Broker:
 
 
 def make_runner(
-    settings: Settings, destination: Destination, broker: Broker, http: httpx2.AsyncClient
+    settings: Settings, destination: Destination, broker: Broker, http: httpx2.AsyncClient, *, secret: str
 ) -> "Runner":
     """Join a destination's adapter to its store, broker and gateway."""
     from adapters.kit.runner import build_runner
@@ -168,7 +235,7 @@ def make_runner(
         store_url=settings.adapter_db or f"sqlite:///{data_dir / 'adapter.db'}",
         broker=broker,
         http=http,
-        secret=read_secret(destination_secret(settings, destination.name)),
+        secret=secret,
         concurrency=destination.concurrency,
         margin_s=settings.lease_s - settings.copy_lifetime_s,
     )
@@ -208,13 +275,3 @@ def secret_files(settings: Settings, config: Config) -> list[Path]:
         *(folder / "destinations" / each.name for each in config.destinations),
         *(folder / "operators" / each.name for each in config.operators),
     ]
-
-
-def check_secrets(settings: Settings, config: Config) -> None:
-    """Make sure that every secret is there before anything starts.
-
-    Raises:
-        ConfigurationError: names the file that is missing or too short.
-    """
-    for path in secret_files(settings, config):
-        read_secret(path)

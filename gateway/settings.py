@@ -48,7 +48,7 @@ class Settings(BaseSettings):
     """RabbitMQ nodes, separated by commas; empty: the in-process broker."""
     adapter_db: str = ""
     """Database of an adapter's own store; empty: one SQLite file a destination under `var`."""
-    gateway_url: str = "http://127.0.0.1:8080"
+    gateway_url: str = Field(default="http://127.0.0.1:8080", pattern=r"^https?://[^/\s]+")
     """Where an adapter process fetches attachments and large bodies."""
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
@@ -127,6 +127,11 @@ def read_secret(path: Path) -> str:
     """
     try:
         secret = path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError as error:
+        raise ConfigurationError(
+            f"secret file {path} is missing; AMTSBOTE_SECRETS_DIR names the folder where it is looked for, "
+            "which is `var/secrets` below where the command runs otherwise"
+        ) from error
     except OSError as error:
         raise ConfigurationError(f"secret file {path}: {error.strerror}") from error
     if len(secret) < 16:

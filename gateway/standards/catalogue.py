@@ -172,13 +172,16 @@ class Catalogue:
         """Compile every schema and read every code list.
 
         Raises:
-            ConfigurationError: with the first thing that is wrong.
+            ConfigurationError: with the first thing that is wrong in each standard.
         """
+        faults: dict[str, str] = {}  # by what is wrong: standards share files
         for standard in self.standards:
             try:
                 _ = standard.schema.lxml, standard.code_lists
             except ConfigurationError as error:
-                raise ConfigurationError(f"{standard.folder}: {error.detail}") from error
+                faults.setdefault(error.detail, f"{standard.folder}: {error.detail}")
+        if faults:
+            raise ConfigurationError("\n".join(faults.values()))
 
     def read(self, body: bytes, *, today: datetime.date, limits: Limits = DEFAULT_LIMITS) -> Incoming:
         """Parse, identify and validate one message, and read its header.
