@@ -64,18 +64,23 @@ class Portal:
     async def submit(
         self, message: bytes, *, metadata: str | None = None, files: Sequence[File] = ()
     ) -> dict[str, Any]:
-        """Post an application; the answer says `submission_id`, `case_id` and links."""
-        return await self._post_message("/v1/submissions", message, metadata, files)
+        """Post an application; the answer says `submission_id`, `case_id` and links.
+
+        `created` is added to it: False where the same was sent before and this is its first receipt.
+        """
+        return _receipt(await self._post_message("/v1/submissions", message, metadata, files))
 
     async def reply(self, case_id: str, message: bytes, *, files: Sequence[File] = ()) -> dict[str, Any]:
-        """Post a follow-up in a case: an answer, a document, a message, a withdrawal."""
-        return await self._post_message(f"/v1/cases/{case_id}/messages", message, None, files)
+        """Post a follow-up in a case: an answer, a document, a message, a withdrawal; as `submit`."""
+        path = f"/v1/cases/{case_id}/messages"
+        return _receipt(await self._post_message(path, message, None, files))
 
     async def validate(
         self, message: bytes, *, metadata: str | None = None, files: Sequence[File] = ()
     ) -> dict[str, Any]:
         """Have a message examined; nothing is stored."""
-        return await self._post_message("/v1/validate", message, metadata, files)
+        answer: dict[str, Any] = (await self._post_message("/v1/validate", message, metadata, files)).json()
+        return answer
 
     async def submission(
         self, submission_id: str, *, etag: str | None = None, wait_s: int = 0
@@ -101,10 +106,17 @@ class Portal:
         """Read a case."""
         return await self._json("GET", f"/v1/cases/{case_id}")
 
-    async def mailbox(self, *, after: str = "0", wait_s: int = 0, limit: int = 100) -> dict[str, Any]:
+    async def mailbox(self, *, after: str = "0", wait_s: float = 0, limit: int = 100) -> dict[str, Any]:
         """Read a page of the mailbox: `items`, and the cursor `next` to go on with."""
         params = {"after": after, "wait": wait_s, "limit": limit}
         return await self._json("GET", "/v1/mailbox", params=params, timeout=TIMEOUT_S + wait_s)
+
+    async def dialogue(self, case_id: str) -> list[dict[str, Any]]:
+        """Read what was said in a case, both directions, in its order."""
+        messages: list[dict[str, Any]] = (await self._json("GET", f"/v1/cases/{case_id}/messages"))[
+            "messages"
+        ]
+        return messages
 
     async def content(self, link: str) -> bytes:
         """Fetch a message or an attachment by its link."""
@@ -116,16 +128,16 @@ class Portal:
 
     async def _post_message(
         self, path: str, message: bytes, metadata: str | None, files: Sequence[File]
-    ) -> dict[str, Any]:
+    ) -> httpx2.Response:
         if metadata is None and not files:
-            return await self._json(
+            return await self._call(
                 "POST", path, content=message, headers={"Content-Type": "application/xml"}
             )
         parts: list[Any] = [("message", ("message.xml", message, "application/xml"))]
         if metadata is not None:
             parts.append(("metadata", ("metadata.json", metadata.encode(), "application/json")))
         parts += [("attachment", (each.name, each.data, each.media_type)) for each in files]
-        return await self._json("POST", path, files=parts)
+        return await self._call("POST", path, files=parts)
 
     async def _json(self, method: str, path: str, **request: Any) -> dict[str, Any]:
         answer: dict[str, Any] = (await self._call(method, path, **request)).json()
@@ -155,6 +167,11 @@ class Portal:
         if answer.is_success or answer.status_code == httpx2.codes.NOT_MODIFIED:
             return answer
         raise _refusal(answer)
+
+
+def _receipt(answer: httpx2.Response) -> dict[str, Any]:
+    receipt: dict[str, Any] = answer.json()
+    return receipt | {"created": answer.status_code == httpx2.codes.ACCEPTED}
 
 
 def _refusal(answer: httpx2.Response) -> PortalError:

@@ -1,6 +1,5 @@
 """The demo's portal: posts samples, follows each, collects the mailbox and answers queries."""
 
-import asyncio
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from gateway.xml.parse import parse
 from gateway.xml.rueckkanal import Answer, Attachment, Head, Party, Reference
 
 STAGES = ("accepted", "delivered", "in progress", "decided")
+PAGE = 500
 FINAL = frozenset({"decided", "refused", "withdrawn"})
 
 _PORTAL = Party("DVDV", "psw:99100000", "Serviceportal Musterland")
@@ -36,6 +36,10 @@ class Trip:
         """Note that a stage was reached, once."""
         self.reached.setdefault(stage, time.monotonic() - self.started)
 
+    def fail(self, error: Exception) -> None:
+        """Note what went wrong; it is this sample's result, not the demo's."""
+        self.error = getattr(error, "detail", type(error).__name__)
+
     @property
     def ended(self) -> bool:
         """Whether the case has come to its end, or the sample was not even taken."""
@@ -43,11 +47,21 @@ class Trip:
 
 
 class DemoPortal:
-    """One client of the gateway that behaves as a portal does."""
+    """One client of the gateway that behaves as a portal does, for the cases of this run only."""
 
     def __init__(self, portal: Portal) -> None:
         self._portal = portal
         self._trips: dict[str, Trip] = {}
+        self._early: dict[str, list[dict[str, Any]]] = {}
+        self._after = "0"
+
+    async def pass_over(self) -> None:
+        """Go to the end of the mailbox: what lies there belongs to others, or to earlier runs."""
+        while True:
+            page = await self._portal.mailbox(after=self._after, limit=PAGE)
+            if page["next"] == self._after:
+                return
+            self._after = page["next"]
 
     async def travel(self, trip: Trip) -> None:
         """Post a sample and follow it until its case is decided."""
@@ -55,9 +69,11 @@ class DemoPortal:
         posted = await self._portal.submit(
             trip.sample.body, metadata=trip.sample.metadata, files=trip.sample.files
         )
-        self._trips[posted["case_id"]] = trip
         trip.reach("accepted")
         trip.status = "accepted"
+        self._trips[posted["case_id"]] = trip
+        for item in self._early.pop(posted["case_id"], []):
+            await self._take(trip, item)
         etag = None
         while not trip.ended:
             view, etag = await self._portal.submission(posted["submission_id"], etag=etag, wait_s=20)
@@ -66,26 +82,31 @@ class DemoPortal:
 
     async def read_mailbox(self) -> None:
         """Collect what comes back, for ever, and answer each query."""
-        after = "0"
         while True:
-            page = await self._portal.mailbox(after=after, wait_s=20)
+            page = await self._portal.mailbox(after=self._after, wait_s=20)
             for item in page["items"]:
-                if item["collected_at"] is None:
-                    await self._take(item)
-                    await self._portal.collect(item["message_id"])
-            after = page["next"]
+                await self._sort(item)
+            self._after = page["next"]
 
-    async def _take(self, item: dict[str, Any]) -> None:
-        content = await self._portal.content(item["links"]["content"])
-        if not item["type"].endswith(_QUERY):
+    async def _sort(self, item: dict[str, Any]) -> None:
+        trip = self._trips.get(item["case_id"])
+        if trip is None:
+            # Not ours, or it has overtaken our receipt.
+            self._early.setdefault(item["case_id"], []).append(item)
             return
-        case_id = item["case_id"]
-        # A query of an earlier run, or one that overtook our receipt, is answered too.
-        if trip := self._trips.get(case_id):
+        try:
+            await self._take(trip, item)
+        except Exception as error:
+            trip.fail(error)
+
+    async def _take(self, trip: Trip, item: dict[str, Any]) -> None:
+        content = await self._portal.content(item["links"]["content"])
+        if item["type"].endswith(_QUERY):
             trip.queries += 1
             trip.reach("in progress")
-        answer, files = _answer(content, case_id, test=item["test"])
-        await self._portal.reply(case_id, answer, files=files)
+            answer, files = _answer(content, item["case_id"], test=item["test"])
+            await self._portal.reply(item["case_id"], answer, files=files)
+        await self._portal.collect(item["message_id"])
 
 
 def _note(trip: Trip, submission: str, case: str) -> None:
@@ -132,7 +153,5 @@ async def follow(portal: DemoPortal, trip: Trip) -> None:
     """Follow a sample; what goes wrong is its result, not the demo's."""
     try:
         await portal.travel(trip)
-    except asyncio.CancelledError:
-        raise
     except Exception as error:
-        trip.error = getattr(error, "detail", type(error).__name__)
+        trip.fail(error)

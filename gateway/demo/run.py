@@ -3,17 +3,18 @@
 import asyncio
 import os
 import secrets
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table
 
 from gateway.bootstrap import running_gateway, secret_files
 from gateway.config import Client, Config, load_config
-from gateway.demo.portal import STAGES, DemoPortal, Trip, follow
+from gateway.demo.board import Board, addresses, say
+from gateway.demo.portal import DemoPortal, Trip, follow
 from gateway.demo.samples import load_samples
 from gateway.errors import ConfigurationError
 from gateway.portal import Portal
@@ -55,43 +56,60 @@ async def run_demo(settings: Settings, *, once: bool, timeout_s: float) -> list[
             serving(parts.app, settings.host, settings.port) as port,
         ):
             url = f"http://{settings.host}:{port}"
-            _introduce(console, settings, config, url)
-            await _show(console, settings, config, url, trips, stop, timeout_s if once else None)
+            where = addresses(settings, config, _demo_client(config, test=False), url)
+            say(console, where)
+            board = Board(trips, console, above=len(where))
+            async with _portals(settings, config, url) as portals:
+                await _travel(console, board, portals, trips, stop, timeout_s if once else None)
             if not once and not stop.is_set():
-                console.print("Every sample has come to its end. Ctrl-C ends the demo.")
+                say(console, ["Every sample has come to its end. Ctrl-C ends the demo.", *where])
                 await stop.wait()
+                say(console, ["stopping …"])
     return [trip.sample.name for trip in trips if trip.status != "decided"] if once else []
 
 
-async def _show(
-    console: Console,
-    settings: Settings,
-    config: Config,
-    url: str,
-    trips: list[Trip],
-    stop: asyncio.Event,
-    timeout_s: float | None,
-) -> None:
-    """Let the samples travel and draw the table until they have all arrived."""
+@asynccontextmanager
+async def _portals(settings: Settings, config: Config, url: str) -> AsyncIterator[dict[bool, DemoPortal]]:
+    """Sign in as the portal for real messages and as the one for test messages; both read their mailbox."""
     async with AsyncExitStack() as stack:
-        stack.enter_context(
-            Live(get_renderable=lambda: _table(trips), console=console, refresh_per_second=REFRESH_PER_S)
-        )
         portals = {}
-        background = []
         for test in (False, True):
             client = _demo_client(config, test=test)
             secret = read_secret(settings.secrets / "clients" / client.id)
             api = await stack.enter_async_context(Portal(url, client.id, secret))
             portals[test] = DemoPortal(api)
-            background.append(asyncio.create_task(portals[test].read_mailbox()))
-        arrived: asyncio.Task[Any] = asyncio.create_task(_all_arrive(portals, trips))
-        stopped: asyncio.Task[Any] = asyncio.create_task(stop.wait())
+            await portals[test].pass_over()
+            stack.push_async_callback(_end, asyncio.create_task(portals[test].read_mailbox()))
+        yield portals
+
+
+async def _travel(
+    console: Console,
+    board: Board,
+    portals: dict[bool, DemoPortal],
+    trips: list[Trip],
+    stop: asyncio.Event,
+    timeout_s: float | None,
+) -> None:
+    """Let the samples travel and show where they are, until they have all arrived."""
+    arrived: asyncio.Task[Any] = asyncio.create_task(_all_arrive(portals, trips))
+    stopped: asyncio.Task[Any] = asyncio.create_task(stop.wait())
+    with Live(
+        get_renderable=board.progress, console=console, refresh_per_second=REFRESH_PER_S, transient=True
+    ):
         await asyncio.wait([arrived, stopped], timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-        tasks = [arrived, stopped, *background]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    if stop.is_set():
+        say(console, [f"{board.summary}; stopping …"])
+    else:
+        console.print(board.table())
+        say(console, [*board.errors, board.summary])
+    await _end(arrived, stopped)
+
+
+async def _end(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _all_arrive(portals: dict[bool, DemoPortal], trips: list[Trip]) -> None:
@@ -116,26 +134,3 @@ def _make_secrets(settings: Settings, config: Config) -> None:
 def _write_private(path: Path, text: str) -> None:
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text + "\n")
-
-
-def _introduce(console: Console, settings: Settings, config: Config, url: str) -> None:
-    client = _demo_client(config, test=False)
-    operator = config.operators[0].name if config.operators else "–"
-    grid = Table.grid(padding=(0, 2))
-    grid.add_row("API docs", f"{url}/docs")
-    grid.add_row("Console", f"{url}/console", f"{operator}: {settings.secrets / 'operators' / operator}")
-    for destination in config.destinations:
-        if port := destination.options.get("page_port"):
-            secret = settings.var / "adapters" / destination.name / "page-secret"
-            grid.add_row("Clerk's page", f"http://127.0.0.1:{port}", f"sachbearbeitung: {secret}")
-    grid.add_row("Demo client", url, f"{client.id}: {settings.secrets / 'clients' / client.id}")
-    console.print(grid)
-
-
-def _table(trips: list[Trip]) -> Table:
-    table = Table("sample", *STAGES, "status", expand=False)
-    for trip in trips:
-        times = [f"{trip.reached[stage]:.2f} s" if stage in trip.reached else "" for stage in STAGES]
-        asked = f" ({trip.queries} query answered)" if trip.queries else ""
-        table.add_row(trip.sample.name, *times, trip.error or trip.status + asked)
-    return table

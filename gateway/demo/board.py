@@ -1,0 +1,98 @@
+"""What the demo prints: the addresses, who is on the way, and in the end the whole table."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console, ConsoleRenderable, Group
+from rich.table import Table
+
+from gateway.config import Client, Config
+from gateway.demo.portal import STAGES, Trip
+from gateway.settings import Settings
+
+WIDE = 100
+"""On a terminal narrower than this the earlier stages are left out."""
+_TIME_WIDTH = len("12.34 s")
+_STATUS_WIDTH = len("action_required")
+_AROUND = 3
+"""Lines that the rows must leave free: the summary, the table's head, and the one with the cursor."""
+
+
+def addresses(settings: Settings, config: Config, client: Client, url: str) -> list[str]:
+    """Say where everything is, and who may enter; a line each, however long."""
+    lines = [f"API docs      {url}/docs", f"Console       {url}/console"]
+    if config.operators:
+        name = config.operators[0].name
+        lines.append(f"  {name}, password in {settings.secrets / 'operators' / name}")
+    for destination in config.destinations:
+        if port := destination.options.get("page_port"):
+            own = settings.var / "adapters" / destination.name / "page-secret"
+            secret = Path(destination.options.get("page_secret_file") or own)
+            lines += [f"Clerk's page  http://127.0.0.1:{port}", f"  sachbearbeitung, password in {secret}"]
+    return [
+        *lines,
+        f"Portal API    {url}",
+        f"  {client.id}, secret in {settings.secrets / 'clients' / client.id}",
+    ]
+
+
+def say(console: Console, lines: Sequence[str]) -> None:
+    """Print lines as they are: never cut, never wrapped at a place of our choosing."""
+    for line in lines:
+        console.out(line, highlight=False)
+
+
+class Board:
+    """Shows where each sample is; no column changes its width while they travel.
+
+    Args:
+        above: how many lines stand above it and are to stay in sight.
+    """
+
+    def __init__(self, trips: Sequence[Trip], console: Console, *, above: int) -> None:
+        self._trips = trips
+        self._room = max(console.height - above - _AROUND, 3)
+        self._stages = STAGES if console.width >= WIDE else STAGES[-2:]
+        widths = [*(max(len(stage), _TIME_WIDTH) for stage in self._stages), len("queries"), _STATUS_WIDTH]
+        longest = max(len(trip.sample.name) for trip in trips)
+        self._widths = [max(min(longest, console.width - sum(widths) - len(widths)), 12), *widths]
+
+    @property
+    def summary(self) -> str:
+        """Count what has arrived."""
+        decided = sum(trip.status == "decided" for trip in self._trips)
+        return f"{decided} of {len(self._trips)} decided"
+
+    def progress(self) -> ConsoleRenderable:
+        """Draw every sample, or where they do not fit, those that are still on their way."""
+        if len(self._trips) <= self._room:
+            return Group(self.summary, self.table())
+        left = [trip for trip in self._trips if not trip.ended]
+        if len(left) <= self._room:
+            return Group(self.summary, self.table(left))
+        shown = left[: self._room - 1]
+        return Group(self.summary, self.table(shown), f"… and {len(left) - len(shown)} more")
+
+    def table(self, trips: Sequence[Trip] | None = None) -> Table:
+        """Draw a row a sample."""
+        drawn = Table(box=None, pad_edge=False, collapse_padding=True)
+        for title, width in zip(("sample", *self._stages, "queries", "status"), self._widths, strict=True):
+            drawn.add_column(
+                title,
+                width=width,
+                no_wrap=True,
+                overflow="ellipsis",
+                justify="left" if title in {"sample", "status"} else "right",
+            )
+        for trip in self._trips if trips is None else trips:
+            times = [
+                f"{trip.reached[stage]:.2f} s" if stage in trip.reached else "" for stage in self._stages
+            ]
+            status = "error" if trip.error else trip.status
+            drawn.add_row(trip.sample.name, *times, str(trip.queries or ""), status)
+        return drawn
+
+    @property
+    def errors(self) -> list[str]:
+        """Say in full what went wrong."""
+        return [f"{trip.sample.name}: {trip.error}" for trip in self._trips if trip.error]
