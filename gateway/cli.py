@@ -6,6 +6,9 @@ now, sending again is safe; 4 settings or configuration are not usable.
 
 import asyncio
 import json
+import os
+import re
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -14,8 +17,9 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from gateway.cli_text import as_problem, mailbox_text, problem_text, receipt_text, submission_text
+from gateway.contract.states import SubmissionStatus
 from gateway.errors import (
-    AmtsboteError,
     ConfigurationError,
     Problem,
     StoreInUse,
@@ -29,6 +33,7 @@ from gateway.settings import Settings, load_settings, read_secret
 REFUSED = 1
 NOT_AVAILABLE = 3
 NOT_CONFIGURED = 4
+_SAMPLES = "fixtures/xparken/1.0"
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -41,6 +46,13 @@ app.add_typer(config_app, name="config")
 
 T = TypeVar("T")
 
+
+def _web_address(value: str | None) -> str | None:
+    if value is not None and not re.match(r"https?://[^/\s]+", value):
+        raise typer.BadParameter("must be an address such as http://127.0.0.1:8080")
+    return value
+
+
 Message = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The XML message.")]
 Attach = Annotated[
     list[Path], typer.Option("--attach", "-a", exists=True, dir_okay=False, help="An attachment; repeatable.")
@@ -49,7 +61,9 @@ Meta = Annotated[
     Path | None,
     typer.Option("--metadata", exists=True, dir_okay=False, help="The JSON part `metadata`."),
 ]
-Url = Annotated[str | None, typer.Option(help="The gateway; AMTSBOTE_GATEWAY_URL otherwise.")]
+Url = Annotated[
+    str | None, typer.Option(help="The gateway; AMTSBOTE_GATEWAY_URL otherwise.", callback=_web_address)
+]
 As = Annotated[str, typer.Option("--client", help="Which client to be; its secret is read from its file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -59,7 +73,13 @@ def main() -> None:
     app()
 
 
-@app.command(epilog="Example: AMTSBOTE_CONFIG=town.yaml amtsbote serve --port 8080")
+@app.callback()
+def _prepare() -> None:
+    # What a command writes holds personal data or secrets: nobody else on this machine may read it.
+    os.umask(0o077)
+
+
+@app.command(epilog="Example: AMTSBOTE_CONFIG=fixtures/demo/config.yaml amtsbote serve --port 8080")
 def serve(
     host: Annotated[str | None, typer.Option(help="Where to listen; AMTSBOTE_HOST otherwise.")] = None,
     port: Annotated[int | None, typer.Option(help="Port; AMTSBOTE_PORT otherwise.")] = None,
@@ -87,9 +107,13 @@ async def _serve(settings: Settings) -> None:
 @app.command(epilog="Example: amtsbote demo --once")
 def demo(
     once: Annotated[
-        bool, typer.Option("--once", help="End when every sample is decided; 1 names who is late.")
+        bool,
+        typer.Option(
+            "--once",
+            help="End when every sample is decided; if that takes too long, name the late and exit with 1.",
+        ),
     ] = False,
-    timeout: Annotated[float, typer.Option(help="Seconds that `--once` waits.")] = 60,
+    timeout: Annotated[float, typer.Option(help="Seconds that --once waits.")] = 60,
     port: Annotated[int | None, typer.Option(help="Port; AMTSBOTE_PORT otherwise.")] = None,
 ) -> None:
     """Run everything on this machine, post every sample and show its way."""
@@ -97,7 +121,7 @@ def demo(
     configure_logs(settings.log_level)
     late = _run(_demo(settings, once=once, timeout_s=timeout))
     if late:
-        typer.echo("Not decided in time: " + ", ".join(late), err=True)
+        typer.echo("\n".join(["", "Not decided in time:", *(f"  {name}" for name in late), ""]), err=True)
         raise typer.Exit(REFUSED)
 
 
@@ -146,7 +170,7 @@ def migrate(as_json: AsJson = False) -> None:
     _print({"migrated": True}, "The database has the newest schema.", as_json=as_json)
 
 
-@config_app.command("check", epilog="Example: amtsbote config check town.yaml")
+@config_app.command("check", epilog="Example: amtsbote config check fixtures/demo/config.yaml")
 def config_check(
     file: Annotated[
         Path | None, typer.Argument(help="The file; AMTSBOTE_CONFIG otherwise.", dir_okay=False)
@@ -164,7 +188,10 @@ def config_check(
     _print({"valid": True} | counts, f"{settings.config}: usable ({words}).", as_json=as_json)
 
 
-@app.command(epilog="Example: amtsbote send application.xml --attach plan.pdf --client demo-portal")
+@app.command(
+    epilog=f"Example: amtsbote send {_SAMPLES}/valid/05-leasingwagen-mit-ueberlassung.xml "
+    f"--attach {_SAMPLES}/anlagen/ueberlassung-leasing.pdf --client demo-portal"
+)
 def send(
     file: Message,
     attach: Attach = [],  # noqa: B006 typer reads the default and never changes it
@@ -184,11 +211,10 @@ def send(
         return await portal.submit(body, metadata=stated, files=files)
 
     answer = _ask(post, url=url, client=client, as_json=as_json)
-    text = f"{answer['status']}: submission {answer['submission_id']}, case {answer['case_id']}"
-    _print(answer, text, as_json=as_json)
+    _print(answer, receipt_text(answer), as_json=as_json)
 
 
-@app.command(epilog="Example: amtsbote validate application.xml || echo refused")
+@app.command(epilog=f"Example: amtsbote validate {_SAMPLES}/invalid/17-sechs-fehler.xml || echo refused")
 def validate(file: Message, as_json: AsJson = False) -> None:
     """Validate a message against its standard; no gateway is needed, nothing is sent."""
     settings = _settings()
@@ -213,22 +239,35 @@ def status(
     client: As = "demo-portal",
     as_json: AsJson = False,
 ) -> None:
-    """Show where a submission stands and what happened to it."""
+    """Show where a submission stands, why it was refused, and what happened to it."""
 
     async def read(portal: Portal) -> dict[str, Any]:
         view, _ = await portal.submission(submission)
-        return (view or {}) | {"events": (await portal.events(submission))["events"]}
+        view = view or {}
+        events = (await portal.events(submission))["events"]
+        return view | {"events": events, "rejections": await _rejections(portal, view)}
 
     answer = _ask(read, url=url, client=client, as_json=as_json)
-    lines = [f"{answer['message_type']}: {answer['status']}; case {answer['case']['status']}"]
-    lines += [f"  {e['at']}  {e['kind']}  {e.get('destination') or ''}" for e in answer["events"]]
-    _print(answer, "\n".join(lines), as_json=as_json)
+    _print(answer, submission_text(answer), as_json=as_json)
+
+
+async def _rejections(portal: Portal, view: dict[str, Any]) -> list[dict[str, str]]:
+    """Read why the case's submissions were refused, from each Rückweisung."""
+    from gateway.xml import rueckkanal_read
+    from gateway.xml.parse import parse
+
+    if view["status"] != SubmissionStatus.REFUSED:
+        return []
+    said = [each["link"] for each in await portal.dialogue(view["case_id"]) if each["type"].endswith(".1190")]
+    details = [rueckkanal_read.reject_details(parse(await portal.content(link))) for link in said]
+    return [{"code": each.code, "description": each.description} for some in details for each in some]
 
 
 @app.command(epilog="Example: amtsbote mailbox --after 12 --wait 30 --client demo-portal")
 def mailbox(
     after: Annotated[str, typer.Option(help="The cursor `next` of the page before.")] = "0",
-    wait: Annotated[int, typer.Option(min=0, max=25, help="Seconds to wait for news.")] = 0,
+    wait: Annotated[int, typer.Option(min=0, max=60, help="Seconds to wait for news.")] = 0,
+    case: Annotated[str | None, typer.Option(help="Only what belongs to this case.")] = None,
     collect: Annotated[bool, typer.Option(help="Say that these were taken over.")] = False,
     url: Url = None,
     client: As = "demo-portal",
@@ -237,15 +276,25 @@ def mailbox(
     """Show what came back for a client."""
 
     async def read(portal: Portal) -> dict[str, Any]:
-        page = await portal.mailbox(after=after, wait_s=wait)
+        page = await _next_page(portal, after, wait_s=wait, case=case)
         if collect:
             for item in page["items"]:
                 await portal.collect(item["message_id"])
         return page
 
     page = _ask(read, url=url, client=client, as_json=as_json)
-    lines = [f"{each['created_at']}  {each['type']}  case {each['case_id']}" for each in page["items"]]
-    _print(page, "\n".join([*lines, f"next: {page['next']}"]), as_json=as_json)
+    _print(page, mailbox_text(page), as_json=as_json)
+
+
+async def _next_page(portal: Portal, after: str, *, wait_s: float, case: str | None) -> dict[str, Any]:
+    """Read the next page that has something of the case, until there is none within `wait_s`."""
+    until = time.monotonic() + wait_s
+    while True:
+        page = await portal.mailbox(after=after, wait_s=max(0, until - time.monotonic()))
+        items = [item for item in page["items"] if case in (None, item["case_id"])]
+        if items or page["next"] == after:
+            return page | {"items": items}
+        after = page["next"]
 
 
 def _settings(**overrides: object) -> Settings:
@@ -262,7 +311,7 @@ def _ask(question: Callable[[Portal], Awaitable[T]], *, url: str | None, client:
     settings = _settings()
 
     async def ask() -> T:
-        secret = read_secret(settings.secrets / "clients" / client)
+        secret = _client_secret(settings, client)
         async with Portal(url or settings.gateway_url, client, secret) as portal:
             return await question(portal)
 
@@ -270,13 +319,26 @@ def _ask(question: Callable[[Portal], Awaitable[T]], *, url: str | None, client:
         return asyncio.run(ask())
 
 
+def _client_secret(settings: Settings, client: str) -> str:
+    folder = settings.secrets / "clients"
+    if not folder.is_dir():
+        raise ConfigurationError(
+            f"there are no secrets in {settings.secrets.absolute()}: run this where `var/` is, or name their "
+            "folder in AMTSBOTE_SECRETS_DIR"
+        )
+    known = sorted(path.name for path in folder.iterdir())
+    if client not in known:
+        raise ConfigurationError(f"there is no client {client} in {folder}; there are {', '.join(known)}")
+    return read_secret(folder / client)
+
+
 @contextmanager
 def _errors(*, as_json: bool = False) -> Iterator[None]:
     try:
         yield
     except (PortalError, Problem) as error:
-        problem = _as_problem(error)
-        _print(problem, _in_words(problem), as_json=as_json, err=not as_json)
+        problem = as_problem(error)
+        _print(problem, problem_text(problem), as_json=as_json, err=not as_json)
         unreachable = isinstance(error, GatewayUnreachable)
         raise typer.Exit(NOT_AVAILABLE if unreachable else REFUSED) from error
     except (ConfigurationError, StoreInUse) as error:
@@ -289,32 +351,6 @@ def _errors(*, as_json: bool = False) -> Iterator[None]:
     except StoreUnavailable as error:
         _print({"detail": error.detail}, error.detail, as_json=as_json, err=not as_json)
         raise typer.Exit(NOT_AVAILABLE) from error
-
-
-def _as_problem(error: AmtsboteError) -> dict[str, Any]:
-    if isinstance(error, Problem):
-        return {
-            "type": error.type,
-            "title": error.title.en,
-            "detail": error.detail,
-            "code": error.code,
-            "findings": [finding.model_dump(mode="json") for finding in error.findings],
-            "findings_more": error.more_findings,
-        }
-    problem = error.problem if isinstance(error, PortalError) else {}
-    return problem or {"detail": error.detail}
-
-
-def _in_words(problem: dict[str, Any]) -> str:
-    lines = [str(problem.get("detail", ""))]
-    for finding in problem.get("findings", []):
-        line = f"{finding['line']}:{finding['column']} " if finding["line"] is not None else ""
-        place = f"{line}{finding['path']}"
-        message = finding["message"]
-        lines.append(f"  {finding['code']} {place}\n    {message['de']}\n    {message['en']}")
-        if hint := finding.get("hint"):
-            lines.append(f"    → {hint['de']}\n    → {hint['en']}")
-    return "\n".join(lines)
 
 
 def _print(data: dict[str, Any], text: str, *, as_json: bool, err: bool = False) -> None:

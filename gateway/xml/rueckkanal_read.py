@@ -12,7 +12,7 @@ from lxml import etree
 
 from gateway.contract.states import CitizenStatus
 from gateway.xml.rueckkanal_frame import Attachment, B, Consequence, Deadline, R, Reference
-from gateway.xml.rueckkanal_parts import Answer, ItemKind, QueryItem, ResultKind, Tenor
+from gateway.xml.rueckkanal_parts import Answer, ItemKind, QueryItem, RejectDetail, ResultKind, Tenor
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,14 @@ def note(root: etree._Element) -> Note | None:
 def withdrawal_accepted(root: etree._Element) -> bool | None:
     """Say whether a withdrawal was accepted (1141)."""
     return _truth(root, f"{R}akzeptiert")
+
+
+def reject_details(root: etree._Element) -> list[RejectDetail]:
+    """Return every fault that message 1190 names."""
+    return [
+        RejectDetail(_text(each, f"{R}fehlercode") or "", _text(each, f"{R}fehlerbeschreibung") or "")
+        for each in root.iter(f"{R}grundSpezifisch")
+    ]
 
 
 def decision(root: etree._Element) -> Decision | None:

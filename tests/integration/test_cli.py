@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 import typer
 
 from gateway.cli import app
-from tests.acceptance.installation import FIXTURES, Installation, eventually
+from tests.acceptance.installation import FIXTURES, ROOT, Installation, demo_config, eventually
 from tests.services.runtime import free_ports
 
 DONE, REFUSED, WRONG_USAGE, NOT_AVAILABLE, NOT_CONFIGURED = range(5)
@@ -24,6 +25,10 @@ WITH_ATTACHMENT = XPARKEN / "valid" / "05-leasingwagen-mit-ueberlassung.xml"
 ATTACHMENT = XPARKEN / "anlagen" / "ueberlassung-leasing.pdf"
 INVALID = XPARKEN / "invalid" / "02-kennzeichen-in-kleinbuchstaben.xml"
 FINDING = "/p:bewohnerparken.antrag.0101/p:fahrzeug/p:kennzeichen"
+
+
+PARKING = "99900000000102"
+REFUSED_THERE = XPARKEN / "valid" / "03-beispielhausen-geburtsjahr-bekannt.xml"
 
 
 def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -42,8 +47,12 @@ def outcome(done: CompletedProcess[str]) -> tuple[int, Any]:
 
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """A running gateway on the embedded default."""
-    town = Installation(tmp_path_factory.mktemp("town"))
+    """A running gateway on the embedded default, with an office that refuses some applications."""
+    config = demo_config()
+    for destination in config["destinations"]:
+        if destination["name"] == "musteramt-beispielhausen":
+            destination["options"]["refuse_services"] = [PARKING]
+    town = Installation(tmp_path_factory.mktemp("town"), config=config)
     try:
         town.migrate()
         town.serve()
@@ -72,7 +81,10 @@ def application(tmp_path: Path) -> Path:
 def test_help_of_every_command_has_an_example(idle: Installation, command: tuple[str, ...]) -> None:
     done = idle.run(*command, "--help", COLUMNS="200")
     assert done.returncode == DONE
-    assert re.search(rf"Example: .*amtsbote {' '.join(command)}\b", done.stdout), done.stdout
+    example = re.search(rf"Example: .*amtsbote {' '.join(command)}\b.*", done.stdout)
+    assert example, done.stdout
+    for file in re.findall(r"fixtures/\S+", example[0]):
+        assert (ROOT / file).is_file(), file
 
 
 def test_help_says_what_the_exit_codes_mean(idle: Installation) -> None:
@@ -100,9 +112,53 @@ async def test_application_is_sent_followed_and_answered(town: Installation, app
     assert "decided" in town.run("status", sent["submission_id"]).stdout
 
 
-def test_repeated_send_gives_the_first_receipt(town: Installation, application: Path) -> None:
+def test_repeated_send_gives_the_first_receipt_and_says_so(town: Installation, application: Path) -> None:
     first, again = (outcome(town.run("send", application, "--json"))[1] for _ in range(2))
     assert again["submission_id"] == first["submission_id"]
+    assert (first["created"], again["created"]) == (True, False)
+    said = town.run("send", application).stdout
+    assert said.startswith(f"already sent at {first['received_at']}: submission {first['submission_id']}")
+
+
+async def test_status_says_why_a_submission_was_refused(town: Installation) -> None:
+    _, sent = outcome(town.run("send", REFUSED_THERE, "--json"))
+
+    async def refused() -> dict[str, Any] | None:
+        _, view = outcome(town.run("status", sent["submission_id"], "--json"))
+        return view if view["status"] == "refused" else None
+
+    view = await eventually(refused, DECIDED_S, "refused")
+    assert view
+    assert [each["code"] for each in view["rejections"]] == ["S999"]
+    said = town.run("status", sent["submission_id"]).stdout
+    assert "refused: S999 Diese Stelle ist für die Leistung nicht zuständig." in said
+
+
+async def test_mailbox_shows_one_case_and_what_is_collected(town: Installation, tmp_path: Path) -> None:
+    cases = []
+    for number in range(2):
+        path = tmp_path / f"{number}.xml"
+        named = f"<nachrichtenUUID>{uuid.uuid4()}<"
+        path.write_text(re.sub("<nachrichtenUUID>[^<]*<", named, VALID.read_text("utf-8"), count=1), "utf-8")
+        cases.append(outcome(town.run("send", path, "--json"))[1]["case_id"])
+
+    async def both() -> bool:
+        said = town.run("mailbox").stdout
+        return all(re.search(rf"bescheid\.1150  case {case}", said) for case in cases)
+
+    await eventually(both, DECIDED_S, "both decided")
+    said = town.run("mailbox", "--case", cases[1]).stdout
+    *shown, cursor = said.splitlines()
+    assert cursor.startswith("next: ")
+    assert shown
+    assert all(line.endswith(f"case {cases[1]}") and "  new  " in line for line in shown)
+    _, page = outcome(town.run("mailbox", "--case", cases[1], "--collect", "--json"))
+    assert page["items"][0]["message_id"] == shown[0].split()[0]
+    assert all(
+        "  collected  " in line for line in town.run("mailbox", "--case", cases[1]).stdout.splitlines()[:-1]
+    )
+    assert "  collected  " not in town.run("mailbox", "--case", cases[0]).stdout
+    assert town.run("mailbox", "--case", str(uuid.uuid4()), "--wait", "1").stdout.startswith("next: ")
 
 
 def test_send_posts_attachments(town: Installation) -> None:
@@ -174,8 +230,39 @@ def test_config_check_names_the_path_of_each_fault(idle: Installation, tmp_path:
     assert "routes[1].lead" in idle.run("config", "check", file).stderr
 
 
-@pytest.mark.parametrize("arguments", [("send",), ("send", "no-such-file.xml"), ("mailbox", "--wait", "99")])
-def test_wrong_usage_is_told_apart(idle: Installation, arguments: tuple[str, ...]) -> None:
+def test_config_check_says_everything_that_would_stop_a_start(tmp_path: Path) -> None:
+    place = Installation(tmp_path / "place")
+    text = (place.folder / "config.yaml").read_text("utf-8")
+    text = text.replace("adapter: dms", "adapter: dmx", 1).replace(
+        "scripted_clerk: true", "scripted_clerk: 7", 1
+    )
+    (place.folder / "config.yaml").write_text(text, "utf-8")
+    (place.var / "secrets" / "clients" / "demo-portal").unlink()
+    schemas = shutil.copytree(ROOT / "schemas", tmp_path / "schemas")
+    (schemas / "xparken" / "1.0" / "xparken.xsd").write_text("<no/>", "utf-8")
+    before = sorted(place.var.rglob("*"))
+    code, answer = outcome(place.run("config", "check", "--json", AMTSBOTE_STANDARDS=str(schemas)))
+    assert code == NOT_CONFIGURED
+    for fault in (
+        r"destinations\[\d\]\.adapter: adapter dmx is not installed.* \(line \d+\)",
+        r"destinations\[\d\]\.options\.scripted_clerk: .* \(line \d+\)",
+        r"secret file .*/clients/demo-portal is missing",
+        r"xparken/1\.0: .*xparken\.xsd",
+    ):
+        assert re.search(fault, answer["detail"]), answer["detail"]
+    assert sorted(place.var.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("send",),
+        ("send", "no-such-file.xml"),
+        ("send", VALID, "--url", "nonsense"),
+        ("mailbox", "--wait", "61"),
+    ],
+)
+def test_wrong_usage_is_told_apart(idle: Installation, arguments: tuple[str | Path, ...]) -> None:
     assert idle.run(*arguments).returncode == WRONG_USAGE
 
 
@@ -200,9 +287,20 @@ def test_store_that_does_not_answer_is_not_available(idle: Installation) -> None
         (("serve",), {"AMTSBOTE_SECRETS_DIR": "nowhere"}, "nowhere"),
         (("work", "dms-musterstadt"), {}, "AMTSBOTE_AMQP_URLS"),
         (("work", "dms-mond"), {}, "dms-musterstadt"),
-        (("mailbox", "--client", "nobody"), {}, "nobody"),
+        (("mailbox", "--client", "nobody"), {}, "there is no client nobody"),
+        (("mailbox",), {"AMTSBOTE_SECRETS_DIR": "nowhere"}, "run this where `var/` is"),
+        (("mailbox",), {"AMTSBOTE_GATEWAY_URL": "nonsense"}, "AMTSBOTE_GATEWAY_URL"),
     ],
-    ids=["not migrated", "bad setting", "no secrets", "no broker", "no destination", "no client"],
+    ids=[
+        "not migrated",
+        "bad setting",
+        "no secrets",
+        "no broker",
+        "no destination",
+        "no client",
+        "elsewhere",
+        "no address",
+    ],
 )
 def test_what_is_not_configured_is_named(
     idle: Installation, arguments: tuple[str, ...], settings: dict[str, str], says: str

@@ -1,0 +1,60 @@
+"""What the command line prints for people: documents of the gateway in words."""
+
+from typing import Any
+
+from gateway.errors import AmtsboteError, Problem
+from gateway.portal import PortalError
+
+
+def receipt_text(receipt: dict[str, Any]) -> str:
+    """Say that a submission is stored, and whether it was before."""
+    status = receipt["status"] if receipt["created"] else f"already sent at {receipt['received_at']}"
+    return f"{status}: submission {receipt['submission_id']}, case {receipt['case_id']}"
+
+
+def submission_text(view: dict[str, Any]) -> str:
+    """Say where a submission stands, why it was refused, and what happened to it."""
+    lines = [f"{view['message_type']}: {view['status']}; case {view['case_id']} {view['case']['status']}"]
+    lines += [f"  refused: {each['code']} {each['description']}" for each in view["rejections"]]
+    for event in view["events"]:
+        more = (event.get(name) for name in ("destination", "outcome", "code"))
+        lines.append("  ".join(["", event["at"], event["kind"], *filter(None, more)]))
+    return "\n".join(lines)
+
+
+def mailbox_text(page: dict[str, Any]) -> str:
+    """List messages: id, time, whether it was collected, type and case."""
+    lines = [
+        f"{each['message_id']}  {each['created_at']}  {'collected' if each['collected_at'] else 'new':9}  "
+        f"{each['type']}  case {each['case_id']}"
+        for each in page["items"]
+    ]
+    return "\n".join([*lines, f"next: {page['next']}"])
+
+
+def as_problem(error: AmtsboteError) -> dict[str, Any]:
+    """Return the document that describes an error, whoever raised it."""
+    if isinstance(error, Problem):
+        return {
+            "type": error.type,
+            "title": error.title.en,
+            "detail": error.detail,
+            "code": error.code,
+            "findings": [finding.model_dump(mode="json") for finding in error.findings],
+            "findings_more": error.more_findings,
+        }
+    problem = error.problem if isinstance(error, PortalError) else {}
+    return problem or {"detail": error.detail}
+
+
+def problem_text(problem: dict[str, Any]) -> str:
+    """Say what is wrong, with every finding, in both languages."""
+    lines = [str(problem.get("detail", ""))]
+    for finding in problem.get("findings", []):
+        line = f"{finding['line']}:{finding['column']} " if finding["line"] is not None else ""
+        place = f"{line}{finding['path']}"
+        message = finding["message"]
+        lines.append(f"  {finding['code']} {place}\n    {message['de']}\n    {message['en']}")
+        if hint := finding.get("hint"):
+            lines.append(f"    → {hint['de']}\n    → {hint['en']}")
+    return "\n".join(lines)
