@@ -29,6 +29,7 @@ from gateway.http.request_faults import findings_of
 
 MEDIA_TYPE = "application/problem+json"
 
+_LISTED = Bilingual(de="Alle Aufrufe stehen unter /docs.", en="All calls are listed at /docs.")
 _log = structlog.get_logger()
 
 
@@ -121,6 +122,6 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
 async def _on_http(request: Request, error: Exception) -> Response:
     """Translate what Starlette itself raises: unknown addresses and methods."""
     assert isinstance(error, HTTPException)  # noqa: S101 likewise
-    kinds: dict[int, type[Problem]] = {404: UnknownAddress, 405: MethodNotAllowed}
-    kind = kinds.get(error.status_code, InvalidRequest if error.status_code < 500 else InternalFault)
-    return to_response(kind(), request, error.headers)
+    fault = InvalidRequest() if error.status_code < 500 else InternalFault()
+    known = {404: UnknownAddress(_LISTED), 405: MethodNotAllowed()}
+    return to_response(known.get(error.status_code, fault), request, error.headers)
