@@ -1,14 +1,16 @@
 """The demo as a newcomer starts it: in an empty folder, with one command."""
 
+import asyncio
 import re
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.acceptance.installation import Process, demo_config, environment, eventually
+from tests.acceptance.installation import ROOT, Process, demo_config, environment, eventually
 from tests.services.runtime import free_ports
 
 ONCE_S, START_S = 60.0, 40.0
@@ -59,12 +61,7 @@ def test_demo_once_names_the_laggards_when_time_is_too_short(demo: Demo) -> None
 
 async def test_demo_ends_in_good_order_when_interrupted(demo: Demo) -> None:
     process = demo()
-
-    async def at_work() -> bool:
-        assert process.runs, process.printed()
-        return "/docs" in process.printed()
-
-    await eventually(at_work, START_S, "the demo has started")
+    await eventually(lambda: _url(process), START_S, "the demo has started")
     code, printed = process.stop(signal.SIGINT), process.printed()
     assert code == 0, printed
     assert "stopping …" in printed
@@ -85,3 +82,27 @@ def test_nobody_else_may_read_what_the_demo_writes(demo: Demo, tmp_path: Path) -
     written = [tmp_path / "empty" / "var", *(tmp_path / "empty" / "var").rglob("*")]
     assert {"amtsbote.db", "adapter.db", "demo-portal"} <= {path.name for path in written}
     assert [path for path in written if path.stat().st_mode & 0o077] == []
+
+
+async def test_readme_session_ends_with_the_decision_when_pasted_while_the_demo_runs(
+    demo: Demo, tmp_path: Path
+) -> None:
+    process = demo()
+    url = await eventually(lambda: _url(process), START_S, "the demo has started")
+    (tmp_path / "empty" / "fixtures").symlink_to(ROOT / "fixtures")
+    (session,) = re.findall(r"```sh\n(URL=.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    assert session.startswith("URL=http://127.0.0.1:8080\n")
+    pasted = session.replace("http://127.0.0.1:8080", url)
+    command = ["timeout", str(ONCE_S), "bash", "-euo", "pipefail", "-c", pasted]
+    done = await asyncio.to_thread(
+        subprocess.run, command, cwd=tmp_path / "empty", capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    _, _, decision = done.stdout.partition("<r:rueckkanal.bescheid.1150")
+    assert decision.count('"code": "X001"') >= 1, done.stdout
+
+
+async def _url(process: Process) -> str | None:
+    assert process.runs, process.printed()
+    found = re.search(r"(http://127\.0\.0\.1:\d+)/docs", process.printed())
+    return found[1] if found else None
