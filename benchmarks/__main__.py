@@ -17,8 +17,9 @@ from contextlib import ExitStack
 from importlib.metadata import version
 from os import cpu_count
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
+import psycopg
 import uvloop
 
 from benchmarks import bench_xml
@@ -27,7 +28,7 @@ from benchmarks.figures import Figure, compare, percentile, table, write
 from benchmarks.load import Burst, Connection, burst
 from benchmarks.peer import Peer, find_peer
 from benchmarks.side import Side
-from tests.services import PrivatePostgreSQL, PrivateRabbitMQ
+from tests.services import PrivatePostgreSQL, PrivateRabbitMQ, RabbitMQ
 
 RESULT = Path("var") / "bench.json"
 CONCURRENCY = 32
@@ -49,12 +50,14 @@ def main() -> None:
     rounds = given.rounds or (3 if given.quick else 10)
     started = time.monotonic()
     with ExitStack() as stack:
-        sides = _start(stack)
+        rabbitmq, postgresql = PrivateRabbitMQ(), PrivatePostgreSQL(durable=True)
+        sides = _start(stack, rabbitmq, postgresql)
         print(_machine())
+        print(_servers(rabbitmq.access, postgresql.url))
         print("\n".join(f"{side.name}: {side.processes}" for side in sides))
         if len(sides) == 1:
             print("There is no peer here (AMTSBOTE_PEER): Amtsbote's figures stand alone, without a ratio.")
-        figures = [*_accept(sides, rounds), *_end_to_end(sides, rounds, singles=10 if given.quick else 30)]
+        figures = [*_accept(sides, rounds), *_end_to_end(sides, rounds, quick=given.quick)]
     figures += _xml(rounds)
     print(
         f"\n{table(figures)}\n\n{rounds} alternating rounds in {time.monotonic() - started:.0f} s; {RESULT}"
@@ -62,9 +65,8 @@ def main() -> None:
     write(figures, RESULT)
 
 
-def _start(stack: ExitStack) -> Sides:
+def _start(stack: ExitStack, rabbitmq: PrivateRabbitMQ, postgresql: PrivatePostgreSQL) -> Sides:
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="amtsbote-bench-")))
-    rabbitmq, postgresql = PrivateRabbitMQ(), PrivatePostgreSQL(durable=True)
     for server in (rabbitmq, postgresql):
         stack.callback(server.discard)
         server.start()
@@ -105,8 +107,9 @@ def _accept(sides: Sides, rounds: int) -> list[Figure]:
     ]
 
 
-def _end_to_end(sides: Sides, rounds: int, singles: int) -> list[Figure]:
+def _end_to_end(sides: Sides, rounds: int, *, quick: bool) -> list[Figure]:
     """From the post to the reply that the sender can read: one at a time, then as many as come back."""
+    singles, count = (10, CONCURRENCY * 3) if quick else (30, CONCURRENCY * 5)
     for side in sides:
         side.start_adapter()
         uvloop.run(_follow(side, 5, 1))
@@ -115,7 +118,6 @@ def _end_to_end(sides: Sides, rounds: int, singles: int) -> list[Figure]:
     for number in range(rounds):
         for side in sides:
             alone[side.name].append([uvloop.run(_follow(side, 1, 1)) for _ in range(singles)])
-            count = CONCURRENCY * 5
             rates[side.name].append(count / uvloop.run(_follow(side, count, CONCURRENCY)))
         medians = (f"{side.name} {percentile(alone[side.name][-1], 50) * 1000:.0f} ms" for side in sides)
         print(f"to the reply, round {number + 1}: {'  '.join(medians)}", flush=True)
@@ -172,6 +174,14 @@ def _machine() -> str:
         f"Python {platform.python_version()}; {packages}; {CONCURRENCY} requests at once, "
         f"{bench_xml.SAMPLE.stat().st_size} bytes each"
     )
+
+
+def _servers(rabbitmq: RabbitMQ, postgresql_url: str) -> str:
+    overview = cast(dict[str, Any], rabbitmq.manage("GET", "overview"))
+    with psycopg.connect(postgresql_url) as connection:
+        version = connection.execute("SHOW server_version").fetchone()
+    postgresql = str(version[0]).split()[0] if version else "?"
+    return f"RabbitMQ {overview['rabbitmq_version']}, PostgreSQL {postgresql}, every commit flushed"
 
 
 if __name__ == "__main__":
