@@ -11,7 +11,7 @@ from gateway.demo.portal import STAGES, Trip
 from gateway.settings import Settings
 
 WIDE = 100
-"""On a terminal narrower than this the earlier stages are left out."""
+"""On a terminal narrower than this only the stages are shown; the last one says how else a case ended."""
 _TIME_WIDTH = len("12.34 s")
 _STATUS_WIDTH = len("action_required")
 _AROUND = 3
@@ -52,8 +52,9 @@ class Board:
     def __init__(self, trips: Sequence[Trip], console: Console, *, above: int) -> None:
         self._trips = trips
         self._room = max(console.height - above - _AROUND, 3)
-        self._stages = STAGES if console.width >= WIDE else STAGES[-2:]
-        widths = [*(max(len(stage), _TIME_WIDTH) for stage in self._stages), len("queries"), _STATUS_WIDTH]
+        self._wide = console.width >= WIDE
+        widths = [max(len(stage), _TIME_WIDTH) for stage in STAGES]
+        widths += [len("queries"), _STATUS_WIDTH] if self._wide else []
         longest = max(len(trip.sample.name) for trip in trips)
         self._widths = [max(min(longest, console.width - sum(widths) - len(widths)), 12), *widths]
 
@@ -76,7 +77,8 @@ class Board:
     def table(self, trips: Sequence[Trip] | None = None) -> Table:
         """Draw a row a sample."""
         drawn = Table(box=None, pad_edge=False, collapse_padding=True)
-        for title, width in zip(("sample", *self._stages, "queries", "status"), self._widths, strict=True):
+        titles = ("sample", *STAGES, *(("queries", "status") if self._wide else ()))
+        for title, width in zip(titles, self._widths, strict=True):
             drawn.add_column(
                 title,
                 width=width,
@@ -85,12 +87,17 @@ class Board:
                 justify="left" if title in {"sample", "status"} else "right",
             )
         for trip in self._trips if trips is None else trips:
-            times = [
-                f"{trip.reached[stage]:.2f} s" if stage in trip.reached else "" for stage in self._stages
-            ]
-            status = "error" if trip.error else trip.status
-            drawn.add_row(trip.sample.name, *times, str(trip.queries or ""), status)
+            drawn.add_row(trip.sample.name, *self._cells(trip))
         return drawn
+
+    def _cells(self, trip: Trip) -> list[str]:
+        cells = [f"{trip.reached[stage]:.2f} s" if stage in trip.reached else "" for stage in STAGES]
+        status = "error" if trip.error else trip.status
+        if self._wide:
+            return [*cells, str(trip.queries or ""), status]
+        if trip.ended and status != "decided":
+            cells[-1] = status
+        return cells
 
     @property
     def errors(self) -> list[str]:
