@@ -83,14 +83,15 @@ def _prepare() -> None:
 def serve(
     host: Annotated[str | None, typer.Option(help="Where to listen; AMTSBOTE_HOST otherwise.")] = None,
     port: Annotated[int | None, typer.Option(help="Port; AMTSBOTE_PORT otherwise.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Run the gateway with every role, until Ctrl-C or SIGTERM."""
-    settings = _settings(host=host, port=port)
+    settings = _settings(as_json=as_json, host=host, port=port)
     configure_logs(settings.log_level)
-    _run(_serve(settings))
+    _run(_serve(settings, as_json=as_json), as_json=as_json)
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, *, as_json: bool) -> None:
     from gateway.bootstrap import running_gateway
     from gateway.server import serving
 
@@ -100,7 +101,12 @@ async def _serve(settings: Settings) -> None:
             serving(parts.app, settings.host, settings.port) as port,
         ):
             spare_collector()
-            typer.echo(f"Amtsbote: http://{settings.host}:{port}/docs and /console", err=True)
+            url = f"http://{settings.host}:{port}"
+            where = {"url": url, "docs": f"{url}/docs", "console": f"{url}/console"}
+            if as_json:
+                _announce(where)
+            else:
+                typer.echo(f"Amtsbote: {url}/docs and /console", err=True)
             await stop.wait()
 
 
@@ -115,20 +121,22 @@ def demo(
     ] = False,
     timeout: Annotated[float, typer.Option(help="Seconds that --once waits.")] = 60,
     port: Annotated[int | None, typer.Option(help="Port; AMTSBOTE_PORT otherwise.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Run everything on this machine, post every sample and show its way."""
-    settings = _settings(port=port, log_level="error")
+    settings = _settings(as_json=as_json, port=port, log_level="error")
     configure_logs(settings.log_level)
-    late = _run(_demo(settings, once=once, timeout_s=timeout))
-    if late:
+    late = _run(_demo(settings, once=once, timeout_s=timeout, as_json=as_json), as_json=as_json)
+    if late and not as_json:
         typer.echo("\n".join(["", "Not decided in time:", *(f"  {name}" for name in late), ""]), err=True)
+    if late:
         raise typer.Exit(REFUSED)
 
 
-async def _demo(settings: Settings, *, once: bool, timeout_s: float) -> list[str]:
+async def _demo(settings: Settings, *, once: bool, timeout_s: float, as_json: bool) -> list[str]:
     from gateway.demo import run_demo
 
-    return await run_demo(settings, once=once, timeout_s=timeout_s)
+    return await run_demo(settings, once=once, timeout_s=timeout_s, as_json=as_json)
 
 
 @app.command(epilog="Example: AMTSBOTE_AMQP_URLS=amqp://… amtsbote work dms-musterstadt")
@@ -141,29 +149,34 @@ def work(
             help="Send again every report since then, after the broker lost its disk.",
         ),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Run the adapter of one destination on RabbitMQ, until Ctrl-C or SIGTERM."""
-    settings = _settings()
+    settings = _settings(as_json=as_json)
     configure_logs(settings.log_level)
-    _run(_work(settings, destination, resend_reports))
+    _run(_work(settings, destination, resend_reports, as_json=as_json), as_json=as_json)
 
 
-async def _work(settings: Settings, destination: str, since: datetime | None) -> None:
+async def _work(settings: Settings, destination: str, since: datetime | None, *, as_json: bool) -> None:
     from adapters.kit.runner import run_destination
     from gateway.bootstrap import running_worker
+
+    def started() -> None:
+        if as_json:
+            _announce({"destination": destination, "started": True})
 
     if since is not None and since.tzinfo is None:
         since = since.astimezone()
     with stop_on_signal() as stop:
         async with running_worker(settings, destination) as runner:
-            await run_destination(runner, stop, resend_since=since)
+            await run_destination(runner, stop, resend_since=since, on_start=started)
 
 
 @app.command(epilog="Example: AMTSBOTE_DATABASE_URL=postgresql://… amtsbote migrate")
 def migrate(as_json: AsJson = False) -> None:
     """Bring the database to the newest schema; what is there is kept."""
-    settings = _settings()
-    with _errors():
+    settings = _settings(as_json=as_json)
+    with _errors(as_json=as_json):
         from gateway.store.migrate import migrate as apply
 
         apply(settings.store_url)
@@ -180,7 +193,7 @@ def config_check(
     """Say what a start would say about the configuration, without starting."""
     from gateway.bootstrap import check_configuration
 
-    settings = _settings(config=file)
+    settings = _settings(as_json=as_json, config=file)
     with _errors(as_json=as_json):
         config = check_configuration(settings)
     counts = {name: len(getattr(config, name)) for name in ("tenants", "destinations", "routes", "clients")}
@@ -217,7 +230,7 @@ def send(
 @app.command(epilog=f"Example: amtsbote validate {_SAMPLES}/invalid/17-sechs-fehler.xml || echo refused")
 def validate(file: Message, as_json: AsJson = False) -> None:
     """Validate a message against its standard; no gateway is needed, nothing is sent."""
-    settings = _settings()
+    settings = _settings(as_json=as_json)
     with _errors(as_json=as_json):
         from gateway.intake.examine import read
         from gateway.standards import Catalogue
@@ -297,18 +310,18 @@ async def _next_page(portal: Portal, after: str, *, wait_s: float, case: str | N
         after = page["next"]
 
 
-def _settings(**overrides: object) -> Settings:
-    with _errors():
+def _settings(*, as_json: bool, **overrides: object) -> Settings:
+    with _errors(as_json=as_json):
         return load_settings(**{name: value for name, value in overrides.items() if value is not None})
 
 
-def _run(work: Awaitable[T]) -> T:
-    with _errors():
+def _run(work: Awaitable[T], *, as_json: bool) -> T:
+    with _errors(as_json=as_json):
         return run(work)
 
 
 def _ask(question: Callable[[Portal], Awaitable[T]], *, url: str | None, client: str, as_json: bool) -> T:
-    settings = _settings()
+    settings = _settings(as_json=as_json)
 
     async def ask() -> T:
         secret = _client_secret(settings, client)
@@ -351,6 +364,11 @@ def _errors(*, as_json: bool = False) -> Iterator[None]:
     except StoreUnavailable as error:
         _print({"detail": error.detail}, error.detail, as_json=as_json, err=not as_json)
         raise typer.Exit(NOT_AVAILABLE) from error
+
+
+def _announce(data: dict[str, Any]) -> None:
+    # One line: the command runs on, and whoever waits for it reads a line.
+    typer.echo(json.dumps(data, ensure_ascii=False))
 
 
 def _print(data: dict[str, Any], text: str, *, as_json: bool, err: bool = False) -> None:

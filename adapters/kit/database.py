@@ -4,6 +4,7 @@ import fcntl
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -117,13 +118,21 @@ def _with_driver(url: str) -> URL:
 
 def _sqlite_engine(url: URL) -> AsyncEngine:
     engine = create_async_engine(
-        url, pool_size=1, max_overflow=0, pool_timeout=TIMEOUT_S, connect_args={"timeout": TIMEOUT_S}
+        url,
+        pool_size=1,
+        max_overflow=0,
+        pool_timeout=TIMEOUT_S,
+        connect_args={"timeout": TIMEOUT_S},
+        hide_parameters=True,  # an error would otherwise quote what an applicant wrote
     )
 
     @event.listens_for(engine.sync_engine, "connect")
     def configure(connection: Any, _record: object) -> None:
         # The driver would begin transactions by itself, too late and without the write lock.
         connection.isolation_level = None
+        # aiosqlite's thread answers only the first `stop`; SQLAlchemy 2.1 calls it twice when a task is
+        # cancelled again within a statement, and the second would wait for ever.
+        connection.driver_connection.stop = cache(connection.driver_connection.stop)
         cursor = connection.cursor()
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
@@ -143,6 +152,7 @@ def _postgres_engine(url: URL) -> AsyncEngine:
         max_overflow=5,
         pool_timeout=TIMEOUT_S,
         pool_pre_ping=True,
+        hide_parameters=True,
         connect_args={
             "connect_timeout": TIMEOUT_S,
             "options": f"-c statement_timeout={TIMEOUT_S}s -c lock_timeout={TIMEOUT_S}s",

@@ -1,7 +1,7 @@
 """Runs one adapter for one destination, in a process of its own or inside the gateway's."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from adapters.kit.handler import MARGIN_S, DeliveryHandler
 from adapters.kit.sender import ReportSender
 from adapters.kit.store import LEASE_S, AdapterStore
 from gateway.broker import Broker, Consumer
-from gateway.errors import ConfigurationError, StoreUnavailable
+from gateway.errors import ConfigurationError
 
 log = structlog.get_logger(__name__)
 
@@ -123,8 +123,11 @@ class Runner:
             if in_hand := self._handler.in_hand:
                 try:
                     await self._store.renew(in_hand)
-                except StoreUnavailable as error:
-                    log.warning("leases_not_renewed", destination=self._destination, reason=error.detail)
+                except Exception as error:
+                    # Whatever it is: without renewal another worker would start the same deliveries.
+                    log.warning(
+                        "leases_not_renewed", destination=self._destination, error=type(error).__name__
+                    )
 
 
 def build_runner(
@@ -174,15 +177,23 @@ def build_runner(
 
 
 async def run_destination(
-    runner: Runner, stop: asyncio.Event, *, resend_since: datetime | None = None
+    runner: Runner,
+    stop: asyncio.Event,
+    *,
+    resend_since: datetime | None = None,
+    on_start: Callable[[], None] = lambda: None,
 ) -> None:
     """Run until told to stop; what `amtsbote work` does.
+
+    Args:
+        on_start: called once it takes deliveries.
 
     Raises:
         ConfigurationError, StoreInUse, StoreUnavailable: it could not be started.
     """
     await runner.start(resend_since=resend_since)
     try:
+        on_start()
         await stop.wait()
     finally:
         await runner.stop()

@@ -14,7 +14,6 @@ from adapters.kit import CaseReports, Documents
 from adapters.musteramt.records import Outgoing
 from adapters.musteramt.register import Register
 from gateway.contract.report import Reference, ReportType
-from gateway.errors import StoreUnavailable
 
 log = structlog.get_logger()
 
@@ -66,8 +65,9 @@ class Handover:
     async def _attempt(self) -> bool:
         try:
             return await self.hand_over()
-        except StoreUnavailable as error:
-            log.warning("musteramt_register_unavailable", reason=error.detail)
+        except Exception as error:
+            # A decision must not stay here until the next start because the register failed once.
+            log.warning("musteramt_register_unavailable", error=type(error).__name__)
             return False
 
     async def hand_over(self) -> bool:

@@ -92,7 +92,12 @@ class ReportIntake:
         try:
             async with work_on(self._store, self._config, report.case_id, tenant=tenant) as work:
                 new = await reports.register(
-                    work.connection, self._store, report, tenant=tenant, now=work.now
+                    work.connection,
+                    self._store,
+                    report,
+                    tenant=tenant,
+                    now=work.now,
+                    erase_after=work.case.erase_after,
                 )
                 if not new:
                     log.info("report_repeated")

@@ -1,7 +1,7 @@
 """What the demo prints: the addresses, who is on the way, and in the end the whole table."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Any
 
 from rich.console import Console, ConsoleRenderable, Group
 from rich.table import Table
@@ -18,22 +18,40 @@ _AROUND = 3
 """Lines that the rows must leave free: the summary, the table's head, and the one with the cursor."""
 
 
-def addresses(settings: Settings, config: Config, client: Client, url: str) -> list[str]:
-    """Say where everything is, and who may enter; a line each, however long."""
-    lines = [f"API docs      {url}/docs", f"Console       {url}/console"]
-    if config.operators:
-        name = config.operators[0].name
-        lines.append(f"  {name}, password in {settings.secrets / 'operators' / name}")
+def places(settings: Settings, config: Config, client: Client, url: str) -> dict[str, Any]:
+    """Find out where everything is, and in which files the secrets are."""
+    operators = settings.secrets / "operators"
+    clerks = []
     for destination in config.destinations:
         if port := destination.options.get("page_port"):
             own = settings.var / "adapters" / destination.name / "page-secret"
-            secret = Path(destination.options.get("page_secret_file") or own)
-            lines += [f"Clerk's page  http://127.0.0.1:{port}", f"  sachbearbeitung, password in {secret}"]
-    return [
-        *lines,
-        f"Portal API    {url}",
-        f"  {client.id}, secret in {settings.secrets / 'clients' / client.id}",
-    ]
+            secret = str(destination.options.get("page_secret_file") or own)
+            page = f"http://127.0.0.1:{port}"
+            clerks.append({"url": page, "name": "sachbearbeitung", "password_file": secret})
+    return {
+        "url": url,
+        "docs": f"{url}/docs",
+        "console": f"{url}/console",
+        "operators": [
+            {"name": each.name, "password_file": str(operators / each.name)} for each in config.operators[:1]
+        ],
+        "clerks": clerks,
+        "client": {"id": client.id, "secret_file": str(settings.secrets / "clients" / client.id)},
+    }
+
+
+def addresses(where: dict[str, Any]) -> list[str]:
+    """Say where everything is, and who may enter; a line each, however long."""
+    lines = [f"API docs      {where['docs']}", f"Console       {where['console']}"]
+    lines += [_person(operator) for operator in where["operators"]]
+    for clerk in where["clerks"]:
+        lines += [f"Clerk's page  {clerk['url']}", _person(clerk)]
+    client = where["client"]
+    return [*lines, f"Portal API    {where['url']}", f"  {client['id']}, secret in {client['secret_file']}"]
+
+
+def _person(person: dict[str, str]) -> str:
+    return f"  {person['name']}, password in {person['password_file']}"
 
 
 def say(console: Console, lines: Sequence[str]) -> None:

@@ -8,14 +8,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.live import Live
-
 from gateway.bootstrap import running_gateway, secret_files
 from gateway.config import Client, Config, load_config
-from gateway.demo.board import Board, addresses, say
+from gateway.demo.board import places
 from gateway.demo.portal import DemoPortal, Trip, follow
 from gateway.demo.samples import load_samples
+from gateway.demo.show import JsonLines, Terminal
 from gateway.errors import ConfigurationError
 from gateway.portal import Portal
 from gateway.process import stop_on_signal
@@ -24,14 +22,13 @@ from gateway.settings import Settings, data_folder, read_secret
 from gateway.standards import Catalogue
 from gateway.store.migrate import migrate
 
-REFRESH_PER_S = 4
 
-
-async def run_demo(settings: Settings, *, once: bool, timeout_s: float) -> list[str]:
+async def run_demo(settings: Settings, *, once: bool, timeout_s: float, as_json: bool = False) -> list[str]:
     """Run the demo on the embedded default.
 
     Args:
         once: end when every sample is decided, or `timeout_s` is over.
+        as_json: print a JSON object at the start and one at the end, and nothing else.
 
     Returns:
         With `once`, the names of the samples that are not decided; otherwise nothing.
@@ -49,22 +46,21 @@ async def run_demo(settings: Settings, *, once: bool, timeout_s: float) -> list[
     migrate(settings.store_url)
     samples = load_samples(data_folder("fixtures"), Catalogue.load(settings.standards))
     trips = [Trip(sample) for sample in samples]
-    console = Console()
     with stop_on_signal() as stop:
         async with (
             running_gateway(settings) as parts,
             serving(parts.app, settings.host, settings.port) as port,
         ):
             url = f"http://{settings.host}:{port}"
-            where = addresses(settings, config, _demo_client(config, test=False), url)
-            say(console, where)
-            board = Board(trips, console, above=len(where))
+            where = places(settings, config, _demo_client(config, test=False), url)
+            show = JsonLines(where, trips) if as_json else Terminal(where, trips)
+            show.begin()
             async with _portals(settings, config, url) as portals:
-                await _travel(console, board, portals, trips, stop, timeout_s if once else None)
+                await _travel(show, portals, trips, stop, timeout_s if once else None)
             if not once and not stop.is_set():
-                say(console, ["Every sample has come to its end. Ctrl-C ends the demo.", *where])
+                show.wait()
                 await stop.wait()
-                say(console, ["stopping …"])
+                show.stop()
     return [trip.sample.name for trip in trips if trip.status != "decided"] if once else []
 
 
@@ -84,8 +80,7 @@ async def _portals(settings: Settings, config: Config, url: str) -> AsyncIterato
 
 
 async def _travel(
-    console: Console,
-    board: Board,
+    show: Terminal | JsonLines,
     portals: dict[bool, DemoPortal],
     trips: list[Trip],
     stop: asyncio.Event,
@@ -94,15 +89,9 @@ async def _travel(
     """Let the samples travel and show where they are, until they have all arrived."""
     arrived: asyncio.Task[Any] = asyncio.create_task(_all_arrive(portals, trips))
     stopped: asyncio.Task[Any] = asyncio.create_task(stop.wait())
-    with Live(
-        get_renderable=board.progress, console=console, refresh_per_second=REFRESH_PER_S, transient=True
-    ):
+    with show.travelling():
         await asyncio.wait([arrived, stopped], timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-    if stop.is_set():
-        say(console, [f"{board.summary}; stopping …"])
-    else:
-        console.print(board.table())
-        say(console, [*board.errors, board.summary])
+    show.end(stopped=stop.is_set())
     await _end(arrived, stopped)
 
 

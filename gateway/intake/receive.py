@@ -70,6 +70,7 @@ class Intake:
     async def stop(self) -> None:
         """Store what still waits, then stop."""
         await self._commit.stop()
+        await self._references.stop()
 
     async def receive(
         self,

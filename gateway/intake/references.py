@@ -36,12 +36,31 @@ class References:
         # A request that goes away must not take the question of the others along.
         return await asyncio.shield(answer)
 
+    async def stop(self) -> None:
+        """End a look-up that is under way; whoever waits for it is told so."""
+        if self._reader:
+            self._reader.cancel()
+            await asyncio.wait([self._reader])
+
     async def _read(self) -> None:
+        try:
+            await self._answer_all()
+        finally:
+            self._reader = None
+            for answer in self._waiting.values():
+                answer.cancel()
+            self._waiting = {}
+
+    async def _answer_all(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting, {}
             try:
                 async with self._store.read() as connection:
                     known = await reads.known_references(connection, batch)
+            except asyncio.CancelledError:
+                for answer in batch.values():
+                    answer.cancel()
+                raise
             except Exception as error:
                 for answer in batch.values():
                     answer.set_exception(error)
@@ -49,4 +68,3 @@ class References:
             else:
                 for key, answer in batch.items():
                     answer.set_result(key in known)
-        self._reader = None

@@ -237,6 +237,7 @@ def _case_row(placed: _Placed, now: datetime) -> dict[str, Any]:
         "next_event": 2,
         "opened_at": now,
         "updated_at": now,
+        "erase_after": item.erase_after,
     }
 
 

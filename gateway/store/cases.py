@@ -57,6 +57,7 @@ def to_case(row: Any) -> Case:
         next_event=row.next_event,
         opened_at=row.opened_at,
         updated_at=row.updated_at,
+        erase_after=row.erase_after,
     )
 
 

@@ -10,6 +10,7 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -175,11 +176,21 @@ def sync_url(address: str) -> URL:
     return url.set(drivername=url.drivername.removesuffix("+aiosqlite"))
 
 
+def stop_once(connection: Any) -> None:
+    """Let an aiosqlite connection be stopped once only.
+
+    Its thread ends at the first `stop`, and a second would wait for an answer for ever: SQLAlchemy 2.1
+    calls it twice when a task is cancelled again while a statement that it was cancelled in still runs.
+    """
+    connection.stop = cache(connection.stop)
+
+
 def _apply_sqlite_rules(engine: AsyncEngine, begin: str, busy_ms: int) -> None:
     @event.listens_for(engine.sync_engine, "connect")
     def on_connect(connection: Any, _record: object) -> None:
         # sqlite3 would otherwise open transactions by rules of its own.
         connection.isolation_level = None
+        stop_once(connection.driver_connection)
         cursor = connection.cursor()
         for pragma in (
             "journal_mode=WAL",

@@ -129,4 +129,5 @@ def _message_row(case: Case, message: BackMessage, seq: int, now: datetime) -> d
         "digest": body.sha256,
         "attachment_count": len(message.parts) - 1,
         "after_final": message.after_final,
+        "erase_after": case.erase_after,
     }

@@ -1,6 +1,6 @@
 """Reports as they came in: each counts once, and case reports in the order the adapter gave them."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -15,6 +15,9 @@ from gateway.store.engine import SqlStore
 from gateway.store.rows import Case
 from gateway.store.tables import case_references, documents, findings, report_sequences, reports
 
+KEEP_STRAY = timedelta(days=365)
+KEEP_UPLOAD = timedelta(days=90)
+
 
 class ReportState(StrEnum):
     """What became of a report."""
@@ -26,9 +29,19 @@ class ReportState(StrEnum):
 
 
 async def register(
-    connection: AsyncConnection, store: SqlStore, report: Report, *, tenant: str, now: datetime
+    connection: AsyncConnection,
+    store: SqlStore,
+    report: Report,
+    *,
+    tenant: str,
+    now: datetime,
+    erase_after: date | None = None,
 ) -> bool:
-    """Write a report down; False when its destination sent this `report_id` before."""
+    """Write a report down; False when its destination sent this `report_id` before.
+
+    Args:
+        erase_after: that of the case; without a case the report is kept for KEEP_STRAY.
+    """
     statement = insert_or_skip(store, reports, [reports.c.destination, reports.c.report_id])
     row = (
         await connection.execute(
@@ -43,6 +56,7 @@ async def register(
                 state=ReportState.APPLIED,
                 received_at=now,
                 created_at=report.created_at,
+                erase_after=erase_after or (now + KEEP_STRAY).date(),
             ).returning(reports.c.report_id)
         )
     ).one_or_none()
@@ -142,7 +156,12 @@ async def add_reference(
     keys = [case_references.c[name] for name in ("case_id", "destination", "kind", "value")]
     await connection.execute(
         insert_or_skip(store, case_references, keys).values(
-            case_id=case.case_id, destination=destination, kind=kind, value=value, tenant=case.tenant
+            case_id=case.case_id,
+            destination=destination,
+            kind=kind,
+            value=value,
+            tenant=case.tenant,
+            erase_after=case.erase_after,
         )
     )
 
@@ -210,6 +229,8 @@ async def put_document(
                 key_id=encoded.key_id,
                 body=encoded.data,
                 uploaded_at=store.now(),
+                # By then the report that names it has come, and its case holds a copy.
+                erase_after=(datetime.now(UTC) + KEEP_UPLOAD).date(),
             )
         )
 

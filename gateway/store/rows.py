@@ -98,6 +98,7 @@ class Case:
     next_event: int
     opened_at: datetime
     updated_at: datetime
+    erase_after: date | None
 
 
 @dataclass(frozen=True, slots=True)

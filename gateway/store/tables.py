@@ -87,6 +87,7 @@ cases = Table(
     Column("next_event", Integer, nullable=False),
     Column("opened_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    *_erasure(),
     Index("cases_portal", "client", "portal_reference"),
 )
 
@@ -227,6 +228,7 @@ case_references = Table(
     Column("kind", String(20), primary_key=True),
     Column("value", String(500), primary_key=True),
     Column("tenant", Name, nullable=False),
+    *_erasure(),
     Index("case_references_value", "tenant", "value"),
 )
 
@@ -246,6 +248,7 @@ reports = Table(
     Column("codec", String(20)),
     Column("key_id", String(64)),
     Column("body", LargeBinary),
+    *_erasure(),
     Index("reports_case", "case_id", "destination", "case_sequence"),
 )
 

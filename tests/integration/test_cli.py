@@ -14,7 +14,15 @@ import pytest
 import typer
 
 from gateway.cli import app
-from tests.acceptance.installation import FIXTURES, ROOT, Installation, demo_config, eventually
+from tests.acceptance.installation import (
+    FIXTURES,
+    ROOT,
+    START_S,
+    Installation,
+    Process,
+    demo_config,
+    eventually,
+)
 from tests.services.runtime import free_ports
 
 DONE, REFUSED, WRONG_USAGE, NOT_AVAILABLE, NOT_CONFIGURED = range(5)
@@ -85,6 +93,11 @@ def test_help_of_every_command_has_an_example(idle: Installation, command: tuple
     assert example, done.stdout
     for file in re.findall(r"fixtures/\S+", example[0]):
         assert (ROOT / file).is_file(), file
+
+
+@pytest.mark.parametrize("command", list(commands(typer.main.get_command(app))), ids=" ".join)
+def test_every_command_can_print_json(idle: Installation, command: tuple[str, ...]) -> None:
+    assert re.search(r"--json\b", idle.run(*command, "--help", COLUMNS="200").stdout)
 
 
 def test_help_says_what_the_exit_codes_mean(idle: Installation) -> None:
@@ -182,6 +195,26 @@ def test_unknown_submission_is_refused(town: Installation) -> None:
     assert done.stderr.strip()
 
 
+async def test_serve_says_in_one_line_of_json_where_it_listens(tmp_path: Path) -> None:
+    installation = Installation(tmp_path)
+    installation.migrate()
+    process = Process(["serve", "--json"], installation.variables, tmp_path, tmp_path / "serve.log")
+
+    async def said() -> list[Any]:
+        assert process.runs, process.printed()
+        lines = process.printed().splitlines()
+        return [json.loads(line) for line in lines if line.startswith('{"url"') and line.endswith("}")]
+
+    try:
+        (where,) = await eventually(said, START_S, "it listens")
+        url = installation.url
+        assert where == {"url": url, "docs": f"{url}/docs", "console": f"{url}/console"}
+        assert process.stop() == DONE
+    finally:
+        if process.runs:
+            process.kill()
+
+
 def test_second_gateway_on_the_same_file_is_refused(town: Installation) -> None:
     (port,) = free_ports(1)
     done = town.run("serve", "--port", str(port))
@@ -277,6 +310,24 @@ def test_store_that_does_not_answer_is_not_available(idle: Installation) -> None
     done = idle.run("migrate", AMTSBOTE_DATABASE_URL=f"postgresql://postgres:x@127.0.0.1:{port}/none")
     assert done.returncode == NOT_AVAILABLE, done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "says"),
+    [
+        (("serve",), {}, "amtsbote migrate"),
+        (("work", "dms-musterstadt"), {}, "AMTSBOTE_AMQP_URLS"),
+        (("demo",), {"AMTSBOTE_DATABASE_URL": "postgresql://x:x@127.0.0.1/none"}, "AMTSBOTE_DATABASE_URL"),
+        (("migrate",), {"AMTSBOTE_PORT": "none"}, "AMTSBOTE_PORT"),
+    ],
+    ids=["serve", "work", "demo", "bad setting"],
+)
+def test_what_is_not_configured_is_named_in_json_when_asked(
+    idle: Installation, arguments: tuple[str, ...], settings: dict[str, str], says: str
+) -> None:
+    code, problem = outcome(idle.run(*arguments, "--json", **settings))
+    assert code == NOT_CONFIGURED
+    assert says in problem["detail"]
 
 
 @pytest.mark.parametrize(

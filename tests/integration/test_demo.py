@@ -1,6 +1,7 @@
 """The demo as a newcomer starts it: in an empty folder, with one command."""
 
 import asyncio
+import json
 import re
 import signal
 import subprocess
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.acceptance.installation import ROOT, Process, demo_config, environment, eventually
+from gateway.demo.samples import load_samples
+from gateway.standards import Catalogue
+from tests.acceptance.installation import FIXTURES, ROOT, Process, demo_config, environment, eventually
 from tests.services.runtime import free_ports
 
 ONCE_S, START_S = 60.0, 40.0
@@ -57,6 +60,34 @@ def test_demo_once_names_the_laggards_when_time_is_too_short(demo: Demo) -> None
     assert before.endswith("\n")
     assert "  xparken 1.0 01-neu-online\n" in late
     assert "Traceback" not in printed
+
+
+def test_demo_once_prints_two_objects_when_asked_for_json(demo: Demo) -> None:
+    process = demo("--once", "--json")
+    code, printed = process.wait(ONCE_S + START_S), process.printed()
+    assert code == 0, printed
+    where, result = map(json.loads, printed.splitlines())
+    assert where["docs"] == f"{where['url']}/docs"
+    assert where["console"] == f"{where['url']}/console"
+    assert where["client"]["id"] == "demo-portal"
+    posted = load_samples(FIXTURES, Catalogue.load([ROOT / "schemas"]))
+    samples = result["samples"]
+    assert [each["name"] for each in samples] == [sample.name for sample in posted]
+    assert result["decided"] == len(posted)
+    assert result["late"] == []
+    assert {each["status"] for each in samples} == {"decided"}
+    assert [each["error"] for each in samples if each["error"]] == []
+    assert all({"accepted", "decided"} <= each["reached"].keys() for each in samples)
+    assert any(each["queries"] for each in samples)
+
+
+def test_demo_once_names_the_laggards_in_json_when_time_is_too_short(demo: Demo) -> None:
+    process = demo("--once", "--json", "--timeout", "0.5")
+    code, printed = process.wait(ONCE_S), process.printed()
+    assert code == 1, printed
+    _, result = map(json.loads, printed.splitlines())
+    assert "xparken 1.0 01-neu-online" in result["late"]
+    assert result["decided"] + len(result["late"]) == len(result["samples"])
 
 
 async def test_demo_ends_in_good_order_when_interrupted(demo: Demo) -> None:

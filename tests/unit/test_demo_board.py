@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from gateway.config import load_config
-from gateway.demo.board import Board, addresses, say
+from gateway.demo.board import Board, addresses, places, say
 from gateway.demo.portal import Trip
 from gateway.demo.samples import Sample
 from gateway.settings import Settings, load_settings
@@ -85,7 +85,7 @@ def test_errors_are_said_in_full() -> None:
 def test_addresses_are_never_cut() -> None:
     settings: Settings = load_settings(var="/somewhere/that/is/far/away/from/where/anybody/would/look/var")
     config = load_config(settings.config)
-    lines = addresses(settings, config, config.clients[0], "http://127.0.0.1:8080")
+    lines = addresses(places(settings, config, config.clients[0], "http://127.0.0.1:8080"))
     console = terminal(60, 24)
     say(console, lines)
     assert printed(console) == lines

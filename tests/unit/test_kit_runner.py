@@ -418,6 +418,16 @@ async def test_runner_closes_everything_when_the_adapter_cannot_start(gateway, r
     await gateway.report(ReportType.DELIVERY_ACCEPTED)
 
 
+async def test_run_destination_says_when_it_takes_deliveries(gateway, tmp_path) -> None:
+    stop, started = asyncio.Event(), asyncio.Event()
+    runner = gateway.runner(scripted(), tmp_path)
+    running = asyncio.create_task(run_destination(runner, stop, on_start=started.set))
+    async with asyncio.timeout(10):
+        await started.wait()
+    stop.set()
+    await running
+
+
 async def test_run_destination_resends_reports_when_asked(gateway, tmp_path) -> None:
     began = utc_now()
     stop = asyncio.Event()

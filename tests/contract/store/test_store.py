@@ -1,6 +1,7 @@
 """The store's contract on both databases, and what only one of them can show."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -91,6 +92,26 @@ class TestSqlite(_OnSqlite, StoreContract):
         other = SqlStore(address)
         other.claim_file()
         await other.close()
+
+    def test_loop_ends_when_a_task_was_cancelled_twice_within_a_statement(self, address: str) -> None:
+        other = sqlite3.connect(address.removeprefix("sqlite:///"), isolation_level=None)
+
+        async def write(store: SqlStore) -> None:
+            async with store.write():
+                pass
+
+        async def cancel_within_begin() -> None:
+            store = SqlStore(address, timeout_s=3)
+            await write(store)
+            other.execute("BEGIN IMMEDIATE")
+            task = asyncio.create_task(write(store))
+            await asyncio.wait({task}, timeout=0.3)
+            task.cancel()
+            await asyncio.wait({task}, timeout=0.2)
+
+        # The end of the loop cancels once more; without `stop_once` it would then never close.
+        asyncio.run(cancel_within_begin())
+        other.close()
 
     async def test_durability_pragmas_are_set(self, store: SqlStore) -> None:
         async with store.write() as connection:

@@ -30,6 +30,10 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=20), nullable=False),
         sa.Column("value", sa.String(length=500), nullable=False),
         sa.Column("tenant", sa.String(length=100), nullable=False),
+        sa.Column("erase_after", sa.Date(), nullable=True),
+        sa.Column("erased_at", UtcDateTime(), nullable=True),
+        sa.Column("legal_hold", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("protection_class", sa.String(length=20), server_default="normal", nullable=False),
         sa.PrimaryKeyConstraint("case_id", "destination", "kind", "value"),
     )
     op.create_index("case_references_value", "case_references", ["tenant", "value"], unique=False)
@@ -53,6 +57,10 @@ def upgrade() -> None:
         sa.Column("next_event", sa.Integer(), nullable=False),
         sa.Column("opened_at", UtcDateTime(), nullable=False),
         sa.Column("updated_at", UtcDateTime(), nullable=False),
+        sa.Column("erase_after", sa.Date(), nullable=True),
+        sa.Column("erased_at", UtcDateTime(), nullable=True),
+        sa.Column("legal_hold", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("protection_class", sa.String(length=20), server_default="normal", nullable=False),
         sa.PrimaryKeyConstraint("case_id"),
     )
     op.create_index("cases_portal", "cases", ["client", "portal_reference"], unique=False)
@@ -236,6 +244,10 @@ def upgrade() -> None:
         sa.Column("codec", sa.String(length=20), nullable=True),
         sa.Column("key_id", sa.String(length=64), nullable=True),
         sa.Column("body", sa.LargeBinary(), nullable=True),
+        sa.Column("erase_after", sa.Date(), nullable=True),
+        sa.Column("erased_at", UtcDateTime(), nullable=True),
+        sa.Column("legal_hold", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("protection_class", sa.String(length=20), server_default="normal", nullable=False),
         sa.PrimaryKeyConstraint("destination", "report_id"),
     )
     op.create_index("reports_case", "reports", ["case_id", "destination", "case_sequence"], unique=False)
