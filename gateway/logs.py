@@ -1,6 +1,7 @@
 """Logging: one JSON object a line on standard error; ids, codes and sizes only."""
 
 import logging
+import re
 import sys
 import traceback
 from collections.abc import MutableMapping
@@ -29,10 +30,31 @@ def configure_logs(level: str) -> None:
         cache_logger_on_first_use=True,
     )
     # Libraries log through the standard module; what they say is for developers.
-    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr, format="%(message)s")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_LibraryFormatter())
+    logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler])
     # A broker that is away is said once by us; these say it at every try, with tracebacks.
     for name in ("aiormq", "aio_pika"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+class _LibraryFormatter(logging.Formatter):
+    """Prints what a library says, without what an exception or an object quotes."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Give the message, then the exception by its class and frames."""
+        text = record.getMessage().rstrip()
+        if record.name == "asyncio":
+            # The rest shows futures with their results, and callbacks with their arguments.
+            text = re.split(r"[\n(<]", text, maxsplit=1)[0].rstrip()
+        # Not `super().format`: it takes over what another handler has made of the exception.
+        error = record.exc_info[1] if record.exc_info else None
+        return "\n".join([text, type(error).__name__, *_frames(error)]) if error else text
+
+
+def _frames(error: BaseException) -> list[str]:
+    frames = traceback.extract_tb(error.__traceback__)
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-8:]]
 
 
 def _name_exception(
@@ -42,7 +64,6 @@ def _name_exception(
     given = event.pop("exc_info", None)
     error = sys.exc_info()[1] if given is True else given
     if isinstance(error, BaseException):
-        frames = traceback.extract_tb(error.__traceback__)
         event["exception"] = type(error).__name__
-        event["frames"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-8:]]
+        event["frames"] = _frames(error)
     return event

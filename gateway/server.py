@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.errors import ConfigurationError
 
@@ -15,6 +16,51 @@ if TYPE_CHECKING:
 
 GRACE_S = 10
 KEEP_ALIVE_S = 75
+MAX_HEAD_BYTES = 64 * 1024
+_HEAD_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+)
+
+
+class _Protocol(HttpToolsProtocol):
+    """Bounds what is kept of a request before the application sees it; uvicorn does so with h11 only.
+
+    Counted are bytes since the parser last finished a head, a piece of a body or a message: a head without
+    an end, and as well the trailers after a chunked body.
+    """
+
+    _unfinished = 0
+    _advanced = False
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came; cut the connection off where a head goes on for too long."""
+        self._advanced = False
+        super().data_received(data)
+        # Where in this piece the parser advanced is not known; what follows counts from the next piece on.
+        self._unfinished = 0 if self._advanced else self._unfinished + len(data)
+        if self._unfinished > MAX_HEAD_BYTES and not self.transport.is_closing():
+            self._cut_off()
+
+    def on_headers_complete(self) -> None:
+        """Note that a head has ended."""
+        self._advanced = True
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Note that a body goes on; how long it may be is the application's business."""
+        self._advanced = True
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Note that a request has ended."""
+        self._advanced = True
+        super().on_message_complete()
+
+    def _cut_off(self) -> None:
+        # In the midst of an earlier request's answer there is no place for another one.
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.write(_HEAD_TOO_LARGE)
+        self.transport.close()
 
 
 class _Server(uvicorn.Server):
@@ -42,7 +88,7 @@ async def serving(app: "FastAPI", host: str, port: int) -> AsyncIterator[int]:
         # Longer than proxies keep idle connections (60 s): they would use one that we have just closed.
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE_S,
-        h11_max_incomplete_event_size=64 * 1024,
+        http=_Protocol,
     )
     server = _Server(config)
     task = asyncio.create_task(server.serve([sock]))

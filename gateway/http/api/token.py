@@ -22,6 +22,7 @@ from gateway.http.service import service_of
 from gateway.http.tokens import Tokens
 
 _MAX_FORM_BYTES = 4 * 1024
+_MAX_ID_LENGTH = 200
 _FORM = "application/x-www-form-urlencoded"
 
 router = APIRouter(tags=["Tokens"])
@@ -55,7 +56,7 @@ async def post_token(
     fault = await _read_form(request)
     if fault:
         return fault
-    if credentials is None:
+    if credentials is None or len(credentials[0]) > _MAX_ID_LENGTH:
         return _unknown()
     claimed, secret = credentials
     guesses: Guesses = request.app.state.guesses

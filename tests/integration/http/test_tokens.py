@@ -6,6 +6,7 @@ import time
 import jwt
 import pytest
 
+from gateway.http.guesses import MAX_FAILURES
 from gateway.http.tokens import AUDIENCE, Tokens
 from tests.integration.http.portal import LEAD, PORTAL, Portal, running, secret_of
 
@@ -77,6 +78,13 @@ async def test_sign_in_works_again_elsewhere_when_one_address_guesses(portal: Po
         await portal.sign_in(PORTAL, "a wrong secret")
     assert (await portal.sign_in(PORTAL)).status_code == 429
     assert (await portal.sign_in("demo-portal-zwei")).status_code == 200
+
+
+async def test_token_is_refused_as_ever_when_the_id_is_too_long_to_be_one(portal: Portal):
+    wrong = await portal.sign_in("x" * 200, "a wrong secret")
+    answers = [await portal.sign_in("x" * 201, "a wrong secret") for _ in range(MAX_FAILURES + 1)]
+    # Nothing is remembered of it, so that it never has to wait.
+    assert {(answer.status_code, answer.text) for answer in answers} == {(401, wrong.text)}
 
 
 async def test_failures_are_forgotten_when_a_sign_in_succeeds(portal: Portal):
