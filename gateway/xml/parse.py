@@ -49,6 +49,10 @@ class Limits:
 
 DEFAULT_LIMITS = Limits()
 
+MAX_TAGS = 300_000
+"""A tree costs 240 bytes an element: 8 MiB of empty ones would be half a gigabyte. Real messages of that
+size have attachments or long texts."""
+
 # Shared: lxml locks a parser while it is used. The encoding is fixed, so that no declaration can turn
 # bytes that were checked as UTF-8 into something else.
 _PARSER = etree.XMLParser(
@@ -81,6 +85,8 @@ def parse(body: bytes, limits: Limits = DEFAULT_LIMITS) -> etree._Element:
             )
         )
     _require_plain_utf8(body)
+    if body.count(b"<") > MAX_TAGS:
+        raise _at_byte(ForbiddenXml, body, 0, _TOO_MANY_TAGS)
     try:
         root = etree.fromstring(body, _PARSER)
     except etree.XMLSyntaxError as error:
@@ -198,6 +204,10 @@ _INVALID_BYTES = Bilingual(
 _OTHER_VERSION = Bilingual(
     de="Die XML-Deklaration nennt nicht Version 1.0; angenommen wird nur XML 1.0.",
     en="The XML declaration does not say version 1.0; only XML 1.0 is taken.",
+)
+_TOO_MANY_TAGS = Bilingual(
+    de=f"Die Nachricht hat mehr als {MAX_TAGS} Tags; so viele werden nicht angenommen.",
+    en=f"The message has more than {MAX_TAGS} tags; so many are not taken.",
 )
 _DOCTYPE_FORBIDDEN = Bilingual(
     de="Die Nachricht enthält eine DOCTYPE-Deklaration; Nachrichten müssen ohne DOCTYPE und ohne eigene "

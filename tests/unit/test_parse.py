@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import ForbiddenXml, MalformedXml, MessageTooLarge, NotUtf8, Problem
 from gateway.settings import data_folder
-from gateway.xml.parse import Limits, parse
+from gateway.xml.parse import MAX_TAGS, Limits, parse
 
 BOM = b"\xef\xbb\xbf"
 SMALL = Limits(max_bytes=100_000, max_depth=8, max_attributes=8)
@@ -223,3 +223,11 @@ def test_parse_raises_nothing_but_problems_on_changed_samples(data: st.DataObjec
         body[start : start + data.draw(st.integers(0, 40))] = data.draw(st.binary(max_size=20))
     with suppress(Problem):
         parse(bytes(body))
+
+
+def test_message_of_countless_tags_is_forbidden_before_a_tree_is_built() -> None:
+    body = b"<a>" + b"<x/>" * MAX_TAGS + b"</a>"
+    with pytest.raises(ForbiddenXml) as refused:
+        parse(body)
+    assert "300000" in refused.value.findings[0].message.de
+    assert len(parse(b"<a>" + b"<x/>" * 1000 + b"</a>")) == 1000

@@ -232,7 +232,7 @@ def test_path_does_not_repeat_a_name_of_unreasonable_length(schema: Schema) -> N
     assert finding.path == "/t:r/*[2]"
 
 
-@pytest.mark.parametrize("count", [150, 4_000, 100_000])
+@pytest.mark.parametrize("count", [150, 4_000, 35_000])
 def test_findings_are_capped_and_the_rest_counted_whatever_the_number(schema: Schema, count: int) -> None:
     content = "<t:z><t:z1>x</t:z1><t:z2>1</t:z2><t:z3>1</t:z3></t:z>" * count
     problem = refuse(schema, f"{HEAD}<t:a/>{content}</t:r>")
