@@ -16,8 +16,8 @@ from adapters.musteramt.register import Register
 
 log = structlog.get_logger()
 
-MAX_TRIES = 5
-_PAUSE_S = 1.0
+_FIRST_PAUSE_S = 1.0
+_LONGEST_PAUSE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +84,12 @@ class Desk:
             self._later(self._clerk_delay_s, replace(task, read=True))
 
     def _try_again(self, task: _Task, error: Exception) -> None:
-        left = MAX_TRIES - task.tries - 1
-        log.error("musteramt_case_failed", case_id=task.case_id, error=type(error).__name__, tries_left=left)
-        if left:
-            self._later(_PAUSE_S * 2**task.tries, replace(task, tries=task.tries + 1))
+        # For as long as it takes: a case that nobody looks at again would be a silent end.
+        log.error(
+            "musteramt_case_failed", case_id=task.case_id, error=type(error).__name__, tries=task.tries + 1
+        )
+        pause_s = min(_FIRST_PAUSE_S * 2 ** min(task.tries, 10), _LONGEST_PAUSE_S)
+        self._later(pause_s, replace(task, tries=task.tries + 1))
 
     def _later(self, pause_s: float, task: _Task) -> None:
         def put() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from adapters.kit import Transient
 from adapters.musteramt.decisions import OUTCOMES, Decision, Outcome
+from adapters.musteramt.desk import Desk
 from adapters.musteramt.dossier import fetch_dossier
 from adapters.musteramt.handover import Handover
 from adapters.musteramt.office import Office
@@ -298,3 +299,34 @@ async def test_background_handover_tries_again_by_itself_after_a_failure(registe
         await background.stop()
 
     assert [kind for kind, _ in journal.entries] == ["reference", "status"]
+
+
+async def test_desk_returns_to_a_case_until_the_register_answers_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Unreachable:
+        """An office whose register fails eight times, and then has nothing to do."""
+
+        looks = 0
+
+        async def fetch_dossier(self, case_id: str) -> None:
+            self.looks += 1
+            if self.looks <= 8:
+                raise OSError
+
+    monkeypatch.setattr("adapters.musteramt.desk._FIRST_PAUSE_S", 0.0001)
+    office = Unreachable()
+    desk = Desk(NoCases(), office, clerk_delay_s=None)
+    await desk.start()
+    desk.put("a case")
+    try:
+        await eventually(lambda: office.looks == 9)
+    finally:
+        await desk.stop()
+
+
+class NoCases:
+    """A register without unfinished cases."""
+
+    async def list_unfinished(self) -> list[str]:
+        return []
