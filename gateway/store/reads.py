@@ -108,13 +108,6 @@ async def references(connection: AsyncConnection, case_id: str, *, tenant: str) 
     return (await connection.execute(statement.order_by(r.kind, r.value))).all()
 
 
-async def message_events(connection: AsyncConnection, message_id: str, *, tenant: str) -> Sequence[Any]:
-    """Read what happened to one message, in order: rows of `events`."""
-    e = events.c
-    statement = select(events).where(e.message_id == message_id, e.tenant == tenant).order_by(e.seq)
-    return (await connection.execute(statement)).all()
-
-
 async def case_events(connection: AsyncConnection, case_id: str, *, tenant: str) -> Sequence[Any]:
     """Read what happened in a case, in order: rows of `events`."""
     e = events.c

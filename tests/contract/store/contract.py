@@ -71,7 +71,7 @@ class StoreContract:
                 connection, result.submission_id, client=CLIENT, tenants=[TENANT]
             )
             stored = await reads.fetch_part(connection, result.submission_id, 1, tenant=TENANT)
-            happened = await reads.message_events(connection, result.submission_id, tenant=TENANT)
+            happened = await reads.case_events(connection, result.case_id, tenant=TENANT)
             sent_to = await reads.message_deliveries(connection, result.submission_id, tenant=TENANT)
         assert (row.status, row.attachment_count, row.case_status) == ("accepted", 1, "open")
         assert stored is not None
