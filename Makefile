@@ -10,7 +10,7 @@ BIN     := $(VENV)/bin
 PYTHON  ?=
 ARGS    ?=
 QUICK   ?=
-# Each worker of a test run starts servers of its own; more of them help only on a large machine.
+# The servers are shared by all workers, but for the tests that kill one; more workers help on a large machine.
 WORKERS ?= 2
 
 help:  ## say what can be made

@@ -8,7 +8,6 @@ import asyncio
 
 import structlog
 from pydantic import BaseModel, ValidationError
-from sqlalchemy import select
 
 from gateway.backchannel import case_reports, outcomes
 from gateway.backchannel.case_reports import CaseReport
@@ -112,7 +111,7 @@ class ReportIntake:
     async def _keep_stray(self, report: Report, tenant: str) -> None:
         """Keep a report about a case that its destination's tenant does not have, for an operator."""
         async with self._store.write() as connection:
-            now = (await connection.execute(select(self._store.now()))).scalar_one()
+            now = await self._store.read_clock(connection)
             if await reports.register(connection, self._store, report, tenant=tenant, now=now):
                 await reports.mark(connection, report, ReportState.REJECTED, keep_body=True)
                 await reports.add_finding(
