@@ -1,0 +1,34 @@
+"""The command line: `amtsbote serve | demo | work | migrate | config | send | validate | status | …`.
+
+Exit codes, the same for every command: 0 done; 1 refused, with the reason; 2 wrong usage; 3 not available
+now, sending again is safe; 4 settings or configuration are not usable.
+"""
+
+import os
+
+import typer
+
+from gateway.cli import portal, serving
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Amtsbote carries applications from portals to specialist applications and decisions back.",
+    epilog="Exit codes: 0 done, 1 refused, 2 wrong usage, 3 not available now (try again), 4 not configured.",
+)
+app.add_typer(serving.app)
+app.add_typer(serving.config_app, name="config")
+app.add_typer(portal.app)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+@app.callback()
+def _prepare() -> None:
+    # What a command writes holds personal data or secrets: nobody else on this machine may read it.
+    os.umask(0o077)

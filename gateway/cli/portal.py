@@ -1,0 +1,177 @@
+"""Commands that do what a portal does: send, validate, and read what came back."""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from gateway.cli.run import AsJson, errors, read_settings, show
+from gateway.cli.text import mailbox_text, receipt_text, submission_text
+from gateway.contract.states import SubmissionStatus
+from gateway.errors import ConfigurationError
+from gateway.portal import Portal, read_file
+from gateway.settings import Settings, read_secret
+
+_SAMPLES = "fixtures/xparken/1.0"
+
+app = typer.Typer()
+
+T = TypeVar("T")
+
+
+def _web_address(value: str | None) -> str | None:
+    if value is not None and not re.match(r"https?://[^/\s]+", value):
+        raise typer.BadParameter("must be an address such as http://127.0.0.1:8080")
+    return value
+
+
+Message = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The XML message.")]
+Attach = Annotated[
+    list[Path], typer.Option("--attach", "-a", exists=True, dir_okay=False, help="An attachment; repeatable.")
+]
+Meta = Annotated[
+    Path | None,
+    typer.Option("--metadata", exists=True, dir_okay=False, help="The JSON part `metadata`."),
+]
+Url = Annotated[
+    str | None, typer.Option(help="The gateway; AMTSBOTE_GATEWAY_URL otherwise.", callback=_web_address)
+]
+As = Annotated[str, typer.Option("--client", help="Which client to be; its secret is read from its file.")]
+
+
+@app.command(
+    epilog=f"Example: amtsbote send {_SAMPLES}/valid/05-leasingwagen-mit-ueberlassung.xml "
+    f"--attach {_SAMPLES}/anlagen/ueberlassung-leasing.pdf --client demo-portal"
+)
+def send(
+    file: Message,
+    attach: Attach = [],  # noqa: B006 typer reads the default and never changes it
+    metadata: Meta = None,
+    case: Annotated[str | None, typer.Option(help="The case that it belongs to.")] = None,
+    url: Url = None,
+    client: As = "demo-portal",
+    as_json: AsJson = False,
+) -> None:
+    """Post a message as a portal would."""
+    body, files = file.read_bytes(), [read_file(path) for path in attach]
+    stated = metadata.read_text(encoding="utf-8") if metadata else None
+
+    async def post(portal: Portal) -> dict[str, Any]:
+        if case:
+            return await portal.reply(case, body, files=files)
+        return await portal.submit(body, metadata=stated, files=files)
+
+    answer = _ask(post, url=url, client=client, as_json=as_json)
+    show(answer, receipt_text(answer), as_json=as_json)
+
+
+@app.command(epilog=f"Example: amtsbote validate {_SAMPLES}/invalid/17-sechs-fehler.xml || echo refused")
+def validate(file: Message, as_json: AsJson = False) -> None:
+    """Validate a message against its standard; no gateway is needed, nothing is sent."""
+    settings = read_settings(as_json=as_json)
+    with errors(as_json=as_json):
+        from gateway.intake.examine import read
+        from gateway.standards import Catalogue
+        from gateway.xml.parse import Limits
+
+        limits = Limits(settings.max_message_bytes, settings.max_depth, settings.max_attributes)
+        incoming = read(Catalogue.load(settings.standards), file.read_bytes(), limits)
+    show(
+        {"valid": True, "message_type": incoming.message_type.id},
+        f"{file}: valid, {incoming.message_type.id}",
+        as_json=as_json,
+    )
+
+
+@app.command(epilog="Example: amtsbote status 0193… --client demo-portal")
+def status(
+    submission: Annotated[str, typer.Argument(help="The id that the gateway gave it.")],
+    url: Url = None,
+    client: As = "demo-portal",
+    as_json: AsJson = False,
+) -> None:
+    """Show where a submission stands, why it was refused, and what happened to it."""
+
+    async def read(portal: Portal) -> dict[str, Any]:
+        view, _ = await portal.submission(submission)
+        view = view or {}
+        events = (await portal.events(submission))["events"]
+        return view | {"events": events, "rejections": await _rejections(portal, view)}
+
+    answer = _ask(read, url=url, client=client, as_json=as_json)
+    show(answer, submission_text(answer), as_json=as_json)
+
+
+async def _rejections(portal: Portal, view: dict[str, Any]) -> list[dict[str, str]]:
+    """Read why the case's submissions were refused, from each Rückweisung."""
+    from gateway.xml import rueckkanal_read
+    from gateway.xml.parse import parse
+
+    if view["status"] != SubmissionStatus.REFUSED:
+        return []
+    said = [each["link"] for each in await portal.dialogue(view["case_id"]) if each["type"].endswith(".1190")]
+    details = [rueckkanal_read.reject_details(parse(await portal.content(link))) for link in said]
+    return [{"code": each.code, "description": each.description} for some in details for each in some]
+
+
+@app.command(epilog="Example: amtsbote mailbox --after 12 --wait 30 --client demo-portal")
+def mailbox(
+    after: Annotated[str, typer.Option(help="The cursor `next` of the page before.")] = "0",
+    wait: Annotated[int, typer.Option(min=0, max=60, help="Seconds to wait for news.")] = 0,
+    case: Annotated[str | None, typer.Option(help="Only what belongs to this case.")] = None,
+    collect: Annotated[bool, typer.Option(help="Say that these were taken over.")] = False,
+    url: Url = None,
+    client: As = "demo-portal",
+    as_json: AsJson = False,
+) -> None:
+    """Show what came back for a client."""
+
+    async def read(portal: Portal) -> dict[str, Any]:
+        page = await _next_page(portal, after, wait_s=wait, case=case)
+        if collect:
+            for item in page["items"]:
+                await portal.collect(item["message_id"])
+        return page
+
+    page = _ask(read, url=url, client=client, as_json=as_json)
+    show(page, mailbox_text(page), as_json=as_json)
+
+
+async def _next_page(portal: Portal, after: str, *, wait_s: float, case: str | None) -> dict[str, Any]:
+    """Read the next page that has something of the case, until there is none within `wait_s`."""
+    until = time.monotonic() + wait_s
+    while True:
+        page = await portal.mailbox(after=after, wait_s=max(0, until - time.monotonic()))
+        items = [item for item in page["items"] if case in (None, item["case_id"])]
+        if items or page["next"] == after:
+            return page | {"items": items}
+        after = page["next"]
+
+
+def _ask(question: Callable[[Portal], Awaitable[T]], *, url: str | None, client: str, as_json: bool) -> T:
+    settings = read_settings(as_json=as_json)
+
+    async def ask() -> T:
+        secret = _client_secret(settings, client)
+        async with Portal(url or settings.gateway_url, client, secret) as portal:
+            return await question(portal)
+
+    with errors(as_json=as_json):
+        return asyncio.run(ask())
+
+
+def _client_secret(settings: Settings, client: str) -> str:
+    folder = settings.secrets / "clients"
+    if not folder.is_dir():
+        raise ConfigurationError(
+            f"there are no secrets in {settings.secrets.absolute()}: run this where `var/` is, or name their "
+            "folder in AMTSBOTE_SECRETS_DIR"
+        )
+    known = sorted(path.name for path in folder.iterdir())
+    if client not in known:
+        raise ConfigurationError(f"there is no client {client} in {folder}; there are {', '.join(known)}")
+    return read_secret(folder / client)

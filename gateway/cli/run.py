@@ -1,0 +1,66 @@
+"""What every command shares: settings, errors as sentences with an exit code, and how a result is shown."""
+
+import json
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from gateway.cli.text import as_problem, problem_text
+from gateway.errors import ConfigurationError, Problem, StoreInUse, StoreUnavailable
+from gateway.portal import GatewayUnreachable, PortalError
+from gateway.process import run
+from gateway.settings import Settings, load_settings
+
+REFUSED = 1
+NOT_AVAILABLE = 3
+NOT_CONFIGURED = 4
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+T = TypeVar("T")
+
+
+def read_settings(*, as_json: bool, **overrides: object) -> Settings:
+    """Read the settings; what is None does not override."""
+    with errors(as_json=as_json):
+        return load_settings(**{name: value for name, value in overrides.items() if value is not None})
+
+
+def run_in_loop(work: Awaitable[T], *, as_json: bool) -> T:
+    """Run a command's work to its end and return its result."""
+    with errors(as_json=as_json):
+        return run(work)
+
+
+@contextmanager
+def errors(*, as_json: bool = False) -> Iterator[None]:
+    """Say what went wrong in a sentence and end with the exit code that fits."""
+    try:
+        yield
+    except (PortalError, Problem) as error:
+        problem = as_problem(error)
+        show(problem, problem_text(problem), as_json=as_json, err=not as_json)
+        unreachable = isinstance(error, GatewayUnreachable)
+        raise typer.Exit(NOT_AVAILABLE if unreachable else REFUSED) from error
+    except (ConfigurationError, StoreInUse) as error:
+        show({"detail": error.detail}, error.detail, as_json=as_json, err=not as_json)
+        raise typer.Exit(NOT_CONFIGURED) from error
+    except ModuleNotFoundError as error:
+        sentence = f"{error.name} is not installed: this needs `pip install 'amtsbote[server]'`"
+        show({"detail": sentence}, sentence, as_json=as_json, err=not as_json)
+        raise typer.Exit(NOT_CONFIGURED) from error
+    except StoreUnavailable as error:
+        show({"detail": error.detail}, error.detail, as_json=as_json, err=not as_json)
+        raise typer.Exit(NOT_AVAILABLE) from error
+
+
+def announce(data: dict[str, Any]) -> None:
+    """Print JSON on one line: the command runs on, and whoever waits for it reads a line."""
+    typer.echo(json.dumps(data, ensure_ascii=False))
+
+
+def show(data: dict[str, Any], text: str, *, as_json: bool, err: bool = False) -> None:
+    """Print a result, as text or as JSON."""
+    typer.echo(json.dumps(data, ensure_ascii=False, indent=2) if as_json else text, err=err)
