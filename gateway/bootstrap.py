@@ -2,9 +2,10 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from enum import StrEnum
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from adapters.kit import Adapter
     from adapters.kit.runner import Runner
+    from gateway.http.service import Service
 
 REPORT_CONCURRENCY = 32
 DEAD_CONCURRENCY = 8
@@ -39,24 +41,34 @@ class Parts:
     runners: tuple["Runner", ...]
 
 
+class Role(StrEnum):
+    """What a gateway process does; one process may have every role, and any number may have the same."""
+
+    HTTP = "http"
+    RELAY = "relay"
+    REPORTS = "reports"
+
+
+ALL_ROLES = frozenset(Role)
+
+
 @asynccontextmanager
-async def running_gateway(settings: Settings) -> AsyncIterator[Parts]:
-    """Start a gateway with every role, and stop it in good order.
+async def running_gateway(settings: Settings, roles: Collection[Role] = ALL_ROLES) -> AsyncIterator[Parts]:
+    """Start a gateway with these roles, and stop it in good order.
 
     With the in-process broker the destinations' adapters run here too.
 
     Raises:
         ConfigurationError, StoreInUse, StoreUnavailable: with a sentence for the operator.
     """
-    from gateway.backchannel import ReportIntake
-    from gateway.delivery import DeadLetters, Relay, Sweep
-    from gateway.http.app import create_app
+    from gateway.http.app import create_app, create_probes
     from gateway.http.service import Service
     from gateway.intake import Intake
     from gateway.standards import Catalogue
     from gateway.store import SqlStore
     from gateway.store.migrate import check_schema
 
+    _check_roles(settings, roles)
     config = load_config(settings.config)
     if faults := [*_adapter_faults(config)]:
         raise faulty_config(settings.config, faults)
@@ -68,27 +80,61 @@ async def running_gateway(settings: Settings) -> AsyncIterator[Parts]:
         store = SqlStore(settings.store_url, timeout_s=settings.store_timeout_s)
         stack.push_async_callback(store.close)
         store.claim_file()
+        store.join_others()
         broker = make_broker(settings)
         await broker.start()
         stack.push_async_callback(broker.close)
         await broker.declare(config.destination)
         intake = Intake(config, catalogue, store, settings)
-        await intake.start()
-        stack.push_async_callback(intake.stop)
-        sweep = Sweep(store)
-        await sweep.start(forgetful_broker=not settings.amqp_urls)
-        stack.push_async_callback(sweep.stop)
-        reports = ReportIntake(config, catalogue, store)
-        consumer = await broker.consume_reports(reports.handle, concurrency=REPORT_CONCURRENCY)
-        stack.push_async_callback(consumer.cancel)
-        dead = await broker.consume_dead(DeadLetters(config, store).handle, concurrency=DEAD_CONCURRENCY)
-        stack.push_async_callback(dead.cancel)
-        app = create_app(Service(settings, config, catalogue, store, broker, intake))
+        service = Service(settings, config, catalogue, store, broker, intake)
+        if Role.HTTP in roles:
+            await intake.start()
+            stack.push_async_callback(intake.stop)
+        if Role.REPORTS in roles:
+            await _start_reports(stack, service)
+        app = create_app(service) if Role.HTTP in roles else create_probes(service)
+        if Role.RELAY in roles:
+            await _start_sweep(stack, service)
         runners = await _start_embedded(stack, settings, config, broker, app)
-        relay = Relay(config, store, broker, settings)
-        await relay.start()
-        stack.push_async_callback(relay.stop)
+        if Role.RELAY in roles:
+            await _start_relay(stack, service)
         yield Parts(settings, config, broker, app, runners)
+
+
+def _check_roles(settings: Settings, roles: Collection[Role]) -> None:
+    if set(roles) != ALL_ROLES and not (settings.amqp_urls and settings.database_url):
+        raise ConfigurationError(
+            "roles can be run apart on PostgreSQL and RabbitMQ only (AMTSBOTE_DATABASE_URL and "
+            "AMTSBOTE_AMQP_URLS): without these one process has them all"
+        )
+
+
+async def _start_reports(stack: AsyncExitStack, service: "Service") -> None:
+    from gateway.backchannel import ReportIntake
+    from gateway.delivery import DeadLetters
+
+    config, broker, store = service.config, service.broker, service.store
+    reports = ReportIntake(config, service.catalogue, store)
+    consumer = await broker.consume_reports(reports.handle, concurrency=REPORT_CONCURRENCY)
+    stack.push_async_callback(consumer.cancel)
+    dead = await broker.consume_dead(DeadLetters(config, store).handle, concurrency=DEAD_CONCURRENCY)
+    stack.push_async_callback(dead.cancel)
+
+
+async def _start_sweep(stack: AsyncExitStack, service: "Service") -> None:
+    from gateway.delivery import Sweep
+
+    sweep = Sweep(service.store)
+    await sweep.start(forgetful_broker=not service.settings.amqp_urls)
+    stack.push_async_callback(sweep.stop)
+
+
+async def _start_relay(stack: AsyncExitStack, service: "Service") -> None:
+    from gateway.delivery import Relay
+
+    relay = Relay(service.config, service.store, service.broker, service.settings)
+    await relay.start()
+    stack.push_async_callback(relay.stop)
 
 
 async def _start_embedded(

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,9 @@ from gateway.cli.run import REFUSED, AsJson, announce, errors, read_settings, ru
 from gateway.logs import configure_logs
 from gateway.process import spare_collector, stop_on_signal
 from gateway.settings import Settings
+
+if TYPE_CHECKING:
+    from gateway.bootstrap import Role
 
 app = typer.Typer()
 config_app = typer.Typer(no_args_is_help=True, help="The configuration file.")
@@ -19,30 +22,48 @@ config_app = typer.Typer(no_args_is_help=True, help="The configuration file.")
 def serve(
     host: Annotated[str | None, typer.Option(help="Where to listen; AMTSBOTE_HOST otherwise.")] = None,
     port: Annotated[int | None, typer.Option(help="Port; AMTSBOTE_PORT otherwise.")] = None,
+    roles: Annotated[
+        str,
+        typer.Option(
+            help="What this process does, separated by commas: http (API, console), relay (send, retry, "
+            "sweep), reports (reports, dead letters). Any number of processes may have each."
+        ),
+    ] = "http,relay,reports",
     as_json: AsJson = False,
 ) -> None:
-    """Run the gateway with every role, until Ctrl-C or SIGTERM."""
+    """Run the gateway until Ctrl-C or SIGTERM, with every role unless told otherwise."""
     settings = read_settings(as_json=as_json, host=host, port=port)
     configure_logs(settings.log_level)
-    run_in_loop(_serve(settings, as_json=as_json), as_json=as_json)
+    run_in_loop(_serve(settings, _read_roles(roles), as_json=as_json), as_json=as_json)
 
 
-async def _serve(settings: Settings, *, as_json: bool) -> None:
-    from gateway.bootstrap import running_gateway
+def _read_roles(text: str) -> "frozenset[Role]":
+    from gateway.bootstrap import Role
+
+    names = {name.strip() for name in text.split(",")}
+    if unknown := names - set(Role):
+        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: there are {', '.join(Role)}")
+    return frozenset(map(Role, names))
+
+
+async def _serve(settings: Settings, roles: "frozenset[Role]", *, as_json: bool) -> None:
+    from gateway.bootstrap import Role, running_gateway
     from gateway.server import serving
 
     with stop_on_signal() as stop:
         async with (
-            running_gateway(settings) as parts,
+            running_gateway(settings, roles) as parts,
             serving(parts.app, settings.host, settings.port) as port,
         ):
             spare_collector()
             url = f"http://{settings.host}:{port}"
-            where = {"url": url, "docs": f"{url}/docs", "console": f"{url}/console"}
+            pages = {"docs": f"{url}/docs", "console": f"{url}/console"} if Role.HTTP in roles else {}
             if as_json:
-                announce(where)
-            else:
+                announce({"url": url, "roles": sorted(roles)} | pages)
+            elif pages:
                 typer.echo(f"Amtsbote: {url}/docs and /console", err=True)
+            else:
+                typer.echo(f"Amtsbote ({', '.join(sorted(roles))}): {url}/readyz", err=True)
             await stop.wait()
 
 

@@ -58,7 +58,7 @@ class Relay:
 
     async def _poll(self) -> None:
         due = await deliveries.due_destinations(self._store, sorted(self._config.destination))
-        self._store.signals.notify(map(destination_key, due))
+        self._store.signals.hear(map(destination_key, due))
         await asyncio.sleep(POLL_S)
 
     async def _serve(self, destination: Destination) -> None:

@@ -25,23 +25,35 @@ ROUTERS = (
 )
 
 
+def create_probes(service: Service) -> FastAPI:
+    """Return what a process without the role `http` answers: whether it is alive and ready."""
+    app = _bare_app(service)
+    app.include_router(health.router)
+    return app
+
+
 def create_app(service: Service) -> FastAPI:
     """Join the calls to the parts they work on.
 
     Raises:
         ConfigurationError: the file `token.key` is missing or holds too little.
     """
-    app = FastAPI(
-        title=openapi.TITLE, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
-    )
-    app.state.service = service
+    app = _bare_app(service)
     app.state.tokens = Tokens(
         read_secret(service.settings.secrets / "token.key"), service.settings.token_lifetime_s
     )
     app.state.guesses = Guesses()
     app.state.sessions = console.Sessions(service.settings, service.config)
-    problems.install(app)
-    app.add_middleware(Edge)
     for router in ROUTERS:
         app.include_router(router)
+    return app
+
+
+def _bare_app(service: Service) -> FastAPI:
+    app = FastAPI(
+        title=openapi.TITLE, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
+    )
+    app.state.service = service
+    problems.install(app)
+    app.add_middleware(Edge)
     return app

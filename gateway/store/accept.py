@@ -53,7 +53,8 @@ async def accept(store: SqlStore, batch: Sequence[NewSubmission]) -> list[Accept
 
 
 def _wakes(result: Accepted) -> Iterable[str]:
-    yield case_key(result.case_id)
+    if not result.opens_case:  # of a new case nobody knows yet
+        yield case_key(result.case_id)
     yield from map(destination_key, result.destinations)
 
 
@@ -181,6 +182,7 @@ def _result(placed: _Placed, now: datetime) -> Accepted:
         _status(placed),
         item.digest,
         created=True,
+        opens_case=placed.case_seq == 1,
         destinations=tuple(name for name, _ in placed.roles),
     )
 

@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from gateway.domain.clock import Clock, SystemClock
 from gateway.errors import StoreConflict, StoreDeadlock, StoreInUse, StoreUnavailable
+from gateway.store.notices import Notices
 from gateway.store.signals import Signals
 from gateway.store.tables import UtcDateTime
 
@@ -46,6 +47,7 @@ class SqlStore:
     def __init__(self, address: str, *, clock: Clock | None = None, timeout_s: float = 10) -> None:
         self.url = _async_url(address)
         self.signals = Signals()
+        self._notices: Notices | None = None
         self._timeout_s = timeout_s
         self._clock = clock
         self._lock: IO[str] | None = None
@@ -129,8 +131,18 @@ class SqlStore:
         lock.flush()
         self._lock = lock
 
+    def join_others(self) -> None:
+        """Exchange wake-ups with the other processes on this database; on SQLite there are none."""
+        if self.is_sqlite:
+            return
+        self._notices = Notices(self.url, self.signals.hear)
+        self._notices.start()
+        self.signals.tell_others = self._notices.tell
+
     async def close(self) -> None:
         """Close every connection and give the file free."""
+        if self._notices:
+            await self._notices.stop()
         await self._readers.dispose()
         await self._writers.dispose()
         if self._lock:

@@ -74,6 +74,7 @@ class Accepted:
     status: str
     digest: str
     created: bool
+    opens_case: bool = False
     destinations: tuple[str, ...] = ()
 
 

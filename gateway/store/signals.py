@@ -1,11 +1,11 @@
-"""Wake-ups after a commit, within one process.
+"""Wake-ups after a commit: of whoever waits in this process, and in the others on the same database.
 
 Correctness never depends on them: whoever waits also looks again after a while.
 """
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 
 
 class Signals:
@@ -13,16 +13,23 @@ class Signals:
 
     def __init__(self) -> None:
         self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self.tell_others: Callable[[Collection[str]], None] = lambda _: None
 
     def notify(self, keys: Iterable[str]) -> None:
-        """Wake everyone who waits for one of the keys; call it after the commit."""
+        """Wake everyone who waits for one of the keys, in any process; call it after the commit."""
+        changed = set(keys)
+        self.hear(changed)
+        self.tell_others(changed)
+
+    def hear(self, keys: Iterable[str]) -> None:
+        """Wake everyone in this process who waits for one of the keys."""
         for key in keys:
             for event in self._waiting.get(key, ()):
                 event.set()
 
     def wake_all(self) -> None:
-        """Wake everyone who waits for anything; the process is to stop."""
-        self.notify(list(self._waiting))
+        """Wake everyone in this process who waits for anything; it is to stop."""
+        self.hear(list(self._waiting))
 
     def listen(self, *keys: str) -> "Listener":
         """Start listening; what is notified from here on is not missed."""

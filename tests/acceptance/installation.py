@@ -159,10 +159,10 @@ class Installation:
         done = self.run("migrate")
         assert done.returncode == 0, done.stdout + done.stderr
 
-    def serve(self) -> None:
+    def serve(self, *options: str) -> None:
         """Start the gateway; it answers a little later."""
         assert self.gateway is None or not self.gateway.runs
-        self.gateway = self._start("gateway", "serve")
+        self.gateway = self._start("gateway", "serve", *options)
 
     def work(self, destination: str) -> None:
         """Start the worker of one destination."""

@@ -208,7 +208,8 @@ async def test_serve_says_in_one_line_of_json_where_it_listens(tmp_path: Path) -
     try:
         (where,) = await eventually(said, START_S, "it listens")
         url = installation.url
-        assert where == {"url": url, "docs": f"{url}/docs", "console": f"{url}/console"}
+        roles = ["http", "relay", "reports"]
+        assert where == {"url": url, "roles": roles, "docs": f"{url}/docs", "console": f"{url}/console"}
         assert process.stop() == DONE
     finally:
         if process.runs:
