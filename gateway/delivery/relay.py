@@ -22,7 +22,9 @@ from gateway.store.signals import destination_key
 POLL_S = 0.5
 IDLE_S = 10.0
 BATCH = 250
-"""Under load a round of claim, publish and confirm takes as long for a few as for many: fewer fall behind."""
+BUSY_ROUND_S = 0.04
+"""Under load a round of claim, publish and confirm costs as much for a few as for many, so that rounds begin
+at least so far apart. What comes after a quiet moment goes at once."""
 LONGEST_PAUSE_S = 30.0
 
 _AGAIN = frozenset({BrokerUnavailable, MessageReturned, QueueFull})
@@ -63,10 +65,12 @@ class Relay:
 
     async def _serve(self, destination: Destination) -> None:
         failures = 0
+        loop = asyncio.get_running_loop()
         with self._store.signals.listen(destination_key(destination.name)) as listener:
             while True:
                 # After a failure one delivery tries the way: each attempt is written down.
                 limit = 1 if failures else BATCH
+                began = loop.time()
                 sent = await self.send_due(destination, limit=limit) if self._broker.connected else None
                 if sent is None:
                     await listener.wait(IDLE_S)
@@ -74,6 +78,8 @@ class Relay:
                 failures = 0 if sent else failures + 1
                 if failures:
                     await asyncio.sleep(min(PAUSE_S * 2.0 ** min(failures - 1, 10), LONGEST_PAUSE_S))
+                else:
+                    await asyncio.sleep(began + BUSY_ROUND_S - loop.time())
 
     async def send_due(self, destination: Destination, *, limit: int = BATCH) -> bool | None:
         """Claim and publish one batch; False when something was not sent, None when nothing is due."""

@@ -51,9 +51,11 @@ class GroupCommit:
         self._writers: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Start writing; SQLite has one writer, PostgreSQL commits one batch while the next is built."""
-        count = 1 if self._store.is_sqlite else 2
-        self._writers = [asyncio.create_task(self._write_forever()) for _ in range(count)]
+        """Start writing, one batch at a time: while it is committed the next one gathers.
+
+        A second writer halved the batches, and their fixed cost for each submission is what counts.
+        """
+        self._writers = [asyncio.create_task(self._write_forever())]
 
     async def stop(self) -> None:
         """Store what still waits, then stop."""

@@ -12,7 +12,7 @@ from datetime import date
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Table, Text, bindparam, cast, column, func, select
+from sqlalchemy import ColumnElement, Table, Text, any_, bindparam, cast, column, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -47,6 +47,13 @@ async def insert_new(
     statement = _new_rows(store.is_sqlite, table, tuple(rows[0]), tuple(unique), returning)
     parameters = rows if store.is_sqlite else {"document": _document(rows)}
     return set((await connection.execute(statement, parameters)).scalars())
+
+
+def among(store: SqlStore, key: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """Say that a column is one of a parameter's values; the statement is the same for any number of them."""
+    if store.is_sqlite:
+        return key.in_(bindparam(name, expanding=True))
+    return key == any_(bindparam(name, type_=postgresql.ARRAY(key.type)))
 
 
 def insert_into(store: SqlStore, table: Table) -> Any:

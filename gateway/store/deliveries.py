@@ -25,6 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.contract.delivery import MAX_INLINE_BODY_BYTES
 from gateway.contract.states import DeliveryState, Role
+from gateway.store.bulk import among, insert_all
 from gateway.store.engine import SqlStore
 from gateway.store.rows import Claimed, DeliveryRow
 from gateway.store.tables import OPEN_STATES, attempts, deliveries, messages, payloads
@@ -47,10 +48,10 @@ async def claim(
     Any number of processes may claim at once; none waits for another or gets the same row.
     """
     async with store.write() as connection:
-        room = max_sent - (await connection.execute(_COUNT_SENT, {"to": destination})).scalar_one()
+        sent, now = (await connection.execute(_count_sent(store), {"to": destination})).one()
+        room = max_sent - sent
         if room <= 0:
             return []
-        now = await store.read_clock(connection)
         due = {"to": destination, "of": tenant, "now": now, "at_most": min(limit, room)}
         lease_until = now + timedelta(seconds=publish_lease_s)
         marked = (await connection.execute(_MARK_SENT, due | {"lease_until": lease_until})).all()
@@ -60,8 +61,9 @@ async def claim(
             {"delivery_id": each.delivery_id, "attempt": each.attempt, "tenant": tenant, "sent_at": now}
             for each in marked
         ]
-        await connection.execute(attempts.insert(), rows)
-        claimed = await connection.execute(_READ_CLAIMED, {"ids": [each.delivery_id for each in marked]})
+        await insert_all(connection, store, attempts, rows)
+        ids = {"ids": [each.delivery_id for each in marked]}
+        claimed = await connection.execute(_READ_CLAIMED.where(among(store, _D.delivery_id, "ids")), ids)
         expires_at = now + timedelta(seconds=copy_lifetime_s)
         return [_to_claimed(row._mapping, expires_at) for row in claimed]
 
@@ -83,14 +85,11 @@ async def due_destinations(store: SqlStore, names: Sequence[str]) -> list[str]:
 def lower_unsettled() -> ColumnElement[bool]:
     """Say whether an earlier message of the case is still on its way to the same destination."""
     lower = deliveries.alias("lower")
-    # Written out as in the partial index `deliveries_order`: for a list of parameters, or another order,
-    # SQLite would not use it and read the whole table for every row.
-    unsettled: Any = bindparam("unsettled", OPEN_STATES, expanding=True, literal_execute=True)
     earlier = exists().where(
         lower.c.case_id == _D.case_id,
         lower.c.destination == _D.destination,
         lower.c.case_seq < _D.case_seq,
-        lower.c.state.in_(unsettled),
+        lower.c.state.in_(OPEN_STATES),
     )
     # Nothing is before the first message, and nearly all are first. Without this condition PostgreSQL turns
     # the question into a join, which before the first ANALYZE reads every open delivery for each row.
@@ -98,7 +97,6 @@ def lower_unsettled() -> ColumnElement[bool]:
 
 
 # Put together once: SQLAlchemy took longer to do it for each claim than the database for its part.
-_COUNT_SENT = select(func.count()).where(_D.destination == bindparam("to"), _D.state == DeliveryState.SENT)
 _DUE = (
     select(_D.delivery_id)
     .where(
@@ -135,9 +133,15 @@ _READ_CLAIMED = (
         payloads,
         and_(_P.message_id == _D.message_id, _P.number == 0, _P.body_bytes <= MAX_INLINE_BODY_BYTES),
     )
-    .where(_D.delivery_id.in_(bindparam("ids", expanding=True)))
     .order_by(_D.due_at)
 )
+
+
+def _count_sent(store: SqlStore) -> Any:
+    """Count what is on its way to a destination, and read the clock along."""
+    return select(func.count(), store.now()).where(
+        _D.destination == bindparam("to"), _D.state == DeliveryState.SENT
+    )
 
 
 def _to_claimed(row: Any, expires_at: datetime) -> Claimed:
@@ -151,8 +155,9 @@ async def confirm_sent(store: SqlStore, claimed: Sequence[Claimed], *, lease_s: 
     async with store.write() as connection:
         await connection.execute(
             update(deliveries)
-            .where(_D.delivery_id.in_([each.delivery_id for each in claimed]), _D.state == DeliveryState.SENT)
-            .values(lease_until=store.after(lease_s))
+            .where(among(store, _D.delivery_id, "ids"), _D.state == DeliveryState.SENT)
+            .values(lease_until=store.after(lease_s)),
+            {"ids": [each.delivery_id for each in claimed]},
         )
 
 

@@ -115,10 +115,12 @@ async def case_events(connection: AsyncConnection, case_id: str, *, tenant: str)
     return (await connection.execute(statement)).all()
 
 
-async def message_deliveries(connection: AsyncConnection, message_id: str, *, tenant: str) -> Sequence[Any]:
-    """Read where a message went: rows of `deliveries`, the lead first."""
+async def message_deliveries(
+    connection: AsyncConnection, message_id: str, *, case_id: str, tenant: str
+) -> Sequence[Any]:
+    """Read where a message of a case went: rows of `deliveries`, the lead first."""
     d = deliveries.c
-    statement = select(deliveries).where(d.message_id == message_id, d.tenant == tenant)
+    statement = select(deliveries).where(d.case_id == case_id, d.message_id == message_id, d.tenant == tenant)
     return (await connection.execute(statement.order_by(d.role.desc(), d.destination))).all()
 
 

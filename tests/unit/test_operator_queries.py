@@ -70,10 +70,12 @@ async def test_overview_reads_indexes_of_open_deliveries_only(asked: Asked) -> N
     assert {line.partition(" USING INDEX ")[2].split(" ")[0] for line in looks} == {
         "deliveries_order",
         "deliveries_waiting",
+        "deliveries_sent",
+        "deliveries_failed",
     }
 
 
-async def test_case_is_read_by_way_of_its_messages(asked: Asked) -> None:
+async def test_case_is_read_by_an_index(asked: Asked) -> None:
     case_id = "01900000-0000-7000-8000-000000000000"
     async with asked.store.read() as connection:
         await operators.case_deliveries(connection, case_id, tenant=TENANT)

@@ -148,7 +148,9 @@ async def _fetch(service: Service, client: Client, submission_id: str) -> Any:
 async def _view(service: Service, client: Client, submission_id: str) -> answers.SubmissionView:
     row = await _fetch(service, client, submission_id)
     async with service.store.read() as connection:
-        deliveries = await reads.message_deliveries(connection, submission_id, tenant=row.tenant)
+        deliveries = await reads.message_deliveries(
+            connection, submission_id, case_id=row.case_id, tenant=row.tenant
+        )
     links = answers.SubmissionLinks(**_links(row.message_id, row.case_id))
     return answers.SubmissionView(
         submission_id=row.message_id,

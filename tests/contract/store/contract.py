@@ -72,7 +72,9 @@ class StoreContract:
             )
             stored = await reads.fetch_part(connection, result.submission_id, 1, tenant=TENANT)
             happened = await reads.case_events(connection, result.case_id, tenant=TENANT)
-            sent_to = await reads.message_deliveries(connection, result.submission_id, tenant=TENANT)
+            sent_to = await reads.message_deliveries(
+                connection, result.submission_id, case_id=result.case_id, tenant=TENANT
+            )
         assert (row.status, row.attachment_count, row.case_status) == ("accepted", 1, "open")
         assert stored is not None
         assert stored.data == b"%PDF"
@@ -151,7 +153,9 @@ class StoreContract:
         assert second.case_id == first.case_id
         async with store.read() as connection:
             rows = await reads.case_messages(connection, first.case_id, tenant=TENANT)
-            sent_to = await reads.message_deliveries(connection, second.submission_id, tenant=TENANT)
+            sent_to = await reads.message_deliveries(
+                connection, second.submission_id, case_id=second.case_id, tenant=TENANT
+            )
         assert [row.case_seq for row in rows] == [1, 2]
         assert {each.destination for each in sent_to} == {LEAD, COPY}
 
