@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from adapters.kit import Adapter
     from adapters.kit.runner import Runner
     from gateway.http.service import Service
+    from gateway.store import SqlStore
 
 REPORT_CONCURRENCY = 32
 DEAD_CONCURRENCY = 8
@@ -124,7 +125,7 @@ async def _start_reports(stack: AsyncExitStack, service: "Service") -> None:
 async def _start_sweep(stack: AsyncExitStack, service: "Service") -> None:
     from gateway.delivery import Sweep
 
-    sweep = Sweep(service.store)
+    sweep = Sweep(service.config, service.store)
     await sweep.start(forgetful_broker=not service.settings.amqp_urls)
     stack.push_async_callback(sweep.stop)
 
@@ -160,6 +161,25 @@ async def _stop(runners: list["Runner"]) -> None:
     results = await asyncio.gather(*(runner.stop() for runner in runners), return_exceptions=True)
     for error in filter(None, results):
         raise error
+
+
+@asynccontextmanager
+async def opened_store(settings: Settings) -> AsyncIterator[tuple[Config, "SqlStore"]]:
+    """Open the store for a command, also beside a running gateway.
+
+    Raises:
+        ConfigurationError, StoreUnavailable: with a sentence for the operator.
+    """
+    from gateway.store import SqlStore
+    from gateway.store.migrate import check_schema
+
+    config = load_config(settings.config)
+    check_schema(settings.store_url)
+    store = SqlStore(settings.store_url, timeout_s=settings.store_timeout_s)
+    try:
+        yield config, store
+    finally:
+        await store.close()
 
 
 @asynccontextmanager

@@ -72,6 +72,10 @@ class ReportRejected(AmtsboteError):
     """The report does not conform to the contract and has no effect."""
 
 
+class NotPossible(AmtsboteError):
+    """What an operator asked for cannot be done here and now."""
+
+
 @dataclass(frozen=True, slots=True)
 class RejectReason:
     """A code of a published list of reasons for Rückweisungen."""

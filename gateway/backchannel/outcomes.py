@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from gateway.backchannel import wishes
 from gateway.backchannel.letters import rejection
 from gateway.backchannel.work import CaseWork
 from gateway.contract.codes import RejectCode
@@ -11,6 +12,7 @@ from gateway.domain.case import CaseEvent
 from gateway.domain.delivery import Effect, Fence
 from gateway.domain.retry import next_try
 from gateway.store import deliveries, reports
+from gateway.store.actions import ActionKind
 from gateway.store.rows import DeliveryRow
 from gateway.store.signals import destination_key
 
@@ -28,6 +30,9 @@ async def accepted(work: CaseWork, row: DeliveryRow, body: Accepted, *, attempt:
         await _compare(work, row, body)
         return effect
     await _settle(work, row, DeliveryState.ACCEPTED, attempt=attempt)
+    await wishes.give_up(work, row)
+    if row.tries or row.attempt > 1 or row.state is DeliveryState.FAILED:
+        await reports.resolve_findings(work.connection, row.delivery_id, now=work.now)
     await _index(work, row, "foreign_id", body.foreign_id)
     if body.reference:
         await _index(work, row, "reference", body.reference)
@@ -47,12 +52,15 @@ async def _compare(work: CaseWork, row: DeliveryRow, body: Accepted) -> None:
 async def refused(work: CaseWork, row: DeliveryRow, body: Refused, *, attempt: int | None) -> Effect:
     """The destination refuses the applicant: from the lead a Rückweisung, from a copy a failure."""
     effect = Fence(row.state, row.attempt).ended(attempt)
-    if effect is not Effect.APPLY:
+    # Of the lead that an operator turned away from, no refusal reaches the applicant.
+    stands = ActionKind.REDIRECT if row.role is Role.LEAD else None
+    if effect is not Effect.APPLY or await wishes.fulfil(work, row, only=stands):
         return effect
     if row.role is Role.COPY:
         await _fail(work, row, code="copy_refused")
         return effect
     await _settle(work, row, DeliveryState.REFUSED, code=body.code)
+    await wishes.give_up(work, row)
     await work.post(await rejection(work, row.message_id, code=body.code, reason=body.reason))
     if row.case_seq == 1:
         await _close_refused(work)
@@ -84,7 +92,7 @@ async def _close_refused(work: CaseWork) -> None:
 async def failed(work: CaseWork, row: DeliveryRow, body: Failed, *, attempt: int | None) -> Effect:
     """A technical fault: tried again for days, then an operator's business; never the applicant's."""
     effect = Fence(row.state, row.attempt).ended(attempt)
-    if effect is not Effect.APPLY:
+    if effect is not Effect.APPLY or await wishes.fulfil(work, row):
         return effect
     plan = next_try(row.tries, row.first_failed_at or work.now, work.now, body.retry_after_s)
     if body.kind is FailureKind.PERMANENT or plan is None:
@@ -111,7 +119,7 @@ async def failed(work: CaseWork, row: DeliveryRow, body: Failed, *, attempt: int
 async def unsendable(work: CaseWork, row: DeliveryRow, *, attempt: int, error: str) -> Effect:
     """A copy cannot even be put on the wire, and never will: an operator must see why."""
     effect = Fence(row.state, row.attempt).ended(attempt)
-    if effect is Effect.APPLY:
+    if effect is Effect.APPLY and not await wishes.fulfil(work, row):
         await _fail(work, row, code=error[:MAX_CODE])
     return effect
 
@@ -119,7 +127,7 @@ async def unsendable(work: CaseWork, row: DeliveryRow, *, attempt: int, error: s
 async def expired(work: CaseWork, row: DeliveryRow, *, attempt: int | None) -> Effect:
     """A copy died of age in the queue, which is no failure; a worker that died may have started it before."""
     effect = Fence(row.state, row.attempt).ended(attempt)
-    if effect is Effect.APPLY:
+    if effect is Effect.APPLY and not await wishes.fulfil(work, row):
         await deliveries.retry(
             work.connection,
             row,

@@ -1,5 +1,6 @@
 """What the command line prints for people: documents of the gateway in words."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from gateway.errors import AmtsboteError, Problem
@@ -58,3 +59,19 @@ def problem_text(problem: dict[str, Any]) -> str:
         if hint := finding.get("hint"):
             lines.append(f"    → {hint['de']}\n    → {hint['en']}")
     return "\n".join(lines)
+
+
+def deliveries_text(deliveries: Sequence[dict[str, Any]], *, limit: int) -> str:
+    """List deliveries: id, destination, state, attempts, when it is due or changed, and why it is stuck."""
+    lines = [_delivery_line(each) for each in deliveries] or ["There are none."]
+    return "\n".join([*lines, f"… at most {limit}; --limit shows more"] if len(lines) == limit else lines)
+
+
+def _delivery_line(each: dict[str, Any]) -> str:
+    when = f"due {each['due_at']}" if each["state"] == "waiting" else f"since {each['updated_at']}"
+    line = (
+        f"{each['delivery_id']}  {each['destination']}  {each['state']}  attempt {each['attempt']}  {when}  "
+        f"case {each['case_id']} no. {each['case_seq']}"
+    )
+    wish = f"to {each['wished']}" + (f" to {each['target']}" if each["target"] else "")
+    return "  ".join([line, *filter(None, [each["code"], wish if each["wished"] else None])])

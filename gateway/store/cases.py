@@ -13,6 +13,9 @@ from gateway.errors import NotFound
 from gateway.store.rows import Case
 from gateway.store.tables import cases, deliveries, events, messages
 
+REDIRECTED = "redirected"
+"""The code of a cancelled delivery in whose place another one stands."""
+
 
 async def lock(connection: AsyncConnection, case_id: str, *, tenant: str) -> Case:
     """Take a case's row lock and read it.
@@ -140,6 +143,17 @@ async def set_status(
     )
 
 
+async def set_route(
+    connection: AsyncConnection, case: Case, *, lead: str, copies: tuple[str, ...], now: datetime
+) -> None:
+    """Write where a locked case goes from now on."""
+    await connection.execute(
+        update(cases)
+        .where(cases.c.case_id == case.case_id)
+        .values(lead=lead, copies=list(copies), updated_at=now)
+    )
+
+
 async def close_unsent(connection: AsyncConnection, case: Case, *, now: datetime) -> None:
     """Withdraw a locked case that no destination has ever seen."""
     withdrawn = CaseStatus.WITHDRAWN
@@ -155,6 +169,7 @@ async def refresh_submissions(
         select(messages.c.message_id, messages.c.status, deliveries.c.role, deliveries.c.state)
         .join(deliveries, deliveries.c.message_id == messages.c.message_id)
         .where(messages.c.case_id == case_id, messages.c.tenant == tenant, messages.c.direction == "in")
+        .where(deliveries.c.code.is_distinct_from(REDIRECTED))
     )
     before: dict[str, str] = {}
     states: dict[str, list[tuple[Role, DeliveryState]]] = {}

@@ -104,6 +104,7 @@ _DUE = (
         _D.tenant == bindparam("of"),
         _D.state == DeliveryState.WAITING,
         _D.due_at <= bindparam("now"),
+        _D.wish.is_(None),
         ~lower_unsettled(),
     )
     .order_by(_D.due_at)
@@ -249,6 +250,7 @@ def to_delivery(row: Any) -> DeliveryRow:
         tries=row.tries,
         look_up=row.look_up,
         first_failed_at=row.first_failed_at,
+        wish=row.wish,
     )
 
 

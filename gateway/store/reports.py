@@ -17,6 +17,8 @@ from gateway.store.tables import case_references, documents, findings, report_se
 
 KEEP_STRAY = timedelta(days=365)
 KEEP_UPLOAD = timedelta(days=90)
+STUCK = ("delivery_failed", "delivery_failing", "delivery_silent")
+"""The findings that a delivery's later success, or an operator, settles."""
 
 
 class ReportState(StrEnum):
@@ -210,6 +212,16 @@ async def has_open_finding(connection: AsyncConnection, kind: str, delivery_id: 
         f.kind == kind, f.delivery_id == delivery_id, f.resolved_at.is_(None)
     )
     return (await connection.execute(statement.limit(1))).first() is not None
+
+
+async def resolve_findings(connection: AsyncConnection, delivery_id: str, *, now: datetime) -> None:
+    """Close what operators were asked about a delivery that was stuck and no longer is."""
+    f = findings.c
+    await connection.execute(
+        update(findings)
+        .where(f.delivery_id == delivery_id, f.resolved_at.is_(None), f.kind.in_(STUCK))
+        .values(resolved_at=now)
+    )
 
 
 async def put_document(

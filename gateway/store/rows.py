@@ -118,6 +118,7 @@ class DeliveryRow:
     tries: int
     look_up: bool
     first_failed_at: datetime | None
+    wish: str | None
 
 
 @dataclass(frozen=True, slots=True)

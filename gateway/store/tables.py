@@ -173,6 +173,8 @@ OPEN_STATES = ("waiting", "sent", "failed")
 _WAITING = text("state = 'waiting'")
 _SENT = text("state = 'sent'")
 _FAILED = text("state = 'failed'")
+_WISHED = text("wish IS NOT NULL")
+_UNRESOLVED = text("resolved_at IS NULL")
 
 deliveries = Table(
     "deliveries",
@@ -192,6 +194,8 @@ deliveries = Table(
     Column("lease_until", UtcDateTime),
     Column("first_failed_at", UtcDateTime),
     Column("code", String(40)),
+    # The action that an operator asked for while a copy was in flight.
+    Column("wish", Id),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     # Six indexes cost as much as the row. Neither this one nor `deliveries_sent` holds what changes between
@@ -200,6 +204,7 @@ deliveries = Table(
     Index("deliveries_waiting", "destination", "due_at", postgresql_where=_WAITING, sqlite_where=_WAITING),
     Index("deliveries_sent", "destination", postgresql_where=_SENT, sqlite_where=_SENT),
     Index("deliveries_failed", "destination", postgresql_where=_FAILED, sqlite_where=_FAILED),
+    Index("deliveries_wished", "wish", postgresql_where=_WISHED, sqlite_where=_WISHED),
 )
 
 attempts = Table(
@@ -289,5 +294,25 @@ findings = Table(
     Column("delivery_id", Id),
     Column("code", String(100)),
     Column("resolved_at", UtcDateTime),
-    Index("findings_open", "tenant", "at", postgresql_where=text("resolved_at IS NULL")),
+    Index("findings_open", "tenant", "at", postgresql_where=_UNRESOLVED),
+    Index("findings_delivery", "delivery_id", postgresql_where=_UNRESOLVED, sqlite_where=_UNRESOLVED),
+)
+
+# What operators did or asked for: who, when and why. The reason is a person's own words.
+actions = Table(
+    "actions",
+    metadata,
+    Column("action_id", Id, primary_key=True),
+    Column("tenant", Name, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("operator", Name, nullable=False),
+    Column("kind", String(10), nullable=False),
+    Column("case_id", Id, nullable=False),
+    Column("delivery_id", Id, nullable=False),
+    Column("target", Name),
+    Column("reason", String(500)),
+    Column("outcome", String(10), nullable=False),
+    Column("ended_at", UtcDateTime),
+    *_erasure(),
+    Index("actions_case", "case_id"),
 )

@@ -122,7 +122,7 @@ class World:
         self.store = SqlStore(address, clock=self.clock, timeout_s=self.settings.store_timeout_s)
         self.broker = FaultyBroker()
         self.relay = Relay(self.config, self.store, self.broker, self.settings)
-        self.sweep = Sweep(self.store)
+        self.sweep = Sweep(self.config, self.store)
         self.dead_letters = DeadLetters(self.config, self.store)
         self.reports = ReportIntake(self.config, catalogue(), self.store)
         self.desk: list[Message] = []

@@ -1,0 +1,184 @@
+"""What operators do on the command line, on a store that a gateway has open."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+from unittest.mock import patch
+
+import pytest
+from sqlalchemy import update
+from structlog.testing import capture_logs
+from typer.testing import CliRunner, Result
+
+from gateway.cli import app
+from gateway.store import SqlStore
+from gateway.store.accept import accept
+from gateway.store.deliveries import claim
+from gateway.store.migrate import migrate
+from gateway.store.rows import Accepted
+from gateway.store.tables import deliveries
+from tests.acceptance.installation import Installation
+from tests.contract.store.make import COPY, LEAD, TENANT, submission
+
+DONE, REFUSED, WRONG_USAGE = 0, 1, 2
+BY = ("--operator", "a-kaya")
+WHY = ("--reason", "posted twice", *BY)
+
+T = TypeVar("T")
+
+
+class Town:
+    """An installation whose store another process serves."""
+
+    def __init__(self, folder: Path) -> None:
+        self.installation = Installation(folder)
+        self.address = f"sqlite:///{self.installation.var / 'amtsbote.db'}"
+        migrate(self.address)
+        self.serving = SqlStore(self.address)
+        self.serving.claim_file()
+
+    def invoke(self, *arguments: str) -> Result:
+        """Run a command in this process: starting one for each would take most of the time."""
+        # Logs are set up once a process, and other tests of this one want to read them.
+        with patch("gateway.cli.operations.configure_logs"), capture_logs():
+            return CliRunner().invoke(app, arguments, env=self.installation.variables)
+
+    def run(self, *arguments: str) -> tuple[int, Any]:
+        done = self.invoke(*arguments, "--json")
+        assert done.stderr == ""
+        return done.exit_code, json.loads(done.stdout)
+
+    def say(self, *arguments: str) -> str:
+        return self.invoke(*arguments).stdout
+
+    def act(self, operation: str, *arguments: str) -> tuple[int, list[tuple[str, str]]]:
+        code, said = self.run("deliveries", operation, *arguments)
+        return code, [(each["outcome"], each["detail"]) for each in said["deliveries"]]
+
+    def list(self, *arguments: str) -> list[dict[str, Any]]:
+        code, said = self.run("deliveries", "list", *arguments)
+        assert code == DONE
+        return said["deliveries"]
+
+    def do(self, work: Callable[[SqlStore], Awaitable[T]]) -> T:
+        async def run() -> T:
+            store = SqlStore(self.address)
+            try:
+                return await work(store)
+            finally:
+                await store.close()
+
+        return asyncio.run(run())
+
+    def submit(self, **changes: object) -> Accepted:
+        return self.do(lambda store: accept(store, [submission(**changes)]))[0]
+
+    def fail(self) -> None:
+        """Let everything that is open fail."""
+
+        async def fail(store: SqlStore) -> None:
+            async with store.write() as connection:
+                await connection.execute(update(deliveries).values(state="failed"))
+
+        self.do(fail)
+
+    def claim(self) -> None:
+        limits = {"max_sent": 10, "publish_lease_s": 30, "copy_lifetime_s": 600}
+        self.do(lambda store: claim(store, LEAD, tenant=TENANT, limit=10, **limits))
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    town = Town(tmp_path)
+    yield town
+    asyncio.run(town.serving.close())
+
+
+def test_deliveries_are_listed_and_filtered(town: Town) -> None:
+    assert town.list() == []
+    submitted = town.submit()
+    assert {(each["destination"], each["role"], each["state"]) for each in town.list()} == {
+        (LEAD, "lead", "waiting"),
+        (COPY, "copy", "waiting"),
+    }
+    (only,) = town.list("--destination", COPY, "--state", "waiting", "--tenant", TENANT)
+    assert only["message_id"] == submitted.submission_id
+    assert town.list("--state", "accepted") == []
+    assert town.list("--tenant", "beispielhausen") == []
+    assert len(town.list("--limit", "1")) == 1
+    said = town.say("deliveries", "list", "--limit", "1")
+    assert "waiting" in said
+    assert "--limit" in said
+
+
+def test_cancel_is_done_at_once_or_once_the_copy_is_settled(town: Town) -> None:
+    town.submit(copies=())
+    (delivery,) = town.list()
+    assert town.act("cancel", delivery["delivery_id"], *WHY) == (DONE, [("done", "done")])
+    (cancelled,) = town.list("--state", "cancelled")
+    assert (cancelled["delivery_id"], cancelled["code"]) == (delivery["delivery_id"], "operator")
+    town.submit(copies=())
+    (delivery,) = town.list()
+    town.claim()
+    code, ((outcome, sentence),) = town.act("cancel", delivery["delivery_id"], *WHY)
+    assert (code, outcome) == (DONE, "wished")
+    assert "in flight" in sentence
+    (sent,) = town.list()
+    assert (sent["state"], sent["wished"]) == ("sent", "cancel")
+    assert "to cancel" in town.say("deliveries", "list")
+
+
+def test_redirect_moves_the_delivery(town: Town) -> None:
+    town.submit(copies=())
+    (delivery,) = town.list()
+    code, ((outcome, sentence),) = town.act("redirect", delivery["delivery_id"], "--to", "nowhere", *WHY)
+    assert (code, outcome) == (REFUSED, "refused")
+    assert COPY in sentence
+    assert town.act("redirect", delivery["delivery_id"], "--to", COPY, *WHY)[0] == DONE
+    (moved,) = town.list()
+    assert (moved["destination"], moved["role"]) == (COPY, "lead")
+
+
+def test_what_is_not_possible_for_one_does_not_stop_the_others(town: Town) -> None:
+    town.submit()
+    first, second = (each["delivery_id"] for each in town.list())
+    town.act("cancel", first, *WHY)
+    code, said = town.act("retry", first, second, *BY)
+    assert (code, [outcome for outcome, _ in said]) == (REFUSED, ["refused", "done"])
+
+
+def test_everything_that_failed_is_tried_again(town: Town) -> None:
+    retry_all = ("--destination", LEAD, "--all-failed", *BY)
+    assert town.say("deliveries", "retry", *retry_all) == "There are none.\n"
+    for _ in range(2):
+        town.submit()
+    town.fail()
+    assert town.act("retry", *retry_all) == (DONE, [("done", "done")] * 2)
+    assert {(each["destination"], each["state"]) for each in town.list()} == {
+        (LEAD, "waiting"),
+        (COPY, "failed"),
+    }
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("retry", *BY),
+        ("retry", "--all-failed", *BY),
+        ("retry", "x", "--all-failed", "--destination", LEAD, *BY),
+        ("cancel", "x", *BY),
+        ("redirect", "x", "--reason", "why", *BY),
+        ("list", "--state", "lost"),
+    ],
+)
+def test_wrong_usage_is_told_apart(town: Town, arguments: tuple[str, ...]) -> None:
+    assert town.invoke("deliveries", *arguments).exit_code == WRONG_USAGE
+
+
+def test_command_reaches_a_store_that_is_being_served_from_another_process(town: Town) -> None:
+    town.submit(copies=())
+    done = town.installation.run("deliveries", "list", "--json")
+    assert (done.returncode, done.stderr) == (DONE, "")
+    assert len(json.loads(done.stdout)["deliveries"]) == 1
