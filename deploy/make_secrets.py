@@ -34,6 +34,7 @@ def make_secrets(config: Path, folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in (
         "token.key",
+        "metrics.token",
         *(f"clients/{each}" for each in parts.client),
         *(f"destinations/{each}" for each in destinations),
         *(f"operators/{each}" for each in parts.operator),

@@ -33,8 +33,8 @@ def configure_logs(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_LibraryFormatter())
     logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler])
-    # A broker that is away is said once by us; these say it at every try, with tracebacks.
-    for name in ("aiormq", "aio_pika"):
+    # What is away is said once by us; these say it at every try, with tracebacks.
+    for name in ("aiormq", "aio_pika", "psycopg"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 

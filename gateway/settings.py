@@ -12,6 +12,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from gateway.errors import ConfigurationError
 
 _PACKAGE = Path(str(importlib.resources.files("gateway")))
+MAX_METADATA_BYTES = 64 * 1024
+_PART_OVERHEAD_BYTES = 8 * 1024
 MOUNTED_SECRETS = Path("/run/secrets")
 """Where a container runtime mounts secret files, such as `amtsbote_database_url`."""
 
@@ -41,7 +43,7 @@ class Settings(BaseSettings):
     var: Path = Path("var")
     """Where the embedded default keeps its database, adapters' data and generated secrets."""
     secrets_dir: Path | None = None
-    """Folder of secret files: token.key, clients/<id>, destinations/<name>, operators/<name>."""
+    """Folder of secret files: token.key, metrics.token, clients/…, destinations/…, operators/…"""
     database_url: str = ""
     """SQLAlchemy address of the store; empty: SQLite under `var`."""
     amqp_urls: Annotated[list[str], NoDecode] = Field(default_factory=list)
@@ -58,6 +60,10 @@ class Settings(BaseSettings):
     max_attachments: int = Field(default=50, ge=0)
     max_depth: int = Field(default=64, ge=8, le=200)
     max_attributes: int = Field(default=256, ge=8, le=4096)
+
+    max_requests: int = Field(default=2000, ge=2)
+    max_body_bytes: int = Field(default=256 * 1024 * 1024, ge=1024)
+    min_free_bytes: int = Field(default=256 * 1024 * 1024, ge=0)
 
     token_lifetime_s: int = Field(default=600, ge=10, le=3600)
     commit_batch: int = Field(default=128, ge=1, le=1000)
@@ -83,6 +89,22 @@ class Settings(BaseSettings):
         if self.publish_lease_s <= self.broker_timeout_s:
             raise ValueError("AMTSBOTE_PUBLISH_LEASE_S must be longer than AMTSBOTE_BROKER_TIMEOUT_S")
         return self
+
+    @model_validator(mode="after")
+    def _largest_request_has_room(self) -> Self:
+        # Otherwise it would be put off for ever.
+        if self.max_body_bytes < self.max_request_bytes:
+            raise ValueError(
+                f"AMTSBOTE_MAX_BODY_BYTES must be at least {self.max_request_bytes}, "
+                "the largest request that the other limits allow"
+            )
+        return self
+
+    @property
+    def max_request_bytes(self) -> int:
+        """The largest body of one request: message, metadata and attachments, and what frames them."""
+        contents = self.max_message_bytes + self.max_attachments_bytes + MAX_METADATA_BYTES
+        return contents + (self.max_attachments + 2) * _PART_OVERHEAD_BYTES
 
     @property
     def store_url(self) -> str:

@@ -6,6 +6,7 @@ from functools import partial
 
 import structlog
 
+from gateway import metrics
 from gateway.backchannel import outcomes
 from gateway.backchannel.work import work_on
 from gateway.broker import Broker
@@ -94,9 +95,11 @@ class Relay:
         )
         if not claimed:
             return None
+        metrics.RELAY_BATCH.observe(len(claimed))
         results = await asyncio.gather(*map(self._publish, claimed))
         sent = [each for each, error in zip(claimed, results, strict=True) if error is None]
         if sent:
+            metrics.count_publishes(destination.name, "confirmed", len(sent))
             await deliveries.confirm_sent(self._store, sent, lease_s=self._settings.lease_s)
         await self._return_unsent(destination, claimed, results)
         return len(sent) == len(claimed)
@@ -118,6 +121,7 @@ class Relay:
             if error is not None:
                 unsent.setdefault(type(error), []).append(each)
         for kind, group in unsent.items():
+            metrics.count_publishes(destination.name, kind.__name__, len(group))
             _log.warning(
                 "deliveries_not_sent", destination=destination.name, error=kind.__name__, count=len(group)
             )

@@ -2,8 +2,10 @@
 
 from fastapi import FastAPI
 
+from gateway import metrics as names
 from gateway.http import console, openapi, problem_pages, problems, start
-from gateway.http.api import cases, destinations, health, mailbox, submissions, token, validate
+from gateway.http.admission import Admission
+from gateway.http.api import cases, destinations, health, mailbox, metrics, submissions, token, validate
 from gateway.http.edge import Edge
 from gateway.http.guesses import Guesses
 from gateway.http.service import Service
@@ -18,6 +20,7 @@ ROUTERS = (
     token.router,
     destinations.router,
     health.router,
+    metrics.router,
     openapi.router,
     problem_pages.router,
     start.router,
@@ -26,9 +29,10 @@ ROUTERS = (
 
 
 def create_probes(service: Service) -> FastAPI:
-    """Return what a process without the role `http` answers: whether it is alive and ready."""
+    """Return what a process without the role `http` answers: whether it is alive and ready, its figures."""
     app = _bare_app(service)
     app.include_router(health.router)
+    app.include_router(metrics.router)
     return app
 
 
@@ -54,6 +58,12 @@ def _bare_app(service: Service) -> FastAPI:
         title=openapi.TITLE, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
     )
     app.state.service = service
+    app.state.admission = admission = Admission(
+        max_requests=service.settings.max_requests, max_body_bytes=service.settings.max_body_bytes
+    )
+    names.REQUESTS_IN_HAND.set_function(lambda: admission.requests)
+    names.WAITS_IN_HAND.set_function(lambda: admission.waits)
+    names.BODY_BYTES.set_function(lambda: admission.body_bytes)
     problems.install(app)
-    app.add_middleware(Edge)
+    app.add_middleware(Edge, admission=admission)
     return app

@@ -8,6 +8,7 @@ from fastapi import Request
 
 from gateway.contract.findings import Bilingual
 from gateway.errors import InvalidRequest, MessageTooLarge, RequestTimeout, UnsupportedMediaType
+from gateway.http.admission import admission_of
 
 BODY_TIMEOUT_S = 120.0
 """From the first byte to the last; 64 MiB of attachments over 5 Mbit/s fit."""
@@ -28,8 +29,11 @@ async def read_into(request: Request, max_bytes: int, take: Callable[[bytes], ob
         MessageTooLarge: it has, or says that it has, more than `max_bytes`.
         RequestTimeout: it did not arrive in time.
         UnsupportedMediaType: it is compressed; a small body could then become a large one.
+        Unavailable: too many bodies are in memory; this one is not read.
     """
-    _check_headers(request, max_bytes)
+    held = _declared_length(request, max_bytes)
+    admission, state = admission_of(request), request.scope["state"]
+    admission.hold_body(state, held)
     total = 0
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
@@ -37,6 +41,9 @@ async def read_into(request: Request, max_bytes: int, take: Callable[[bytes], ob
                 total += len(chunk)
                 if total > max_bytes:
                     raise too_large(max_bytes)
+                if total > held:  # it did not say how long it is
+                    admission.hold_body(state, total - held)
+                    held = total
                 take(chunk)
     except TimeoutError:
         raise RequestTimeout(
@@ -70,7 +77,7 @@ def media_type(stated: str | None) -> str:
     return found[1].lower() if found else _OCTETS
 
 
-def _check_headers(request: Request, max_bytes: int) -> None:
+def _declared_length(request: Request, max_bytes: int) -> int:
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):
         raise UnsupportedMediaType(_COMPRESSED)
@@ -79,3 +86,4 @@ def _check_headers(request: Request, max_bytes: int) -> None:
         raise InvalidRequest(_NO_LENGTH)
     if int(declared) > max_bytes:
         raise too_large(max_bytes)
+    return int(declared)

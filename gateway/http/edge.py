@@ -1,4 +1,4 @@
-"""The outermost layer: request ids, security headers, one log event a request, nothing unanswered."""
+"""The outermost layer: admission, request ids, security headers, one log event, nothing unanswered."""
 
 import time
 from typing import Any
@@ -8,9 +8,11 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway import metrics
 from gateway.contract.ids import new_id
-from gateway.errors import InternalFault
+from gateway.errors import InternalFault, Problem, Unavailable
 from gateway.http import problems
+from gateway.http.admission import Admission
 
 _HEADERS = {
     b"cache-control": b"no-store",
@@ -28,8 +30,9 @@ _log = structlog.get_logger()
 class Edge:
     """Wraps the application; knows nothing of what it does."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, admission: Admission) -> None:
         self._app = app
+        self._admission = admission
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -38,16 +41,18 @@ class Edge:
             return
         answer = _Answer(scope, send)
         try:
-            await self._app(answer.scope, receive, answer.send)
+            with self._admission.request(answer.scope):
+                await self._app(answer.scope, receive, answer.send)
         except ClientDisconnect:
             answer.status = 499
+        except Unavailable as problem:  # not let in: within the application it would have been answered
+            await answer.give(problem, receive)
         except Exception as error:
             # The exception's text may hold personal data: its name and place say enough.
             _log.error("request_failed", error=type(error).__name__, at=_place(error), **answer.ids())
             if answer.status:
                 raise
-            response = problems.to_response(InternalFault(), Request(answer.scope))
-            await response(answer.scope, receive, answer.send)
+            await answer.give(InternalFault(), receive)
         finally:
             answer.log()
 
@@ -76,6 +81,11 @@ class _Answer:
             message = {**message, "body": b""}
         await self._send(message)
 
+    async def give(self, problem: Problem, receive: Receive) -> None:
+        """Answer with a problem."""
+        response = problems.to_response(problem, Request(self.scope))
+        await response(self.scope, receive, self.send)
+
     def _add_headers(self, message: Message) -> None:
         headers = list(message.get("headers", ()))
         present = {name.lower() for name, _ in headers}
@@ -96,9 +106,10 @@ class _Answer:
         }
 
     def log(self) -> None:
-        """Write the one event of this request."""
-        took_ms = round((time.perf_counter() - self._started) * 1000, 1)
-        _log.info("request", status=self.status, took_ms=took_ms, **self.ids())
+        """Write the one event of this request, and count it."""
+        took_s, ids = time.perf_counter() - self._started, self.ids()
+        metrics.observe_request(ids["method"], ids["route"], self.status, took_s)
+        _log.info("request", status=self.status, took_ms=round(took_s * 1000, 1), **ids)
 
 
 def _place(error: BaseException) -> str:

@@ -11,14 +11,12 @@ from gateway.contract.findings import Bilingual
 from gateway.errors import InvalidRequest, MessageTooLarge
 from gateway.http import body
 from gateway.intake import Attachment
-from gateway.settings import Settings
+from gateway.settings import MAX_METADATA_BYTES, Settings
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
-MAX_METADATA_BYTES = 64 * 1024
 _MAX_HEADERS = 8
-_PART_OVERHEAD_BYTES = 8 * 1024
 _MAX_NAME = 255
 
 _MALFORMED = Bilingual(
@@ -62,17 +60,11 @@ async def read_form(request: Request, settings: Settings) -> Form:
     collector = _Collector(settings)
     try:
         parser = MultipartParser(_boundary(request), collector.callbacks(), max_header_count=_MAX_HEADERS)
-        await body.read_into(request, _max_total(settings), parser.write)
+        await body.read_into(request, settings.max_request_bytes, parser.write)
         parser.finalize()
     except FormParserError:
         raise InvalidRequest(_MALFORMED) from None
     return collector.form()
-
-
-def _max_total(settings: Settings) -> int:
-    parts = settings.max_attachments + 2
-    contents = settings.max_message_bytes + settings.max_attachments_bytes + MAX_METADATA_BYTES
-    return contents + parts * _PART_OVERHEAD_BYTES
 
 
 def _boundary(request: Request) -> bytes:

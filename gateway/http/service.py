@@ -2,11 +2,13 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from fastapi import Request
 
 from gateway.broker import Broker
 from gateway.config import Config
+from gateway.disk import DiskFloor
 from gateway.intake import Intake
 from gateway.settings import Settings
 from gateway.standards import Catalogue
@@ -27,6 +29,13 @@ class Service:
     broker: Broker
     intake: Intake
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    disk: DiskFloor = field(init=False)
+
+    def __post_init__(self) -> None:
+        folders = [self.settings.var]
+        if self.store.is_sqlite and self.store.url.database:
+            folders.append(Path(self.store.url.database).parent)
+        self.disk = DiskFloor(folders, self.settings.min_free_bytes)
 
 
 async def service_of(request: Request) -> Service:

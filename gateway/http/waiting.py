@@ -6,6 +6,7 @@ from typing import Annotated, TypeVar
 
 from fastapi import Query, Request
 
+from gateway.http.admission import admission_of
 from gateway.http.service import Service
 from gateway.store.signals import Listener
 
@@ -36,7 +37,24 @@ async def hold(
 
     Args:
         key: the store's signal that wakes the look before its time.
+
+    Raises:
+        Unavailable: too many wait already.
     """
+    if wait_s <= 0:
+        return await look()
+    with admission_of(request).long_poll():
+        return await _hold(service, request, key, wait_s, look, is_news)
+
+
+async def _hold(
+    service: Service,
+    request: Request,
+    key: str,
+    wait_s: float,
+    look: Callable[[], Awaitable[T]],
+    is_news: Callable[[T], bool],
+) -> T:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + wait_s
     with service.store.signals.listen(key) as listener:

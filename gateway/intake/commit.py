@@ -6,10 +6,12 @@ the database refuses never takes its neighbours along.
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Sequence
 
 import structlog
 
+from gateway import metrics
 from gateway.contract.findings import Bilingual
 from gateway.errors import StoreDeadlock, StoreUnavailable, Unavailable
 from gateway.store import SqlStore
@@ -31,6 +33,7 @@ _log = structlog.get_logger()
 class _Waiting:
     def __init__(self, item: NewSubmission) -> None:
         self.item = item
+        self.since = time.monotonic()
         self.size_bytes = sum(len(part.data) for part in item.parts)
         self.result: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
 
@@ -41,30 +44,36 @@ class GroupCommit:
     Args:
         max_batch: submissions in one transaction at most.
         max_waiting: submissions that may wait; one more is answered 503.
+        patience_s: how long one may wait until its turn; the store has as much again to store it.
     """
 
-    def __init__(self, store: SqlStore, *, max_batch: int, max_waiting: int) -> None:
+    def __init__(self, store: SqlStore, *, max_batch: int, max_waiting: int, patience_s: float = 10) -> None:
         self._store = store
+        self._patience_s = patience_s
         self._max_batch = max_batch
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(max_waiting)
         self._waiting_bytes = 0
-        self._writers: list[asyncio.Task[None]] = []
+        self._writer: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Start writing, one batch at a time: while it is committed the next one gathers.
 
         A second writer halved the batches, and their fixed cost for each submission is what counts.
         """
-        self._writers = [asyncio.create_task(self._write_forever())]
+        metrics.COMMIT_WAITING.set_function(self._queue.qsize)
+        self._writer = asyncio.create_task(self._write_forever())
 
-    async def stop(self) -> None:
-        """Store what still waits, then stop."""
-        if self._writers:
-            await self._queue.join()
-        for writer in self._writers:
-            writer.cancel()
-        await asyncio.gather(*self._writers, return_exceptions=True)
-        self._writers = []
+    async def stop(self, grace_s: float = 5) -> None:
+        """Store what still waits, then stop; what is not stored within the grace is answered 503."""
+        if self._writer:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(grace_s):
+                    await self._queue.join()
+            self._writer.cancel()
+            await asyncio.gather(self._writer, return_exceptions=True)
+            self._writer = None
+        while not self._queue.empty():
+            _fail([self._queue.get_nowait()], Unavailable())
 
     async def accept(self, item: NewSubmission) -> Accepted:
         """Store a submission durably, together with whatever else waits.
@@ -73,12 +82,10 @@ class GroupCommit:
             Unavailable: too much waits already, or the store is away; a resend is safe.
         """
         waiting = _Waiting(item)
-        if self._waiting_bytes + waiting.size_bytes > MAX_WAITING_BYTES:
+        if self._queue.full() or self._waiting_bytes + waiting.size_bytes > MAX_WAITING_BYTES:
+            metrics.count_put_off("commit_queue")
             raise Unavailable(_TOO_MUCH_WAITS)
-        try:
-            self._queue.put_nowait(waiting)
-        except asyncio.QueueFull:
-            raise Unavailable(_TOO_MUCH_WAITS) from None
+        self._queue.put_nowait(waiting)
         self._waiting_bytes += waiting.size_bytes
         return await asyncio.shield(waiting.result)
 
@@ -93,13 +100,29 @@ class GroupCommit:
                     continue
                 break
             try:
-                await self._write(batch)
+                await self._write(self._not_overdue(batch))
+            except asyncio.CancelledError:
+                _fail(batch, Unavailable())
+                raise
             finally:
                 self._waiting_bytes -= size_bytes
                 for _ in batch:
                     self._queue.task_done()
 
+    def _not_overdue(self, batch: Sequence[_Waiting]) -> list[_Waiting]:
+        """Put off who has waited too long: a store that hangs must not keep the last as long as the first."""
+        latest = time.monotonic() - self._patience_s
+        overdue = [waiting for waiting in batch if waiting.since < latest]
+        if overdue:
+            metrics.count_put_off("commit_wait", len(overdue))
+            _log.warning("submissions_put_off", submissions=len(overdue))
+            _fail(overdue, Unavailable(_TOO_MUCH_WAITS))
+        return [waiting for waiting in batch if waiting.since >= latest]
+
     async def _write(self, batch: Sequence[_Waiting]) -> None:
+        if not batch:
+            return
+        began = time.monotonic()
         try:
             results = await self._accept_twice([waiting.item for waiting in batch])
         except (StoreUnavailable, StoreDeadlock) as error:
@@ -109,11 +132,13 @@ class GroupCommit:
             # Whichever it is that cannot be stored, it must not take its neighbours along.
             if len(batch) > 1:
                 for waiting in batch:
-                    await self._write([waiting])
+                    await self._write(self._not_overdue([waiting]))
                 return
             _log.exception("accept_failed", submission_id=batch[0].item.submission_id)
             _fail(batch, error)
         else:
+            metrics.COMMIT_BATCH.observe(len(batch))
+            metrics.COMMIT_SECONDS.observe(time.monotonic() - began)
             for waiting, result in zip(batch, results, strict=True):
                 if not waiting.result.done():
                     waiting.result.set_result(result)

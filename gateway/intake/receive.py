@@ -61,15 +61,20 @@ class Intake:
             max_attributes=settings.max_attributes,
         )
         self._references = References(store)
-        self._commit = GroupCommit(store, max_batch=settings.commit_batch, max_waiting=settings.commit_queue)
+        self._commit = GroupCommit(
+            store,
+            max_batch=settings.commit_batch,
+            max_waiting=settings.commit_queue,
+            patience_s=settings.store_timeout_s,
+        )
 
     async def start(self) -> None:
         """Start the writers."""
         await self._commit.start()
 
-    async def stop(self) -> None:
-        """Store what still waits, then stop."""
-        await self._commit.stop()
+    async def stop(self, grace_s: float = 5) -> None:
+        """Store what still waits, then stop; what is not stored within the grace is put off."""
+        await self._commit.stop(grace_s)
         await self._references.stop()
 
     async def receive(

@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from gateway.domain.clock import Clock, SystemClock
 from gateway.errors import StoreConflict, StoreDeadlock, StoreInUse, StoreUnavailable
 from gateway.store.notices import Notices
+from gateway.store.postgres import HangUp
 from gateway.store.signals import Signals
 from gateway.store.tables import UtcDateTime
 
@@ -163,6 +164,7 @@ class SqlStore:
                 "pool_size": 10,
                 "pool_pre_ping": True,
                 "connect_args": {
+                    "async_creator_fn": HangUp.connect,
                     "connect_timeout": int(self._timeout_s) or 1,
                     "options": f"-c timezone=utc -c statement_timeout={bound} -c lock_timeout={bound}",
                 },

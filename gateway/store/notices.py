@@ -14,6 +14,7 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy.engine import URL
 
 from gateway.contract.ids import new_id
+from gateway.store.postgres import HangUp
 
 _CHANNEL = "amtsbote"
 _MAX_PAYLOAD_BYTES = 7900
@@ -63,9 +64,7 @@ class Notices:
     async def _keep(self, use: Callable[[psycopg.AsyncConnection[Any]], Any]) -> None:
         while True:
             try:
-                connection = await psycopg.AsyncConnection.connect(
-                    self._address, autocommit=True, connect_timeout=_CONNECT_S
-                )
+                connection = await HangUp.connect(self._address, autocommit=True, connect_timeout=_CONNECT_S)
                 async with connection:
                     await use(connection)
             except (psycopg.Error, OSError, TimeoutError) as error:

@@ -171,3 +171,14 @@ async def open_findings(
     if case_id:
         statement = statement.where(f.case_id == case_id)
     return (await connection.execute(statement.order_by(f.at.desc()).limit(limit))).all()
+
+
+async def count_open_findings(connection: AsyncConnection, *, tenants: Sequence[str]) -> Sequence[Any]:
+    """Count what an operator must look at: rows of `kind, count`."""
+    f = findings.c
+    statement = (
+        select(f.kind, func.count().label("count"))
+        .where(f.resolved_at.is_(None), f.tenant.in_(tenants))
+        .group_by(f.kind)
+    )
+    return (await connection.execute(statement)).all()

@@ -29,6 +29,7 @@ WITHOUT_TOKEN = {
     "/problems": "public",
     "/problems/{slug}": "public",
 }
+OTHER_TOKENS = {"/metrics": "metrics"}
 CONSOLE = "/console"
 """Operators sign in there with a session of their own."""
 
@@ -71,15 +72,17 @@ async def test_route_answers_401_when_there_is_no_token(tmp_path):
 def test_route_is_described_with_its_credentials_when_it_is_guarded(route, document):
     for method in route.methods:
         call = document["paths"][route.path][method.lower()]
-        wanted = "destination" if route.path.startswith("/v1/destinations/") else "client"
+        destination = route.path.startswith("/v1/destinations/")
+        wanted = OTHER_TOKENS.get(route.path) or ("destination" if destination else "client")
         assert call["security"] == [{wanted: []}]
-        assert {"401", "403", "503"} <= call["responses"].keys()
+        refusals = {"401"} if route.path in OTHER_TOKENS else {"401", "403"}
+        assert refusals | {"503"} <= call["responses"].keys()
 
 
 def test_description_is_complete_when_it_is_read(document):
     assert document["openapi"].startswith("3.1.")
     schemes = document["components"]["securitySchemes"]
-    assert schemes.keys() == {"client", "destination", "client_secret_basic"}
+    assert schemes.keys() == {"client", "destination", "client_secret_basic", *OTHER_TOKENS.values()}
     described = {(path, method) for path, calls in document["paths"].items() for method in calls}
     routes = {(r.path, m.lower()) for r in ROUTES if r.include_in_schema for m in r.methods}
     assert described == routes

@@ -254,7 +254,7 @@ class Readiness(Answer):
     """Whether requests can be served. The broker being away delays deliveries only."""
 
     ready: bool
-    parts: dict[Literal["store", "broker"], PartState]
+    parts: dict[Literal["store", "disk", "broker"], PartState]
 
 
 class ProblemLinks(Answer):

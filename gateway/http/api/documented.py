@@ -260,6 +260,10 @@ POST_TOKEN = _call(
     },
 )
 GET_HEALTH = _call({200: ("It answers.", {_JSON: examples.ALIVE})})
+GET_METRICS = _call(
+    {200: ("Prometheus' text format.", {"text/plain": "amtsbote_broker_connected 1.0\n"})},
+    *(errors.Unauthenticated, *_FAULTS),
+)
 GET_READINESS = _call(
     {
         200: ("Requests can be served.", {_JSON: examples.READY}),

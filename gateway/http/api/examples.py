@@ -149,12 +149,18 @@ ATTACHMENT = answers.DeliveryAttachment(
 )
 ALIVE = answers.Alive(status="ok")
 READY = answers.Readiness(
-    ready=True, parts={"store": answers.PartState(ok=True), "broker": answers.PartState(ok=True)}
+    ready=True,
+    parts={
+        "store": answers.PartState(ok=True),
+        "disk": answers.PartState(ok=True),
+        "broker": answers.PartState(ok=True),
+    },
 )
 NOT_READY = answers.Readiness(
     ready=False,
     parts={
         "store": answers.PartState(ok=False, reason="the store does not answer in time"),
+        "disk": answers.PartState(ok=True),
         "broker": answers.PartState(ok=True),
     },
 )

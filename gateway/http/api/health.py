@@ -19,12 +19,15 @@ async def get_health() -> Response:
 async def get_readiness(request: Request) -> Response:
     """Say whether requests can be served, and if not, why.
 
-    Only the store decides: with the broker away submissions are accepted and go out when it is back.
+    Store and disk decide: with the broker away submissions are accepted and go out when it is back.
     """
     service = await service_of(request)
-    store, broker = await _store_state(service), _broker_state(service)
-    answer = answers.Readiness(ready=store.ok, parts={"store": store, "broker": broker})
-    return answer.response(status=200 if answer.ready else 503, headers=None if store.ok else _RETRY)
+    store, disk = await _store_state(service), _disk_state(service)
+    ready = store.ok and disk.ok
+    answer = answers.Readiness(
+        ready=ready, parts={"store": store, "disk": disk, "broker": _broker_state(service)}
+    )
+    return answer.response(status=200 if ready else 503, headers=None if ready else _RETRY)
 
 
 _RETRY = {"Retry-After": "5"}
@@ -35,6 +38,12 @@ async def _store_state(service: Service) -> answers.PartState:
         await service.store.ping()
     except StoreUnavailable as error:
         return answers.PartState(ok=False, reason=error.detail)
+    return answers.PartState(ok=True)
+
+
+def _disk_state(service: Service) -> answers.PartState:
+    if service.disk.reached:
+        return answers.PartState(ok=False, reason=service.disk.reason)
     return answers.PartState(ok=True)
 
 

@@ -7,9 +7,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request, Response
 from pydantic_core import to_json
 
+from gateway import metrics
 from gateway.config import Client
+from gateway.contract.findings import Bilingual
 from gateway.contract.ids import is_id
-from gateway.errors import NotFound, Problem
+from gateway.errors import NotFound, Problem, StoreDeadlock, StoreUnavailable, Unavailable
 from gateway.http import problems
 from gateway.http.api import answers, documented
 from gateway.http.api.requests import read_posted
@@ -23,6 +25,11 @@ from gateway.store import reads
 from gateway.store.signals import case_key
 
 SubmissionId = Annotated[str, Path(description="As the answer to the post says: `submission_id`.")]
+
+_DISK_FULL = Bilingual(
+    de="Der Speicherplatz des Gateways ist fast erschöpft; senden Sie dasselbe später noch einmal.",
+    en="The gateway's disk is nearly full; send the same again later.",
+)
 
 router = APIRouter(tags=["Submissions"])
 
@@ -45,6 +52,7 @@ async def receive(request: Request, client: Client, case_id: str | None = None) 
     """Hand a posted message to the intake and answer with its receipt, in the form the caller wants."""
     service = await service_of(request)
     try:
+        _check_disk(service)
         posted = await read_posted(request, service.settings)
         receipt = await service.intake.receive(
             client,
@@ -54,16 +62,28 @@ async def receive(request: Request, client: Client, case_id: str | None = None) 
             case_id=case_id,
             idempotency_key=posted.idempotency_key,
         )
+    except (StoreUnavailable, StoreDeadlock):
+        metrics.count_submission(Unavailable.type)
+        raise
     except Problem as problem:
+        metrics.count_submission(problem.type)
         if problem.code is None or not wants_xml(request):
             raise
         rejection = rejection_xml(service.config, client, problem)
         return Response(rejection, problem.status, problems.headers_of(problem), XML)
+    metrics.count_submission("accepted" if receipt.created else "repeated")
     status = 202 if receipt.created else 200
     if wants_xml(request):
         headers = {"Location": f"/v1/submissions/{receipt.submission_id}"}
         return Response(await _receipt(service, client, receipt.submission_id), status, headers, XML)
     return _accepted(receipt, status)
+
+
+def _check_disk(service: Service) -> None:
+    """Leave room for what is under way: only what is new is put off."""
+    if service.disk.reached:
+        metrics.count_put_off("disk")
+        raise Unavailable(_DISK_FULL, retry_after_s=60)
 
 
 def _accepted(receipt: Receipt, status: int) -> Response:
