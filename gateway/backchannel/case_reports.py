@@ -6,12 +6,11 @@ to contract is kept for an operator, and its number is used up, so that the next
 
 from dataclasses import dataclass, field
 from datetime import date
-from hashlib import sha256
 
 import structlog
 from lxml import etree
 from pydantic import ValidationError
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.backchannel.letters import case_reference
 from gateway.backchannel.work import CaseWork
@@ -22,9 +21,8 @@ from gateway.domain.calendar import today
 from gateway.domain.case import FINAL, CaseEvent
 from gateway.errors import Problem, ReportRejected
 from gateway.standards import Catalogue
-from gateway.store import reads, reports
 from gateway.store.reports import ReportState
-from gateway.store.rows import BackMessage, Part
+from gateway.store.rows import BackMessage, Document
 from gateway.xml import rueckkanal_read
 from gateway.xml.text import label, line
 
@@ -125,42 +123,37 @@ async def take(
         What became of this report, and for a rejected one why.
     """
     if report.destination != work.case.lead:
-        return await _take_from_copy(work, report, read_report)
+        return _take_from_copy(work, report, read_report)
     if report.case_sequence is None:
         return ReportState.REJECTED, "no_case_sequence"
-    due = await reports.next_sequence(work.connection, work.case, report.destination)
-    used = report.case_sequence < due
-    if report.case_sequence > due:
-        used = bool(
-            await reports.fetch_parked(work.connection, work.case, report.destination, report.case_sequence)
-        )
-    if used:
+    due, number = work.next_sequence(report.destination), report.case_sequence
+    if number < due or (number > due and work.fetch_parked(report.destination, number)):
         # Resends have the same report id and do not come this far: this adapter numbers anew.
         return ReportState.STALE, "number_used"
-    if report.case_sequence > due:
+    if number > due:
         return ReportState.PARKED, None
     state, fault = await _apply(work, report, read_report, fault)
-    number = await _apply_parked(work, report.destination, due + 1, catalogue)
-    await reports.set_next_sequence(work.connection, work.store, work.case, report.destination, number)
+    then_due = await _apply_parked(work, report.destination, due + 1, catalogue)
+    work.set_next_sequence(report.destination, then_due)
     return state, fault
 
 
-async def _take_from_copy(
+def _take_from_copy(
     work: CaseWork, report: Report, read_report: CaseReport | None
 ) -> tuple[ReportState, str | None]:
     """A copy may say under which number it keeps the case, and nothing else."""
     if report.destination not in work.case.copies or read_report is None or not read_report.reference:
         return ReportState.REJECTED, "not_the_lead"
-    await _index(work, report, read_report.reference)
+    _index(work, report, read_report.reference)
     return ReportState.APPLIED, None
 
 
 async def _apply_parked(work: CaseWork, destination: str, number: int, catalogue: Catalogue) -> int:
-    while parked := await reports.fetch_parked(work.connection, work.case, destination, number):
+    while parked := work.fetch_parked(destination, number):
         state, fault = await _apply_one_parked(work, parked, catalogue)
         if state is ReportState.REJECTED:
-            await work.find("report_rejected", destination=destination, code=fault)
-        await reports.mark(work.connection, parked, state, keep_body=state is ReportState.REJECTED)
+            work.find("report_rejected", destination=destination, code=fault)
+        work.mark(parked, state, keep_body=state is ReportState.REJECTED)
         number += 1
     return number
 
@@ -170,13 +163,13 @@ async def _apply_one_parked(
 ) -> tuple[ReportState, str | None]:
     """Apply a parked report; what is wrong with it must not be held against the one that freed it."""
     try:
-        async with work.attempt():
+        with work.attempt():
             return await _apply(work, parked, read(catalogue, parked), None)
     except ReportRejected as error:
         return ReportState.REJECTED, error.detail
     except ValidationError:
         return ReportState.REJECTED, "body_not_to_contract"
-    except DBAPIError:
+    except SQLAlchemyError:
         raise
     except Exception:
         _log.exception("report_failed", report_id=parked.report_id)
@@ -189,46 +182,28 @@ async def _apply(
     if fault or read_report is None:
         return ReportState.REJECTED, fault
     if read_report.reference:
-        await _index(work, report, read_report.reference)
-        await work.post(case_reference(work, read_report.reference))
-        await work.record("case.reference", destination=report.destination)
+        _index(work, report, read_report.reference)
+        work.post(case_reference(work, read_report.reference))
+        work.record("case.reference", destination=report.destination)
         return ReportState.APPLIED, None
-    if await _is_about_another(work, read_report.about):
+    if read_report.about is not None and await work.names_another(read_report.about):
+        # It must not reach this case's applicant.
         return ReportState.REJECTED, "about_another_case"
-    parts = await _parts(work, report, read_report)
-    if parts is None:
+    documents = tuple(
+        Document(work.case.tenant, report.destination, digest) for digest in read_report.digests
+    )
+    if not await work.has_documents(documents):
         return ReportState.REJECTED, "document_missing"
     after_final = work.case.status in FINAL
     if read_report.event:
-        moved = await work.move(read_report.event, due_on=read_report.due_on)
+        moved = work.move(read_report.event, due_on=read_report.due_on)
         after_final = after_final and not moved
-    await work.post(BackMessage(new_id(), read_report.message_type or "", parts, after_final))
+    message_type = read_report.message_type or ""
+    work.post(BackMessage(new_id(), message_type, read_report.body, documents, after_final))
     return ReportState.APPLIED, None
 
 
-async def _is_about_another(work: CaseWork, about: str | None) -> bool:
-    """A message that names another case of the tenant must not reach this one's applicant."""
-    if about is None or about in {work.case.case_id, work.case.portal_reference}:
-        return False
-    return await reads.is_case(work.connection, about, client=work.case.client, tenant=work.case.tenant)
-
-
-async def _parts(work: CaseWork, report: Report, read_report: CaseReport) -> tuple[Part, ...] | None:
-    """The message and the documents it names, which the adapter has uploaded before."""
-    body = read_report.body
-    parts = [Part(0, "application/xml", sha256(body).hexdigest(), body)]
-    for number, digest in enumerate(read_report.digests, start=1):
-        document = await reports.fetch_document(work.connection, report.destination, digest)
-        if document is None:
-            return None
-        media_type, data = document
-        parts.append(Part(number, media_type, digest, data))
-    return tuple(parts)
-
-
-async def _index(work: CaseWork, report: Report, reference: Reference) -> None:
+def _index(work: CaseWork, report: Report, reference: Reference) -> None:
     for kind in ("aktenzeichen", "kassenzeichen", "contact"):
         if value := getattr(reference, kind):
-            await reports.add_reference(
-                work.connection, work.store, work.case, report.destination, kind, value
-            )
+            work.add_reference(report.destination, kind, value)

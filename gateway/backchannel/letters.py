@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from hashlib import sha256
 
 from gateway.backchannel.work import CaseWork
 from gateway.config import Config
@@ -11,7 +10,7 @@ from gateway.contract.ids import is_id, new_id
 from gateway.contract.report import Reference as ReportedReference
 from gateway.errors import RejectReason
 from gateway.store import reads
-from gateway.store.rows import BackMessage, Case, Part
+from gateway.store.rows import BackMessage, Case
 from gateway.xml import rueckkanal
 from gateway.xml.rueckkanal import Head, Party, Reference, RejectDetail
 from gateway.xml.text import UnfitText, label
@@ -118,5 +117,4 @@ def _head(work: CaseWork, message_id: str) -> Head:
 
 
 def _back(message_id: str, name: str, body: bytes) -> BackMessage:
-    part = Part(0, "application/xml", sha256(body).hexdigest(), body)
-    return BackMessage(message_id, f"{_STANDARD}:{name}", (part,))
+    return BackMessage(message_id, f"{_STANDARD}:{name}", body)

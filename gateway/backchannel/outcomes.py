@@ -11,7 +11,6 @@ from gateway.contract.states import DeliveryState, Role
 from gateway.domain.case import CaseEvent
 from gateway.domain.delivery import Effect, Fence
 from gateway.domain.retry import next_try
-from gateway.store import deliveries, reports
 from gateway.store.actions import ActionKind
 from gateway.store.rows import DeliveryRow
 from gateway.store.signals import destination_key
@@ -24,29 +23,28 @@ async def accepted(work: CaseWork, row: DeliveryRow, body: Accepted, *, attempt:
     """The destination has it: of any attempt, that wins."""
     effect = Fence(row.state, row.attempt).accepted()
     if effect is Effect.CONTRADICTS:
-        await work.find("accepted_after_end", delivery=row, code=row.state)
+        work.find("accepted_after_end", delivery=row, code=row.state)
         return effect
     if effect is Effect.REPEAT:
         await _compare(work, row, body)
         return effect
-    await _settle(work, row, DeliveryState.ACCEPTED, attempt=attempt)
+    work.settle(row, DeliveryState.ACCEPTED, attempt=attempt)
     await wishes.give_up(work, row)
     if row.tries or row.attempt > 1 or row.state is DeliveryState.FAILED:
-        await reports.resolve_findings(work.connection, row.delivery_id, now=work.now)
-    await _index(work, row, "foreign_id", body.foreign_id)
+        work.resolve_findings(row)
+    work.add_reference(row.destination, "foreign_id", body.foreign_id)
     if body.reference:
-        await _index(work, row, "reference", body.reference)
+        work.add_reference(row.destination, "reference", body.reference)
     if row.role is Role.LEAD:
-        await work.mark_received()
-    await work.refresh_submissions()
+        work.mark_received()
     return effect
 
 
 async def _compare(work: CaseWork, row: DeliveryRow, body: Accepted) -> None:
     """Two attempts that were accepted under different ids are one application registered twice."""
-    if not await reports.has_reference(work.connection, work.case, row.destination, body.foreign_id):
-        await _index(work, row, "foreign_id", body.foreign_id)
-        await work.find("accepted_twice", delivery=row)
+    if not await work.has_reference(row.destination, body.foreign_id):
+        work.add_reference(row.destination, "foreign_id", body.foreign_id)
+        work.find("accepted_twice", delivery=row)
 
 
 async def refused(work: CaseWork, row: DeliveryRow, body: Refused, *, attempt: int | None) -> Effect:
@@ -57,28 +55,25 @@ async def refused(work: CaseWork, row: DeliveryRow, body: Refused, *, attempt: i
     if effect is not Effect.APPLY or await wishes.fulfil(work, row, only=stands):
         return effect
     if row.role is Role.COPY:
-        await _fail(work, row, code="copy_refused")
+        _fail(work, row, code="copy_refused")
         return effect
-    await _settle(work, row, DeliveryState.REFUSED, code=body.code)
+    work.settle(row, DeliveryState.REFUSED, code=body.code)
     await wishes.give_up(work, row)
-    await work.post(await rejection(work, row.message_id, code=body.code, reason=body.reason))
+    work.post(await rejection(work, row.message_id, code=body.code, reason=body.reason))
     if row.case_seq == 1:
         await _close_refused(work)
-    await work.refresh_submissions()
     return effect
 
 
 async def _close_refused(work: CaseWork) -> None:
     """A refused first message ends the case; follow-ups that wait are cancelled, with notice."""
-    await work.move(CaseEvent.REFUSAL)
+    work.move(CaseEvent.REFUSAL)
     noticed = set()
-    for row in await deliveries.waiting_submissions(
-        work.connection, work.case.case_id, tenant=work.case.tenant
-    ):
-        await _settle(work, row, DeliveryState.CANCELLED)
+    for row in await work.waiting_submissions():
+        work.settle(row, DeliveryState.CANCELLED)
         if row.message_id not in noticed:
             noticed.add(row.message_id)
-            await work.post(
+            work.post(
                 await rejection(
                     work,
                     row.message_id,
@@ -96,23 +91,13 @@ async def failed(work: CaseWork, row: DeliveryRow, body: Failed, *, attempt: int
         return effect
     plan = next_try(row.tries, row.first_failed_at or work.now, work.now, body.retry_after_s)
     if body.kind is FailureKind.PERMANENT or plan is None:
-        await _fail(work, row, code=body.kind if plan else "gave_up")
+        _fail(work, row, code=body.kind if plan else "gave_up")
         return effect
-    await deliveries.retry(
-        work.connection,
-        row,
-        due_at=work.now + timedelta(seconds=plan.delay_s),
-        now=work.now,
-        look_up=body.kind is FailureKind.UNKNOWN,
-        outcome=body.kind,
-    )
-    await work.record(
-        "delivery.retried", message_id=row.message_id, destination=row.destination, code=body.kind
-    )
-    if plan.alert and not await reports.has_open_finding(
-        work.connection, "delivery_failing", row.delivery_id
-    ):
-        await work.find("delivery_failing", delivery=row, code=body.kind)
+    due_at = work.now + timedelta(seconds=plan.delay_s)
+    work.retry(row, due_at=due_at, look_up=body.kind is FailureKind.UNKNOWN, outcome=body.kind)
+    work.record("delivery.retried", message_id=row.message_id, destination=row.destination, code=body.kind)
+    if plan.alert and not await work.has_open_finding("delivery_failing", row.delivery_id):
+        work.find("delivery_failing", delivery=row, code=body.kind)
     return effect
 
 
@@ -120,7 +105,7 @@ async def unsendable(work: CaseWork, row: DeliveryRow, *, attempt: int, error: s
     """A copy cannot even be put on the wire, and never will: an operator must see why."""
     effect = Fence(row.state, row.attempt).ended(attempt)
     if effect is Effect.APPLY and not await wishes.fulfil(work, row):
-        await _fail(work, row, code=error[:MAX_CODE])
+        _fail(work, row, code=error[:MAX_CODE])
     return effect
 
 
@@ -128,39 +113,11 @@ async def expired(work: CaseWork, row: DeliveryRow, *, attempt: int | None) -> E
     """A copy died of age in the queue, which is no failure; a worker that died may have started it before."""
     effect = Fence(row.state, row.attempt).ended(attempt)
     if effect is Effect.APPLY and not await wishes.fulfil(work, row):
-        await deliveries.retry(
-            work.connection,
-            row,
-            due_at=work.now,
-            now=work.now,
-            look_up=True,
-            outcome="expired",
-            counts=False,
-        )
+        work.retry(row, due_at=work.now, look_up=True, outcome="expired", counts=False)
         work.wakes.add(destination_key(row.destination))
     return effect
 
 
-async def _fail(work: CaseWork, row: DeliveryRow, *, code: str) -> None:
-    await _settle(work, row, DeliveryState.FAILED, code=code)
-    await work.find("delivery_failed", delivery=row, code=code)
-    await work.refresh_submissions()
-
-
-async def _settle(
-    work: CaseWork,
-    row: DeliveryRow,
-    state: DeliveryState,
-    *,
-    attempt: int | None = None,
-    code: str | None = None,
-) -> None:
-    await deliveries.settle(
-        work.connection, row, state, attempt=attempt or row.attempt, now=work.now, code=code
-    )
-    await work.record(f"delivery.{state}", message_id=row.message_id, destination=row.destination, code=code)
-    work.wakes.add(destination_key(row.destination))
-
-
-async def _index(work: CaseWork, row: DeliveryRow, kind: str, value: str) -> None:
-    await reports.add_reference(work.connection, work.store, work.case, row.destination, kind, value)
+def _fail(work: CaseWork, row: DeliveryRow, *, code: str) -> None:
+    work.settle(row, DeliveryState.FAILED, code=code)
+    work.find("delivery_failed", delivery=row, code=code)

@@ -8,10 +8,9 @@ from dataclasses import replace
 
 from gateway.backchannel.work import CaseWork
 from gateway.contract.states import DeliveryState, Role
-from gateway.store import actions, cases, deliveries, reports
+from gateway.store import actions, cases
 from gateway.store.actions import ActionKind, ActionOutcome
 from gateway.store.rows import DeliveryRow
-from gateway.store.signals import destination_key
 
 BY_OPERATOR = "operator"
 """The code of what happened because an operator asked for it."""
@@ -28,11 +27,11 @@ async def fulfil(work: CaseWork, row: DeliveryRow, *, only: ActionKind | None = 
     kind, target = await actions.get_wish(work.connection, row.wish)
     if only not in {None, kind}:
         return False
-    await actions.end_wish(work.connection, row, ActionOutcome.DONE, now=work.now)
+    end(work, row, ActionOutcome.DONE)
     if kind is ActionKind.REDIRECT and target:
         await redirect(work, row, target)
     else:
-        await cancel(work, row)
+        cancel(work, row)
     return True
 
 
@@ -41,40 +40,40 @@ async def give_up(work: CaseWork, row: DeliveryRow) -> None:
     if row.wish is None:
         return
     kind, _ = await actions.get_wish(work.connection, row.wish)
-    await actions.end_wish(work.connection, row, ActionOutcome.VOID, now=work.now)
+    end(work, row, ActionOutcome.VOID)
     if row.state is not DeliveryState.CANCELLED:
-        await work.find("wish_void", delivery=row, code=kind)
+        work.find("wish_void", delivery=row, code=kind)
 
 
-async def cancel(work: CaseWork, row: DeliveryRow, *, code: str = BY_OPERATOR) -> None:
+def end(work: CaseWork, row: DeliveryRow, outcome: ActionOutcome) -> None:
+    """Write what became of a delivery's wish, which has none any more."""
+    if row.wish:
+        work.end_action(row.wish, outcome)
+        work.change_delivery(row, wish=None)
+
+
+def cancel(work: CaseWork, row: DeliveryRow, *, code: str = BY_OPERATOR) -> None:
     """End a delivery that is not in flight."""
-    # Only a copy that was in flight ends now; an attempt that failed keeps its outcome.
-    attempt = row.attempt if row.state is DeliveryState.SENT else 0
-    await deliveries.settle(
-        work.connection, row, DeliveryState.CANCELLED, attempt=attempt, now=work.now, code=code
-    )
-    await work.record("delivery.cancelled", message_id=row.message_id, destination=row.destination, code=code)
-    await reports.resolve_findings(work.connection, row.delivery_id, now=work.now)
-    work.wakes.add(destination_key(row.destination))
-    await work.refresh_submissions()
+    in_flight = row.state is DeliveryState.SENT
+    work.settle(row, DeliveryState.CANCELLED, code=code, ends_attempt=in_flight)
+    work.resolve_findings(row)
 
 
 async def redirect(work: CaseWork, row: DeliveryRow, target: str) -> None:
     """Send to another destination what this one has yet to take of the case, and what is still to come."""
-    for each in await actions.unsettled(work.connection, row):
-        await actions.send_elsewhere(work.connection, each, target, now=work.now)
-        await cancel(work, each, code=cases.REDIRECTED)
-        await work.record("delivery.redirected", message_id=each.message_id, destination=target)
-    work.wakes.add(destination_key(target))
-    await _change_route(work, row, target)
+    for each in await work.unsettled(row.destination):
+        # Where it was there before, as after a redirect to and fro, it may have taken effect.
+        been_there = await actions.been_there(work.connection, each, target)
+        work.send_elsewhere(each, target, look_up=been_there)
+        cancel(work, each, code=cases.REDIRECTED)
+        work.record("delivery.redirected", message_id=each.message_id, destination=target)
+    _change_route(work, row, target)
 
 
-async def _change_route(work: CaseWork, row: DeliveryRow, target: str) -> None:
+def _change_route(work: CaseWork, row: DeliveryRow, target: str) -> None:
     case = work.case
-    lead, copies = case.lead, case.copies
     if row.role is Role.LEAD:
-        lead = target
+        work.case = replace(case, lead=target)
     else:
-        copies = tuple(target if name == row.destination else name for name in copies)
-    await cases.set_route(work.connection, case, lead=lead, copies=copies, now=work.now)
-    work.case = replace(case, lead=lead, copies=copies)
+        copies = tuple(target if name == row.destination else name for name in case.copies)
+        work.case = replace(case, copies=copies)

@@ -99,6 +99,11 @@ class Report(BaseModel):
     body: bytes
 
     @property
+    def key(self) -> tuple[str, str]:
+        """What makes a report the same on every resend."""
+        return (self.destination, self.report_id)
+
+    @property
     def routing_key(self) -> str:
         """The topic `<destination>.<type>`: a broker can restrict who writes which."""
         return f"{self.destination}.{self.type.value}"

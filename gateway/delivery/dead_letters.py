@@ -13,7 +13,7 @@ from gateway.contract.delivery import Delivery
 from gateway.contract.message import Message
 from gateway.contract.report import Failed, FailureKind
 from gateway.errors import NotFound, StoreDeadlock, StoreUnavailable
-from gateway.store import SqlStore, deliveries
+from gateway.store import SqlStore
 
 _KINDS = {"rejected": FailureKind.TRANSIENT, "delivery_limit": FailureKind.UNKNOWN}
 _PAUSE_S = 2.0
@@ -59,8 +59,8 @@ class DeadLetters:
         )
 
     async def _apply(self, work: CaseWork, delivery: Delivery, reason: str) -> str:
-        row = await deliveries.fetch(work.connection, delivery.delivery_id, destination=delivery.destination)
-        if row is None or row.case_id != delivery.case_id:
+        row = await work.fetch_delivery(delivery.delivery_id, destination=delivery.destination)
+        if row is None:
             return "no_such_delivery"
         if reason == "expired":
             return (await outcomes.expired(work, row, attempt=delivery.attempt)).value

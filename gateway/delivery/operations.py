@@ -15,10 +15,11 @@ from gateway.config import Config
 from gateway.contract.states import DeliveryState
 from gateway.domain.delivery import CANCELLABLE
 from gateway.errors import NotPossible
-from gateway.store import SqlStore, actions, deliveries, reports
+from gateway.store import SqlStore, actions
 from gateway.store.actions import ActionKind, ActionOutcome, By
 from gateway.store.rows import Case, DeliveryRow
 from gateway.store.signals import destination_key
+from gateway.store.tables import actions as action_table
 
 _log = structlog.get_logger()
 
@@ -34,17 +35,23 @@ async def retry(store: SqlStore, config: Config, delivery_id: str, by: By) -> Ac
             raise NotPossible(f"it is {row.state}: only what waits or has failed can be tried again")
         if row.wish:
             raise NotPossible("something else was asked for and is about to be done")
-        await actions.start_over(work.connection, row, now=work.now)
-        await reports.resolve_findings(work.connection, row.delivery_id, now=work.now)
-        await work.record(
+        work.change_delivery(
+            row,
+            state=DeliveryState.WAITING,
+            due_at=work.now,
+            tries=0,
+            first_failed_at=None,
+            code=None,
+        )
+        work.resolve_findings(row)
+        work.record(
             "delivery.retried",
             message_id=row.message_id,
             destination=row.destination,
             code=wishes.BY_OPERATOR,
         )
-        await work.refresh_submissions()
         work.wakes.add(destination_key(row.destination))
-        await _write(work, row, ActionKind.RETRY, by, ActionOutcome.DONE)
+        _write(work, row, ActionKind.RETRY, by, ActionOutcome.DONE)
     return ActionOutcome.DONE
 
 
@@ -57,10 +64,10 @@ async def cancel(store: SqlStore, config: Config, delivery_id: str, by: By) -> A
     async with _delivery(store, config, delivery_id) as (work, row):
         _check_open(row)
         if row.state is DeliveryState.SENT:
-            return await _wish(work, row, ActionKind.CANCEL, by)
-        await _drop_wish(work, row)
-        await wishes.cancel(work, row)
-        await _write(work, row, ActionKind.CANCEL, by, ActionOutcome.DONE)
+            return _wish(work, row, ActionKind.CANCEL, by)
+        wishes.end(work, row, ActionOutcome.REPLACED)
+        wishes.cancel(work, row)
+        _write(work, row, ActionKind.CANCEL, by, ActionOutcome.DONE)
     return ActionOutcome.DONE
 
 
@@ -75,13 +82,13 @@ async def redirect(store: SqlStore, config: Config, delivery_id: str, target: st
     async with _delivery(store, config, delivery_id) as (work, row):
         _check_open(row)
         _check_target(config, work.case, row, target)
-        for each in await actions.unsettled(work.connection, row):
+        for each in await work.unsettled(row.destination):
             if each.state is DeliveryState.SENT:
                 # It is the first of them: the others stay behind it until it is settled.
-                return await _wish(work, each, ActionKind.REDIRECT, by, target=target)
-            await _drop_wish(work, each)
+                return _wish(work, each, ActionKind.REDIRECT, by, target=target)
+            wishes.end(work, each, ActionOutcome.REPLACED)
         await wishes.redirect(work, row, target)
-        await _write(work, row, ActionKind.REDIRECT, by, ActionOutcome.DONE, target=target)
+        _write(work, row, ActionKind.REDIRECT, by, ActionOutcome.DONE, target=target)
     return ActionOutcome.DONE
 
 
@@ -94,7 +101,7 @@ async def _delivery(
     if found is None:
         raise NotPossible("there is no such delivery")
     async with work_on(store, config, found.case_id, tenant=found.tenant) as work:
-        row = await deliveries.fetch(work.connection, delivery_id, destination=found.destination)
+        row = await work.fetch_delivery(delivery_id, destination=found.destination)
         yield work, row or found
 
 
@@ -114,21 +121,16 @@ def _check_target(config: Config, case: Case, row: DeliveryRow, target: str) -> 
         raise NotPossible(f"{target} gets this case already")
 
 
-async def _wish(
+def _wish(
     work: CaseWork, row: DeliveryRow, kind: ActionKind, by: By, *, target: str | None = None
 ) -> ActionOutcome:
-    await _drop_wish(work, row)
-    action_id = await _write(work, row, kind, by, ActionOutcome.WISHED, target=target)
-    await actions.set_wish(work.connection, row, action_id)
+    wishes.end(work, row, ActionOutcome.REPLACED)
+    action_id = _write(work, row, kind, by, ActionOutcome.WISHED, target=target)
+    work.change_delivery(row, wish=action_id)
     return ActionOutcome.WISHED
 
 
-async def _drop_wish(work: CaseWork, row: DeliveryRow) -> None:
-    if row.wish:
-        await actions.end_wish(work.connection, row, ActionOutcome.REPLACED, now=work.now)
-
-
-async def _write(
+def _write(
     work: CaseWork,
     row: DeliveryRow,
     kind: ActionKind,
@@ -137,9 +139,9 @@ async def _write(
     *,
     target: str | None = None,
 ) -> str:
-    action_id = await actions.write(
-        work.connection, work.case, row, kind, by, outcome=outcome, now=work.now, target=target
-    )
+    action = actions.action_row(work.case, row, kind, by, outcome=outcome, now=work.now, target=target)
+    action_id: str = action["action_id"]
+    work.insert(action_table, action)
     _log.info(
         "operator_acted",
         action_id=action_id,

@@ -139,9 +139,7 @@ class Relay:
 
     async def _fail(self, claimed: Claimed, error: str) -> None:
         async with work_on(self._store, self._config, claimed.case_id, tenant=claimed.tenant) as work:
-            row = await deliveries.fetch(
-                work.connection, claimed.delivery_id, destination=claimed.destination
-            )
+            row = await work.fetch_delivery(claimed.delivery_id, destination=claimed.destination)
             if row:
                 await outcomes.unsendable(work, row, attempt=claimed.attempt, error=error)
 

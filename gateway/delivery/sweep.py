@@ -67,7 +67,7 @@ class Sweep:
             due = await actions.due_wishes(connection, limit=WISHES)
         for each in due:
             async with work_on(self._store, self._config, each.case_id, tenant=each.tenant) as work:
-                row = await deliveries.fetch(work.connection, each.delivery_id, destination=each.destination)
+                row = await work.fetch_delivery(each.delivery_id, destination=each.destination)
                 if row and row.wish and row.state is not DeliveryState.SENT:
                     fulfilled = row.state in CANCELLABLE and await wishes.fulfil(work, row)
                     if not fulfilled:

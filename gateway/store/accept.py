@@ -41,7 +41,7 @@ async def accept(store: SqlStore, batch: Sequence[NewSubmission]) -> list[Accept
     ordered = [unique[key] for key in sorted(unique)]
     async with store.write() as connection:
         now = await store.read_clock(connection)
-        placed = await _place(connection, ordered, now)
+        placed = await _place(connection, store, ordered, now)
         created = await _insert(connection, store, placed, now)
         earlier = await _fetch_earlier(connection, [key for key in unique if key not in created])
     store.signals.notify(key for result in created.values() for key in _wakes(result))
@@ -72,7 +72,9 @@ class _Placed:
         ]
 
 
-async def _place(connection: AsyncConnection, ordered: list[NewSubmission], now: datetime) -> list[_Placed]:
+async def _place(
+    connection: AsyncConnection, store: SqlStore, ordered: list[NewSubmission], now: datetime
+) -> list[_Placed]:
     """Give every submission its case and its number there; open no case yet."""
     joining = sorted((item for item in ordered if item.case_id), key=lambda each: (each.case_id, each.key))
     joined = {item.case_id: item for item in joining}.values()
@@ -81,7 +83,7 @@ async def _place(connection: AsyncConnection, ordered: list[NewSubmission], now:
     # Only under the lock: a resend that raced its first would join twice, and a withdrawal cancel itself.
     known = set(await _fetch_earlier(connection, [item.key for item in joining]))
     placed = {
-        item.key: await _join(connection, by_id[item.case_id or ""], item, now)
+        item.key: await _join(connection, store, by_id[item.case_id or ""], item, now)
         for item in joining
         if item.key not in known
     }
@@ -89,12 +91,14 @@ async def _place(connection: AsyncConnection, ordered: list[NewSubmission], now:
     return [placed[item.key] for item in ordered if item.key in placed]
 
 
-async def _join(connection: AsyncConnection, case: Case, item: NewSubmission, now: datetime) -> _Placed:
+async def _join(
+    connection: AsyncConnection, store: SqlStore, case: Case, item: NewSubmission, now: datetime
+) -> _Placed:
     seq, event_seq = await cases.advance(connection, case, now=now)
     placed = _Placed(item, case.case_id, seq, event_seq)
     placed.roles = [(case.lead, Role.LEAD), *((name, Role.COPY) for name in case.copies)]
     if item.withdraws:
-        reached = await _cancel_what_waits(connection, case, now)
+        reached = await _cancel_what_waits(connection, store, case, now)
         placed.roles = [(name, role) for name, role in placed.roles if name in reached]
         if case.lead not in reached:
             # Nobody who could confirm it has seen the application.
@@ -102,7 +106,9 @@ async def _join(connection: AsyncConnection, case: Case, item: NewSubmission, no
     return placed
 
 
-async def _cancel_what_waits(connection: AsyncConnection, case: Case, now: datetime) -> set[str]:
+async def _cancel_what_waits(
+    connection: AsyncConnection, store: SqlStore, case: Case, now: datetime
+) -> set[str]:
     """Cancel what a withdrawal cancels; return the destinations that may know of the case.
 
     What the authority wrote is not the applicant's to withdraw: it stays on its way to the copies.
@@ -126,7 +132,7 @@ async def _cancel_what_waits(connection: AsyncConnection, case: Case, now: datet
             message_id=row.message_id,
             destination=row.destination,
         )
-    await cases.refresh_submissions(connection, case.case_id, tenant=case.tenant, now=now)
+    await cases.refresh_submissions(connection, store, [case.case_id], now=now)
     rows = await connection.execute(
         select(deliveries.c.destination).where(*of_case, deliveries.c.attempt > 0).distinct()
     )
@@ -292,7 +298,15 @@ def _delivery_rows(placed: _Placed, now: datetime) -> list[dict[str, Any]]:
 
 
 def delivery_row(
-    *, tenant: str, message_id: str, case_id: str, case_seq: int, destination: str, role: Role, now: datetime
+    *,
+    tenant: str,
+    message_id: str,
+    case_id: str,
+    case_seq: int,
+    destination: str,
+    role: Role,
+    now: datetime,
+    look_up: bool = False,
 ) -> dict[str, Any]:
     """Build the outbox row of one message for one destination."""
     return {
@@ -304,6 +318,7 @@ def delivery_row(
         "destination": destination,
         "role": role,
         "state": DeliveryState.WAITING,
+        "look_up": look_up,
         "due_at": now,
         "created_at": now,
         "updated_at": now,

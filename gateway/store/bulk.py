@@ -1,4 +1,4 @@
-"""Insert many rows of one table with one statement.
+"""Write or find many rows of one table with one statement.
 
 On PostgreSQL the rows travel as one JSON document: the text of the statement is the same for every number of
 rows, so that SQLAlchemy, psycopg and PostgreSQL each take it apart once. A list of VALUES would be a new
@@ -7,12 +7,12 @@ in Python.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, Text, any_, bindparam, cast, column, func, select
+from sqlalchemy import ColumnElement, Table, Text, any_, bindparam, cast, column, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -34,6 +34,61 @@ async def insert_all(
         await connection.execute(_from_document(table, tuple(rows[0])), {"document": _document(rows)})
 
 
+async def merge_all(
+    connection: AsyncConnection,
+    store: SqlStore,
+    table: Table,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    unique: Sequence[Any],
+    clause: Callable[[Any], Any],
+) -> Any:
+    """Insert rows in the order of `unique`, and do with those that exist as the clause says.
+
+    Args:
+        clause: completes an `INSERT` by `ON CONFLICT …`; a function of a module, for its statement is kept.
+
+    Returns:
+        The result, with what the clause has returned.
+    """
+    ordered = sorted(rows, key=lambda row: [row[each.name] for each in unique])
+    statement = _merged_rows(store.is_sqlite, table, tuple(rows[0]), tuple(unique), clause)
+    return await connection.execute(statement, ordered if store.is_sqlite else {"document": _document(rows)})
+
+
+async def update_all(
+    connection: AsyncConnection,
+    store: SqlStore,
+    table: Table,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    key: Sequence[str],
+) -> None:
+    """Write rows that all name the same columns over those that have the same key."""
+    if not rows:
+        return
+    if store.is_sqlite or _content_bytes(rows) > MAX_BYTES_AS_TEXT:
+        parameters = [{f"new_{name}": value for name, value in row.items()} for row in rows]
+        await connection.execute(_update_one(table, tuple(rows[0]), tuple(key)), parameters)
+    else:
+        statement = _update_from_document(table, tuple(rows[0]), tuple(key))
+        await connection.execute(statement, {"document": _document(rows)})
+
+
+def among(store: SqlStore, searched: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """Say whether a column has one of the values that are bound as `name` by `listed`."""
+    if store.is_sqlite:
+        return searched.in_(bindparam(name, expanding=True))
+    return searched == any_(cast(bindparam(name, type_=Text), postgresql.ARRAY(searched.type)))
+
+
+def listed(store: SqlStore, values: Iterable[str]) -> Any:
+    """Write values as `among` takes them: on PostgreSQL as the text of an array, whatever their number."""
+    if store.is_sqlite:
+        return list(values)
+    return "{" + json.dumps(list(values), ensure_ascii=False)[1:-1] + "}"
+
+
 async def insert_new(
     connection: AsyncConnection,
     store: SqlStore,
@@ -49,31 +104,49 @@ async def insert_new(
     return set((await connection.execute(statement, parameters)).scalars())
 
 
-def among(store: SqlStore, key: ColumnElement[Any], name: str) -> ColumnElement[bool]:
-    """Say that a column is one of a parameter's values; the statement is the same for any number of them."""
-    if store.is_sqlite:
-        return key.in_(bindparam(name, expanding=True))
-    return key == any_(bindparam(name, type_=postgresql.ARRAY(key.type)))
-
-
-def insert_into(store: SqlStore, table: Table) -> Any:
-    """Return `INSERT` in the dialect of the store."""
-    return sqlite.insert(table) if store.is_sqlite else postgresql.insert(table)
-
-
 def insert_or_skip(store: SqlStore, table: Table, unique: Sequence[Any]) -> Any:
     """Return `INSERT … ON CONFLICT DO NOTHING` in the dialect of the store."""
-    return insert_into(store, table).on_conflict_do_nothing(index_elements=list(unique))
+    insert = sqlite.insert(table) if store.is_sqlite else postgresql.insert(table)
+    return insert.on_conflict_do_nothing(index_elements=list(unique))
 
 
 @cache
 def _from_document(table: Table, names: tuple[str, ...], order: tuple[Any, ...] = ()) -> Any:
     """Insert what a document holds; put together once, since that takes longer than running it."""
-    document = cast(bindparam("document", type_=Text), postgresql.JSON)
-    columns = [column(name, table.c[name].type) for name in names]
-    rows = func.json_to_recordset(document).table_valued(*columns, name="new").render_derived(with_types=True)
+    rows = _rows_of_document(table, names)
     sorted_rows = select(*rows.c).order_by(*(rows.c[each.name] for each in order))
     return postgresql.insert(table).from_select(names, sorted_rows)
+
+
+def _rows_of_document(table: Table, names: tuple[str, ...]) -> Any:
+    document = cast(bindparam("document", type_=Text), postgresql.JSON)
+    columns = [column(name, table.c[name].type) for name in names]
+    return func.json_to_recordset(document).table_valued(*columns, name="new").render_derived(with_types=True)
+
+
+@cache
+def _merged_rows(
+    is_sqlite: bool,
+    table: Table,
+    names: tuple[str, ...],
+    unique: tuple[Any, ...],
+    clause: Callable[[Any], Any],
+) -> Any:
+    return clause(sqlite.insert(table) if is_sqlite else _from_document(table, names, unique))
+
+
+@cache
+def _update_from_document(table: Table, names: tuple[str, ...], key: tuple[str, ...]) -> Any:
+    new = _rows_of_document(table, names)
+    changed = {name: new.c[name] for name in names if name not in key}
+    return update(table).where(*(table.c[name] == new.c[name] for name in key)).values(changed)
+
+
+@cache
+def _update_one(table: Table, names: tuple[str, ...], key: tuple[str, ...]) -> Any:
+    new = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in names}
+    changed = {name: new[name] for name in names if name not in key}
+    return update(table).where(*(table.c[name] == new[name] for name in key)).values(changed)
 
 
 @cache

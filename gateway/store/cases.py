@@ -1,6 +1,7 @@
 """Cases: the row lock that orders everything in a dialogue, and what is written under it."""
 
-from datetime import date, datetime
+from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select, update
@@ -10,11 +11,16 @@ from gateway.contract.states import CaseStatus, CitizenStatus, DeliveryState, Ro
 from gateway.domain.case import citizen_status
 from gateway.domain.submission import status_of
 from gateway.errors import NotFound
+from gateway.store.bulk import among, listed, update_all
+from gateway.store.engine import SqlStore
 from gateway.store.rows import Case
 from gateway.store.tables import cases, deliveries, events, messages
 
 REDIRECTED = "redirected"
 """The code of a cancelled delivery in whose place another one stands."""
+
+CHANGEABLE = ("lead", "copies", "status", "citizen_status", "due_on", "next_seq", "next_event")
+"""What `write` writes."""
 
 
 async def lock(connection: AsyncConnection, case_id: str, *, tenant: str) -> Case:
@@ -27,6 +33,22 @@ async def lock(connection: AsyncConnection, case_id: str, *, tenant: str) -> Cas
     if case is None:
         raise NotFound
     return case
+
+
+async def lock_all(connection: AsyncConnection, store: SqlStore, case_ids: Collection[str]) -> list[Case]:
+    """Take the row locks of cases, in the order of their ids, and read them; of any tenant."""
+    statement = select(cases).where(among(store, cases.c.case_id, "ids")).order_by(cases.c.case_id)
+    rows = await connection.execute(statement.with_for_update(), {"ids": listed(store, case_ids)})
+    return [to_case(row) for row in rows]
+
+
+async def write(
+    connection: AsyncConnection, store: SqlStore, changed: Iterable[Case], *, now: datetime
+) -> None:
+    """Write locked cases as they have become."""
+    names = ("case_id", *CHANGEABLE)
+    rows = [{name: getattr(case, name) for name in names} | {"updated_at": now} for case in changed]
+    await update_all(connection, store, cases, rows, key=["case_id"])
 
 
 async def fetch(connection: AsyncConnection, case_id: str, *, tenant: str) -> Case | None:
@@ -95,13 +117,11 @@ async def record(
         .returning(cases.c.next_event - 1)
     )
     seq = (await connection.execute(taken)).scalar_one()
-    await record_as(
-        connection, case, kind, seq=seq, now=now, message_id=message_id, destination=destination, code=code
-    )
+    row = event_row(case, kind, seq=seq, now=now, message_id=message_id, destination=destination, code=code)
+    await connection.execute(events.insert().values(row))
 
 
-async def record_as(
-    connection: AsyncConnection,
+def event_row(
     case: Case,
     kind: str,
     *,
@@ -110,77 +130,53 @@ async def record_as(
     message_id: str | None = None,
     destination: str | None = None,
     code: str | None = None,
-) -> None:
-    """Write down what happened under a number that `advance` has taken."""
-    await connection.execute(
-        events.insert().values(
-            case_id=case.case_id,
-            seq=seq,
-            tenant=case.tenant,
-            message_id=message_id,
-            at=now,
-            kind=kind,
-            destination=destination,
-            code=code,
-        )
-    )
-
-
-async def set_status(
-    connection: AsyncConnection,
-    case: Case,
-    status: CaseStatus,
-    *,
-    citizen: CitizenStatus,
-    now: datetime,
-    due_on: date | None = None,
-) -> None:
-    """Write a locked case's new status; the deadline is that of the latest query, None without one."""
-    await connection.execute(
-        update(cases)
-        .where(cases.c.case_id == case.case_id)
-        .values(status=status, citizen_status=citizen, due_on=due_on, updated_at=now)
-    )
-
-
-async def set_route(
-    connection: AsyncConnection, case: Case, *, lead: str, copies: tuple[str, ...], now: datetime
-) -> None:
-    """Write where a locked case goes from now on."""
-    await connection.execute(
-        update(cases)
-        .where(cases.c.case_id == case.case_id)
-        .values(lead=lead, copies=list(copies), updated_at=now)
-    )
+) -> dict[str, Any]:
+    """Build the row of what happened to a case."""
+    return {
+        "case_id": case.case_id,
+        "seq": seq,
+        "tenant": case.tenant,
+        "message_id": message_id,
+        "at": now,
+        "kind": kind,
+        "destination": destination,
+        "code": code,
+    }
 
 
 async def close_unsent(connection: AsyncConnection, case: Case, *, now: datetime) -> None:
     """Withdraw a locked case that no destination has ever seen."""
     withdrawn = CaseStatus.WITHDRAWN
-    await set_status(connection, case, withdrawn, citizen=citizen_status(withdrawn, received=False), now=now)
+    citizen = citizen_status(withdrawn, received=False)
+    await connection.execute(
+        update(cases)
+        .where(cases.c.case_id == case.case_id)
+        .values(status=withdrawn, citizen_status=citizen, due_on=None, updated_at=now)
+    )
     await record(connection, case, "case.withdrawn", now=now)
 
 
 async def refresh_submissions(
-    connection: AsyncConnection, case_id: str, *, tenant: str, now: datetime
+    connection: AsyncConnection, store: SqlStore, case_ids: Collection[str], *, now: datetime
 ) -> None:
-    """Derive the status of every submission of a locked case from its deliveries."""
-    rows = await connection.execute(
+    """Derive the status of every submission of locked cases from its deliveries."""
+    if not case_ids:
+        return
+    statement = (
         select(messages.c.message_id, messages.c.status, deliveries.c.role, deliveries.c.state)
         .join(deliveries, deliveries.c.message_id == messages.c.message_id)
-        .where(messages.c.case_id == case_id, messages.c.tenant == tenant, messages.c.direction == "in")
+        .where(among(store, messages.c.case_id, "ids"), messages.c.direction == "in")
         .where(deliveries.c.code.is_distinct_from(REDIRECTED))
     )
     before: dict[str, str] = {}
     states: dict[str, list[tuple[Role, DeliveryState]]] = {}
-    for row in rows:
+    for row in await connection.execute(statement, {"ids": listed(store, case_ids)}):
         before[row.message_id] = row.status
         states.setdefault(row.message_id, []).append((Role(row.role), DeliveryState(row.state)))
-    for message_id, of_message in states.items():
-        status = status_of(of_message)
-        if status != before[message_id]:
-            await connection.execute(
-                update(messages)
-                .where(messages.c.message_id == message_id)
-                .values(status=status, updated_at=now)
-            )
+    statuses = {message_id: status_of(of_message) for message_id, of_message in states.items()}
+    changed = [
+        {"message_id": message_id, "status": status, "updated_at": now}
+        for message_id, status in statuses.items()
+        if status != before[message_id]
+    ]
+    await update_all(connection, store, messages, changed, key=["message_id"])

@@ -4,13 +4,14 @@ A claim moves a row to `sent` under a short lease that the confirmed publish ext
 over returns to `waiting` and is looked up before it is done again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Integer,
+    Select,
     and_,
     bindparam,
     exists,
@@ -25,10 +26,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.contract.delivery import MAX_INLINE_BODY_BYTES
 from gateway.contract.states import DeliveryState, Role
-from gateway.store.bulk import among, insert_all
+from gateway.store.bulk import among, insert_all, listed, update_all
 from gateway.store.engine import SqlStore
 from gateway.store.rows import Claimed, DeliveryRow
 from gateway.store.tables import OPEN_STATES, attempts, deliveries, messages, payloads
+
+CHANGEABLE = ("state", "tries", "look_up", "due_at", "lease_until", "first_failed_at", "code", "wish")
+"""What `write` writes."""
 
 _D, _M, _P = deliveries.c, messages.c, payloads.c
 
@@ -62,7 +66,7 @@ async def claim(
             for each in marked
         ]
         await insert_all(connection, store, attempts, rows)
-        ids = {"ids": [each.delivery_id for each in marked]}
+        ids = {"ids": listed(store, (each.delivery_id for each in marked))}
         claimed = await connection.execute(_READ_CLAIMED.where(among(store, _D.delivery_id, "ids")), ids)
         expires_at = now + timedelta(seconds=copy_lifetime_s)
         return [_to_claimed(row._mapping, expires_at) for row in claimed]
@@ -153,13 +157,17 @@ def _to_claimed(row: Any, expires_at: datetime) -> Claimed:
 
 async def confirm_sent(store: SqlStore, claimed: Sequence[Claimed], *, lease_s: float) -> None:
     """Extend the lease of copies that the broker confirmed."""
+    ids = {"ids": listed(store, (each.delivery_id for each in claimed))}
     async with store.write() as connection:
-        await connection.execute(
-            update(deliveries)
-            .where(among(store, _D.delivery_id, "ids"), _D.state == DeliveryState.SENT)
-            .values(lease_until=store.after(lease_s)),
-            {"ids": [each.delivery_id for each in claimed]},
-        )
+        # In the order that reports lock them in: either could otherwise wait for what the other holds.
+        still = _still_sent(among(store, _D.delivery_id, "ids")).with_for_update()
+        statement = update(deliveries).where(_D.delivery_id.in_(still))
+        await connection.execute(statement.values(lease_until=store.after(lease_s)), ids)
+
+
+def _still_sent(*conditions: ColumnElement[bool]) -> Select[Any]:
+    sent = select(_D.delivery_id).where(_D.state == DeliveryState.SENT, *conditions)
+    return sent.order_by(_D.delivery_id)
 
 
 async def release(
@@ -167,7 +175,7 @@ async def release(
 ) -> None:
     """Return claimed deliveries to `waiting`; `look_up` where the copy may have arrived all the same."""
     async with store.write() as connection:
-        for each in claimed:
+        for each in sorted(claimed, key=lambda each: each.delivery_id):
             await connection.execute(
                 update(deliveries)
                 .where(
@@ -183,7 +191,8 @@ async def release(
                     updated_at=store.now(),
                 )
             )
-        await _end_attempts(connection, store, [(e.delivery_id, e.attempt) for e in claimed], outcome)
+        ended = {(each.delivery_id, each.attempt): outcome for each in claimed}
+        await end_attempts(connection, store, ended, now=await store.read_clock(connection))
 
 
 async def return_expired(store: SqlStore, *, everything: bool = False) -> list[DeliveryRow]:
@@ -192,11 +201,13 @@ async def return_expired(store: SqlStore, *, everything: bool = False) -> list[D
     Args:
         everything: at start with the in-process broker, which forgot all that was in flight.
     """
+    over = true() if everything else _D.lease_until < store.now()
     async with store.write() as connection:
         rows = (
             await connection.execute(
                 update(deliveries)
-                .where(_D.state == DeliveryState.SENT, true() if everything else _D.lease_until < store.now())
+                # One that is locked is being reported on just now.
+                .where(_D.delivery_id.in_(_still_sent(over).with_for_update(skip_locked=True)))
                 .values(
                     state=DeliveryState.WAITING,
                     due_at=store.now(),
@@ -208,31 +219,28 @@ async def return_expired(store: SqlStore, *, everything: bool = False) -> list[D
             )
         ).all()
         returned = [to_delivery(row) for row in rows]
-        await _end_attempts(connection, store, [(r.delivery_id, r.attempt) for r in returned], "expired")
+        ended = {(row.delivery_id, row.attempt): "expired" for row in returned}
+        await end_attempts(connection, store, ended, now=await store.read_clock(connection))
     return returned
 
 
-async def _end_attempts(
-    connection: AsyncConnection, store: SqlStore, keys: Sequence[tuple[str, int]], outcome: str
-) -> None:
-    if not keys:
-        return
-    await connection.execute(
-        update(attempts)
-        .where(attempts.c.delivery_id == bindparam("d"), attempts.c.attempt == bindparam("a"))
-        .values(ended_at=store.now(), outcome=outcome),
-        [{"d": delivery_id, "a": attempt} for delivery_id, attempt in keys],
-    )
-
-
 async def fetch(connection: AsyncConnection, delivery_id: str, *, destination: str) -> DeliveryRow | None:
-    """Lock and read a delivery of a destination; another's is not found. Call with the case locked.
+    """Read a delivery of a destination; another's is not found."""
+    statement = select(deliveries).where(_D.delivery_id == delivery_id, _D.destination == destination)
+    row = (await connection.execute(statement)).one_or_none()
+    return to_delivery(row) if row else None
+
+
+async def lock_all(
+    connection: AsyncConnection, store: SqlStore, delivery_ids: Collection[str]
+) -> list[DeliveryRow]:
+    """Lock deliveries, in the order of their ids, and read them. Call with their cases locked.
 
     Claims and leases that run out move a delivery without its case: the fence must not judge an old state.
     """
-    statement = select(deliveries).where(_D.delivery_id == delivery_id, _D.destination == destination)
-    row = (await connection.execute(statement.with_for_update())).one_or_none()
-    return to_delivery(row) if row else None
+    statement = select(deliveries).where(among(store, _D.delivery_id, "ids")).order_by(_D.delivery_id)
+    rows = await connection.execute(statement.with_for_update(), {"ids": listed(store, delivery_ids)})
+    return [to_delivery(row) for row in rows]
 
 
 def to_delivery(row: Any) -> DeliveryRow:
@@ -251,73 +259,44 @@ def to_delivery(row: Any) -> DeliveryRow:
         look_up=row.look_up,
         first_failed_at=row.first_failed_at,
         wish=row.wish,
+        due_at=row.due_at,
+        lease_until=row.lease_until,
+        code=row.code,
     )
 
 
-async def settle(
-    connection: AsyncConnection,
-    row: DeliveryRow,
-    state: DeliveryState,
-    *,
-    attempt: int,
-    now: datetime,
-    code: str | None = None,
+async def write(
+    connection: AsyncConnection, store: SqlStore, changed: Iterable[DeliveryRow], *, now: datetime
 ) -> None:
-    """Move a delivery of a locked case to a state in which nothing is in flight.
-
-    What failed may have taken effect: should an operator send it again, it is looked up first.
-    """
-    await connection.execute(
-        update(deliveries)
-        .where(_D.delivery_id == row.delivery_id, _D.tenant == row.tenant)
-        .values(
-            state=state,
-            lease_until=None,
-            code=code,
-            look_up=row.look_up or state is DeliveryState.FAILED,
-            updated_at=now,
-        )
-    )
-    await _end_attempt(connection, row, attempt, state, now)
+    """Write locked deliveries as they have become."""
+    names = ("delivery_id", *CHANGEABLE)
+    rows = [{name: getattr(row, name) for name in names} | {"updated_at": now} for row in changed]
+    await update_all(connection, store, deliveries, rows, key=["delivery_id"])
 
 
-async def retry(
-    connection: AsyncConnection,
-    row: DeliveryRow,
-    *,
-    due_at: datetime,
-    now: datetime,
-    look_up: bool,
-    outcome: str,
-    counts: bool = True,
+async def end_attempts(
+    connection: AsyncConnection, store: SqlStore, ended: Mapping[tuple[str, int], str], *, now: datetime
 ) -> None:
-    """Return a delivery of a locked case to `waiting`; `counts` where it was a failure, not an expiry."""
-    values: dict[str, Any] = {}
-    if counts:
-        values = {"tries": _D.tries + 1, "first_failed_at": row.first_failed_at or now}
-    await connection.execute(
-        update(deliveries)
-        .where(_D.delivery_id == row.delivery_id, _D.tenant == row.tenant)
-        .values(
-            state=DeliveryState.WAITING,
-            due_at=due_at,
-            lease_until=None,
-            look_up=row.look_up or look_up,
-            updated_at=now,
-            **values,
-        )
-    )
-    await _end_attempt(connection, row, row.attempt, outcome, now)
+    """Write how attempts, named by delivery and number, have ended."""
+    rows = [
+        {"delivery_id": delivery_id, "attempt": attempt, "ended_at": now, "outcome": outcome}
+        for (delivery_id, attempt), outcome in ended.items()
+    ]
+    await update_all(connection, store, attempts, rows, key=["delivery_id", "attempt"])
 
 
-async def _end_attempt(
-    connection: AsyncConnection, row: DeliveryRow, attempt: int, outcome: str, now: datetime
-) -> None:
-    await connection.execute(
-        update(attempts)
-        .where(attempts.c.delivery_id == row.delivery_id, attempts.c.attempt == attempt)
-        .values(ended_at=now, outcome=outcome)
+async def unsettled(
+    connection: AsyncConnection, case_id: str, *, tenant: str, destination: str
+) -> list[DeliveryRow]:
+    """Lock and read everything of a case that a destination has yet to take."""
+    statement = select(deliveries).where(
+        _D.case_id == case_id,
+        _D.tenant == tenant,
+        _D.destination == destination,
+        _D.state.in_(OPEN_STATES),
     )
+    rows = await connection.execute(statement.order_by(_D.delivery_id).with_for_update())
+    return [to_delivery(row) for row in rows]
 
 
 async def waiting_submissions(connection: AsyncConnection, case_id: str, *, tenant: str) -> list[DeliveryRow]:

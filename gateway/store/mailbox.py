@@ -4,76 +4,75 @@ The position comes from a counter row per client that is updated last in the tra
 makes number order commit order. A sequence would let a reader skip a slower commit.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.contract.states import Role
-from gateway.store import cases
-from gateway.store.accept import delivery_row, payload_row
-from gateway.store.bulk import insert_into
+from gateway.store.bulk import insert_all, merge_all
 from gateway.store.engine import SqlStore
 from gateway.store.rows import BackMessage, Case
-from gateway.store.tables import counters, deliveries, messages, payloads
+from gateway.store.tables import counters, messages
 
 
-async def post(connection: AsyncConnection, case: Case, message: BackMessage, *, now: datetime) -> None:
-    """Put a message into the mailbox of a locked case's client, and on its way to the copies.
+def message_row(case: Case, message: BackMessage, *, seq: int, now: datetime) -> dict[str, Any]:
+    """Build the row of a message for the mailbox of a case's client; `put` gives it its position."""
+    digest = sha256(message.body).hexdigest()
+    return {
+        "message_id": message.message_id,
+        "tenant": case.tenant,
+        "client": case.client,
+        "direction": "back",
+        "case_id": case.case_id,
+        "case_seq": seq,
+        "message_type": message.message_type,
+        "service": case.service,
+        "authority": case.authority,
+        "test": case.test,
+        "received_at": now,
+        "updated_at": now,
+        "body_sha256": digest,
+        "body_bytes": len(message.body),
+        "digest": digest,
+        "attachment_count": len(message.documents),
+        "after_final": message.after_final,
+        "erase_after": case.erase_after,
+    }
 
-    It has no position yet and cannot be seen: `number` gives it one at the end of the transaction.
+
+async def put(connection: AsyncConnection, store: SqlStore, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert messages under the next positions of their mailboxes; the last thing a transaction does.
+
+    The counters are locked in the order of the clients and last of all locks. Each is held until the commit:
+    who gets a higher position has waited for it.
     """
-    seq, event_seq = await cases.advance(connection, case, now=now)
-    await connection.execute(messages.insert().values(_message_row(case, message, seq, now)))
-    await connection.execute(
-        payloads.insert(), [payload_row(message.message_id, case.tenant, part) for part in message.parts]
-    )
-    await cases.record_as(
-        connection, case, "mailbox.posted", seq=event_seq, now=now, message_id=message.message_id
-    )
-    if case.copies:
-        await connection.execute(
-            deliveries.insert(),
-            [
-                delivery_row(
-                    tenant=case.tenant,
-                    message_id=message.message_id,
-                    case_id=case.case_id,
-                    case_seq=seq,
-                    destination=name,
-                    role=Role.COPY,
-                    now=now,
-                )
-                for name in case.copies
-            ],
-        )
-
-
-async def number(
-    connection: AsyncConnection, store: SqlStore, client: str, message_ids: Sequence[str]
-) -> None:
-    """Give posted messages their positions, in the order given; the last thing a transaction does."""
-    if not message_ids:
+    if not rows:
         return
-    last = await _take(connection, store, f"mailbox:{client}", len(message_ids))
-    for offset, message_id in enumerate(message_ids):
-        await connection.execute(
-            update(messages)
-            .where(messages.c.message_id == message_id, messages.c.client == client)
-            .values(position=last - len(message_ids) + 1 + offset)
-        )
-
-
-async def _take(connection: AsyncConnection, store: SqlStore, name: str, count: int) -> int:
-    statement = (
-        insert_into(store, counters)
-        .values(name=name, value=count)
-        .on_conflict_do_update(index_elements=[counters.c.name], set_={"value": counters.c.value + count})
-        .returning(counters.c.value)
+    wanted = Counter(row["client"] for row in rows)
+    taken = await merge_all(
+        connection,
+        store,
+        counters,
+        [{"name": f"mailbox:{client}", "value": count} for client, count in wanted.items()],
+        unique=[counters.c.name],
+        clause=_add,
     )
-    return int((await connection.execute(statement)).scalar_one())
+    last = {name.removeprefix("mailbox:"): value for name, value in taken}
+    position = {client: last[client] - count for client, count in wanted.items()}
+    for row in rows:
+        position[row["client"]] += 1
+        row["position"] = position[row["client"]]
+    await insert_all(connection, store, messages, rows)
+
+
+def _add(insert: Any) -> Any:
+    total = counters.c.value + insert.excluded.value
+    added = insert.on_conflict_do_update(index_elements=[counters.c.name], set_={"value": total})
+    return added.returning(counters.c.name, counters.c.value)
 
 
 async def page(
@@ -107,27 +106,3 @@ async def collect(
         )
     ).one_or_none()
     return row.collected_at if row else None
-
-
-def _message_row(case: Case, message: BackMessage, seq: int, now: datetime) -> dict[str, Any]:
-    body = message.parts[0]
-    return {
-        "message_id": message.message_id,
-        "tenant": case.tenant,
-        "client": case.client,
-        "direction": "back",
-        "case_id": case.case_id,
-        "case_seq": seq,
-        "message_type": message.message_type,
-        "service": case.service,
-        "authority": case.authority,
-        "test": case.test,
-        "received_at": now,
-        "updated_at": now,
-        "body_sha256": body.sha256,
-        "body_bytes": len(body.data),
-        "digest": body.sha256,
-        "attachment_count": len(message.parts) - 1,
-        "after_final": message.after_final,
-        "erase_after": case.erase_after,
-    }

@@ -101,6 +101,13 @@ async def case_messages(connection: AsyncConnection, case_id: str, *, tenant: st
     return (await connection.execute(statement)).all()
 
 
+async def submission_ids(connection: AsyncConnection, case_id: str, *, tenant: str) -> set[str]:
+    """Read which messages of a case the applicant sent."""
+    m = messages.c
+    statement = select(m.message_id).where(m.case_id == case_id, m.tenant == tenant, m.direction == "in")
+    return set((await connection.execute(statement)).scalars())
+
+
 async def references(connection: AsyncConnection, case_id: str, *, tenant: str) -> Sequence[Any]:
     """Read the numbers under which destinations keep a case: rows of `case_references`."""
     r = case_references.c

@@ -1,20 +1,25 @@
 """Reports as they came in: each counts once, and case reports in the order the adapter gave them."""
 
+from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.contract.ids import new_id
 from gateway.contract.report import Report, ReportType
-from gateway.store.bulk import insert_into, insert_or_skip
+from gateway.store.bulk import among, insert_or_skip, listed, merge_all, update_all
 from gateway.store.codec import decode, encode
 from gateway.store.engine import SqlStore
-from gateway.store.rows import Case
-from gateway.store.tables import case_references, documents, findings, report_sequences, reports
+from gateway.store.rows import Case, Document
+from gateway.store.tables import case_references, documents, findings, payloads, report_sequences, reports
 
+Key = tuple[str, str]
+"""Destination and id: what makes a report the same on every resend."""
+
+_REFERENCE = ("case_id", "destination", "kind", "value")
 KEEP_STRAY = timedelta(days=365)
 KEEP_UPLOAD = timedelta(days=90)
 STUCK = ("delivery_failed", "delivery_failing", "delivery_silent")
@@ -30,89 +35,92 @@ class ReportState(StrEnum):
     REJECTED = "rejected"
 
 
-async def register(
-    connection: AsyncConnection,
-    store: SqlStore,
-    report: Report,
-    *,
-    tenant: str,
-    now: datetime,
-    erase_after: date | None = None,
-) -> bool:
-    """Write a report down; False when its destination sent this `report_id` before.
+def report_row(
+    report: Report, *, tenant: str, now: datetime, erase_after: date | None = None
+) -> dict[str, Any]:
+    """Build the row of a report that has taken effect; `outcome` says otherwise.
 
     Args:
         erase_after: that of the case; without a case the report is kept for KEEP_STRAY.
     """
-    statement = insert_or_skip(store, reports, [reports.c.destination, reports.c.report_id])
-    row = (
-        await connection.execute(
-            statement.values(
-                destination=report.destination,
-                report_id=report.report_id,
-                tenant=tenant,
-                case_id=report.case_id,
-                delivery_id=report.delivery_id,
-                type=report.type,
-                case_sequence=report.case_sequence,
-                state=ReportState.APPLIED,
-                received_at=now,
-                created_at=report.created_at,
-                erase_after=erase_after or (now + KEEP_STRAY).date(),
-            ).returning(reports.c.report_id)
-        )
-    ).one_or_none()
-    return row is not None
+    return outcome(report, ReportState.APPLIED) | {
+        "tenant": tenant,
+        "case_id": report.case_id,
+        "delivery_id": report.delivery_id,
+        "type": report.type,
+        "case_sequence": report.case_sequence,
+        "received_at": now,
+        "created_at": report.created_at,
+        "erase_after": erase_after or (now + KEEP_STRAY).date(),
+    }
 
 
-async def mark(
-    connection: AsyncConnection, report: Report, state: ReportState, *, keep_body: bool = False
-) -> None:
-    """Write what became of a report; `keep_body` while it is still to be applied, or for an operator."""
+def outcome(report: Report, state: ReportState, *, keep_body: bool = False) -> dict[str, Any]:
+    """Say what became of a report; `keep_body` while it is still to be applied, or for an operator."""
     encoded = encode(report.body) if keep_body else None
-    await connection.execute(
-        update(reports)
-        .where(reports.c.destination == report.destination, reports.c.report_id == report.report_id)
-        .values(
-            state=state,
-            codec=encoded.codec if encoded else None,
-            key_id=encoded.key_id if encoded else None,
-            body=encoded.data if encoded else None,
-        )
-    )
+    return {
+        "destination": report.destination,
+        "report_id": report.report_id,
+        "state": state,
+        "codec": encoded.codec if encoded else None,
+        "key_id": encoded.key_id if encoded else None,
+        "body": encoded.data if encoded else None,
+    }
 
 
-async def next_sequence(connection: AsyncConnection, case: Case, destination: str) -> int:
-    """Return the number of the case report that a destination is to send next; the case is locked."""
-    s = report_sequences.c
-    statement = select(s.next).where(s.case_id == case.case_id, s.destination == destination)
-    found = (await connection.execute(statement)).scalar_one_or_none()
-    return found or 1
-
-
-async def set_next_sequence(
-    connection: AsyncConnection, store: SqlStore, case: Case, destination: str, number: int
+async def write_outcomes(
+    connection: AsyncConnection, store: SqlStore, outcomes: Sequence[dict[str, Any]]
 ) -> None:
-    """Remember the number that comes next; the case is locked."""
-    row = {"case_id": case.case_id, "destination": destination, "tenant": case.tenant, "next": number}
+    """Write what became of reports that were stored before."""
+    await update_all(connection, store, reports, outcomes, key=["destination", "report_id"])
+
+
+async def known(connection: AsyncConnection, store: SqlStore, keys: Collection[Key]) -> set[Key]:
+    """Say which of these reports were taken before; their cases are locked."""
+    r = reports.c
+    statement = select(r.destination, r.report_id).where(
+        among(store, r.destination, "destinations"), among(store, r.report_id, "ids")
+    )
+    bound = {
+        "destinations": listed(store, {destination for destination, _ in keys}),
+        "ids": listed(store, {report_id for _, report_id in keys}),
+    }
+    rows = await connection.execute(statement, bound)
+    return {(row.destination, row.report_id) for row in rows}.intersection(keys)
+
+
+async def next_sequences(
+    connection: AsyncConnection, store: SqlStore, case_ids: Collection[str]
+) -> dict[tuple[str, str], int]:
+    """Read which number is next, by case and destination; the cases are locked."""
+    s = report_sequences.c
+    statement = select(s.case_id, s.destination, s.next).where(among(store, s.case_id, "ids"))
+    rows = await connection.execute(statement, {"ids": listed(store, case_ids)})
+    return {(row.case_id, row.destination): row.next for row in rows}
+
+
+async def set_next_sequences(
+    connection: AsyncConnection, store: SqlStore, rows: Sequence[dict[str, Any]]
+) -> None:
+    """Remember which numbers come next: rows of `report_sequences`; the cases are locked."""
+    if rows:
+        unique = [report_sequences.c.case_id, report_sequences.c.destination]
+        await merge_all(connection, store, report_sequences, rows, unique=unique, clause=_set_next)
+
+
+def _set_next(insert: Any) -> Any:
     keys = [report_sequences.c.case_id, report_sequences.c.destination]
-    statement = insert_into(store, report_sequences).values(row)
-    await connection.execute(statement.on_conflict_do_update(index_elements=keys, set_={"next": number}))
+    return insert.on_conflict_do_update(index_elements=keys, set_={"next": insert.excluded.next})
 
 
 async def fetch_parked(
-    connection: AsyncConnection, case: Case, destination: str, number: int
-) -> Report | None:
-    """Read the parked report of a case that has this number."""
+    connection: AsyncConnection, store: SqlStore, case_ids: Collection[str]
+) -> list[Report]:
+    """Read the case reports of cases that wait for an earlier number."""
     r = reports.c
-    statement = select(reports).where(
-        r.case_id == case.case_id,
-        r.destination == destination,
-        r.case_sequence == number,
-        r.state == ReportState.PARKED,
-    )
-    row = (await connection.execute(statement.limit(1))).one_or_none()
-    return _to_report(row) if row else None
+    statement = select(reports).where(among(store, r.case_id, "ids"), r.state == ReportState.PARKED)
+    rows = await connection.execute(statement, {"ids": listed(store, case_ids)})
+    return [_to_report(row) for row in rows]
 
 
 def _to_report(row: Any) -> Report:
@@ -139,33 +147,44 @@ async def flag_overdue(store: SqlStore, *, parked_s: float) -> list[Any]:
         asked = set((await connection.execute(select(f.code).where(f.kind == "report_parked"))).scalars())
         flagged = [row for row in await connection.execute(overdue) if row.report_id not in asked]
         for row in flagged:
-            await add_finding(
-                connection,
-                "report_parked",
-                tenant=row.tenant,
-                now=now,
-                destination=row.destination,
-                case_id=row.case_id,
-                code=row.report_id,
+            await connection.execute(
+                findings.insert().values(
+                    finding_row(
+                        "report_parked",
+                        tenant=row.tenant,
+                        now=now,
+                        destination=row.destination,
+                        case_id=row.case_id,
+                        code=row.report_id,
+                    )
+                )
             )
     return flagged
 
 
-async def add_reference(
-    connection: AsyncConnection, store: SqlStore, case: Case, destination: str, kind: str, value: str
+def reference_row(case: Case, destination: str, kind: str, value: str) -> dict[str, Any]:
+    """Build the row of a reference number or foreign id under which a destination keeps a case."""
+    return {
+        "case_id": case.case_id,
+        "destination": destination,
+        "kind": kind,
+        "value": value,
+        "tenant": case.tenant,
+        "erase_after": case.erase_after,
+    }
+
+
+async def add_references(
+    connection: AsyncConnection, store: SqlStore, rows: Sequence[dict[str, Any]]
 ) -> None:
-    """Index a reference number or foreign id under which a destination keeps the case."""
-    keys = [case_references.c[name] for name in ("case_id", "destination", "kind", "value")]
-    await connection.execute(
-        insert_or_skip(store, case_references, keys).values(
-            case_id=case.case_id,
-            destination=destination,
-            kind=kind,
-            value=value,
-            tenant=case.tenant,
-            erase_after=case.erase_after,
-        )
-    )
+    """Index how destinations name cases; what is known already stays as it is."""
+    if rows:
+        unique = [case_references.c[name] for name in _REFERENCE]
+        await merge_all(connection, store, case_references, rows, unique=unique, clause=_skip_known)
+
+
+def _skip_known(insert: Any) -> Any:
+    return insert.on_conflict_do_nothing(index_elements=list(_REFERENCE))
 
 
 async def has_reference(connection: AsyncConnection, case: Case, destination: str, value: str) -> bool:
@@ -177,8 +196,7 @@ async def has_reference(connection: AsyncConnection, case: Case, destination: st
     return (await connection.execute(statement.limit(1))).first() is not None
 
 
-async def add_finding(
-    connection: AsyncConnection,
+def finding_row(
     kind: str,
     *,
     tenant: str,
@@ -188,21 +206,19 @@ async def add_finding(
     message_id: str | None = None,
     delivery_id: str | None = None,
     code: str | None = None,
-) -> None:
-    """Ask an operator to look at something; ids and codes only."""
-    await connection.execute(
-        findings.insert().values(
-            finding_id=new_id(),
-            tenant=tenant,
-            at=now,
-            kind=kind,
-            destination=destination,
-            case_id=case_id,
-            message_id=message_id,
-            delivery_id=delivery_id,
-            code=code,
-        )
-    )
+) -> dict[str, Any]:
+    """Build the row by which an operator is asked to look at something; ids and codes only."""
+    return {
+        "finding_id": new_id(),
+        "tenant": tenant,
+        "at": now,
+        "kind": kind,
+        "destination": destination,
+        "case_id": case_id,
+        "message_id": message_id,
+        "delivery_id": delivery_id,
+        "code": code,
+    }
 
 
 async def has_open_finding(connection: AsyncConnection, kind: str, delivery_id: str) -> bool:
@@ -214,13 +230,18 @@ async def has_open_finding(connection: AsyncConnection, kind: str, delivery_id: 
     return (await connection.execute(statement.limit(1))).first() is not None
 
 
-async def resolve_findings(connection: AsyncConnection, delivery_id: str, *, now: datetime) -> None:
-    """Close what operators were asked about a delivery that was stuck and no longer is."""
+async def resolve_findings(
+    connection: AsyncConnection, store: SqlStore, delivery_ids: Collection[str], *, now: datetime
+) -> None:
+    """Close what operators were asked about deliveries that were stuck and no longer are."""
+    if not delivery_ids:
+        return
     f = findings.c
     await connection.execute(
         update(findings)
-        .where(f.delivery_id == delivery_id, f.resolved_at.is_(None), f.kind.in_(STUCK))
-        .values(resolved_at=now)
+        .where(among(store, f.delivery_id, "ids"), f.resolved_at.is_(None), f.kind.in_(STUCK))
+        .values(resolved_at=now),
+        {"ids": listed(store, delivery_ids)},
     )
 
 
@@ -247,11 +268,43 @@ async def put_document(
         )
 
 
-async def fetch_document(
-    connection: AsyncConnection, destination: str, sha256: str
-) -> tuple[str, bytes] | None:
-    """Read the media type and content of what a destination uploaded."""
+async def known_documents(
+    connection: AsyncConnection, store: SqlStore, wanted: Collection[Document]
+) -> set[Document]:
+    """Say which of these documents were uploaded."""
     d = documents.c
-    statement = select(d.media_type, d.codec, d.body).where(d.destination == destination, d.sha256 == sha256)
-    row = (await connection.execute(statement)).one_or_none()
-    return (row.media_type, decode(row.codec, row.body)) if row else None
+    statement = select(d.tenant, d.destination, d.sha256).where(
+        among(store, d.destination, "destinations"), among(store, d.sha256, "digests")
+    )
+    bound = {
+        "destinations": listed(store, {each.destination for each in wanted}),
+        "digests": listed(store, {each.sha256 for each in wanted}),
+    }
+    rows = await connection.execute(statement, bound)
+    return {Document(row.tenant, row.destination, row.sha256) for row in rows}.intersection(wanted)
+
+
+async def attach_documents(
+    connection: AsyncConnection, attached: Sequence[tuple[str, int, Document]]
+) -> None:
+    """Copy documents into payloads of these messages under these numbers.
+
+    The database does it: however many and large they are, they do not come into memory.
+    """
+    if attached:
+        rows = [
+            {"of": message_id, "as": number, "from": each.destination, "digest": each.sha256}
+            for message_id, number, each in attached
+        ]
+        await connection.execute(_ATTACH, rows)
+
+
+_COPIED = ("tenant", "media_type", "sha256", "body_bytes", "codec", "key_id", "body")
+_ATTACH = payloads.insert().from_select(
+    ["message_id", "number", *_COPIED],
+    select(
+        bindparam("of", type_=payloads.c.message_id.type),
+        bindparam("as", type_=payloads.c.number.type),
+        *(documents.c[name] for name in _COPIED),
+    ).where(documents.c.destination == bindparam("from"), documents.c.sha256 == bindparam("digest")),
+)

@@ -119,6 +119,9 @@ class DeliveryRow:
     look_up: bool
     first_failed_at: datetime | None
     wish: str | None
+    due_at: datetime
+    lease_until: datetime | None
+    code: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +164,20 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True)
+class Document:
+    """What an adapter uploaded, without its content; it becomes an attachment of a message."""
+
+    tenant: str
+    destination: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class BackMessage:
-    """A back-channel message that is to be put into a mailbox."""
+    """A back-channel message that is to be put into a mailbox; its documents are numbered from 1 on."""
 
     message_id: str
     message_type: str
-    parts: tuple[Part, ...]
+    body: bytes = field(repr=False)
+    documents: tuple[Document, ...] = ()
     after_final: bool = False

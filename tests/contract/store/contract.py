@@ -3,19 +3,23 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.backchannel.work import work_on
 from gateway.contract.states import CaseStatus, DeliveryState, Role
 from gateway.errors import NotFound, StoreConflict
 from gateway.store import SqlStore, cases, deliveries, mailbox, operators, reads
 from gateway.store.accept import accept
 from gateway.store.migrate import migrate
-from gateway.store.rows import Accepted, Claimed, NewSubmission
+from gateway.store.rows import Accepted, BackMessage, Claimed, NewSubmission
 from gateway.store.tables import deliveries as delivery_table
 from gateway.store.tables import events, messages, payloads
 from tests.contract.store.make import CLIENT, COPY, LEAD, TENANT, again, back_message, part, submission
+from tests.unit.backchannel.world import demo_config
 
 LEASE = {"max_sent": 1000, "publish_lease_s": 30.0, "copy_lifetime_s": 600.0}
 
@@ -28,9 +32,9 @@ async def claim(
 
 async def settle(store: SqlStore, claimed: Claimed, state: DeliveryState) -> None:
     async with store.write() as connection:
-        row = await deliveries.fetch(connection, claimed.delivery_id, destination=claimed.destination)
-        now = (await connection.execute(select(store.now()))).scalar_one()
-        await deliveries.settle(connection, row, state, attempt=claimed.attempt, now=now)
+        (row,) = await deliveries.lock_all(connection, store, [claimed.delivery_id])
+        now = await store.read_clock(connection)
+        await deliveries.write(connection, store, [replace(row, state=state)], now=now)
 
 
 async def count(store: SqlStore, table: object) -> int:
@@ -44,6 +48,13 @@ async def states(store: SqlStore, case_id: str) -> Counter[str]:
             select(delivery_table.c.state).where(delivery_table.c.case_id == case_id)
         )
         return Counter(rows.scalars())
+
+
+async def put(store: SqlStore, connection: AsyncConnection, case_id: str) -> BackMessage:
+    case, message = await cases.lock(connection, case_id, tenant=TENANT), back_message()
+    row = mailbox.message_row(case, message, seq=case.next_seq, now=await store.read_clock(connection))
+    await mailbox.put(connection, store, [row])
+    return message
 
 
 async def accept_one(store: SqlStore, item: NewSubmission | None = None) -> Accepted:
@@ -335,11 +346,7 @@ class StoreContract:
 
         async def post(case_id: str, *, slow: bool) -> str:
             async with store.write() as connection:
-                now = (await connection.execute(select(store.now()))).scalar_one()
-                case = await cases.lock(connection, case_id, tenant=TENANT)
-                message = back_message()
-                await mailbox.post(connection, case, message, now=now)
-                await mailbox.number(connection, store, CLIENT, [message.message_id])
+                message = await put(store, connection, case_id)
                 if slow:
                     numbered.set()
                     await may_commit.wait()
@@ -367,10 +374,8 @@ class StoreContract:
 
     async def test_posted_message_also_goes_to_the_copies(self, store: SqlStore) -> None:
         first = await accept_one(store)
-        async with store.write() as connection:
-            now = (await connection.execute(select(store.now()))).scalar_one()
-            case = await cases.lock(connection, first.case_id, tenant=TENANT)
-            await mailbox.post(connection, case, back_message(), now=now)
+        async with work_on(store, demo_config(), first.case_id, tenant=TENANT) as work:
+            work.post(back_message())
         got = await claim(store, COPY)
         assert [each.message_id for each in got] == [first.submission_id]
         await settle(store, got[0], DeliveryState.ACCEPTED)
@@ -380,12 +385,8 @@ class StoreContract:
 
     async def test_collecting_twice_keeps_the_first_time(self, store: SqlStore) -> None:
         first = await accept_one(store)
-        message = back_message()
         async with store.write() as connection:
-            now = (await connection.execute(select(store.now()))).scalar_one()
-            case = await cases.lock(connection, first.case_id, tenant=TENANT)
-            await mailbox.post(connection, case, message, now=now)
-            await mailbox.number(connection, store, CLIENT, [message.message_id])
+            message = await put(store, connection, first.case_id)
         times = []
         for _ in range(2):
             async with store.write() as connection:

@@ -44,4 +44,4 @@ def again(item: NewSubmission, **changes: object) -> NewSubmission:
 
 
 def back_message() -> BackMessage:
-    return BackMessage(new_id(), "xrueckkanal:1.0:rueckkanal.status.1120", (part(b"<status/>"),))
+    return BackMessage(new_id(), "xrueckkanal:1.0:rueckkanal.status.1120", b"<status/>")

@@ -12,6 +12,7 @@ from lxml import html
 
 import gateway
 from gateway.backchannel import ReportIntake
+from gateway.backchannel.work import work_on
 from gateway.broker import Outcome
 from gateway.contract.ids import new_id
 from gateway.contract.report import Failed, FailureKind, Report, ReportType
@@ -20,7 +21,6 @@ from gateway.delivery import Relay
 from gateway.http.console import submissions
 from gateway.http.console.render import POLICY, age, duration, moment, size
 from gateway.http.console.words import word
-from gateway.store import cases, reports
 from tests.integration.console.operator import Browser, rows, tables
 from tests.integration.http.portal import LEAD, Portal
 
@@ -59,9 +59,9 @@ async def fail(portal: Portal, accepted: dict[str, Any]) -> None:
 
 
 async def add_reference(portal: Portal, accepted: dict[str, Any], kind: str, value: str) -> None:
-    async with portal.store.write() as connection:
-        case = await cases.lock(connection, accepted["case_id"], tenant="musterstadt")
-        await reports.add_reference(connection, portal.store, case, LEAD, kind, value)
+    config, case_id = portal.service.config, accepted["case_id"]
+    async with work_on(portal.store, config, case_id, tenant="musterstadt") as work:
+        work.add_reference(LEAD, kind, value)
 
 
 async def test_overview_counts_what_waits_in_store_and_broker(portal: Portal, demo: Browser) -> None:
@@ -286,12 +286,10 @@ async def test_markup_in_data_is_shown_as_text(portal: Portal, demo: Browser) ->
     accepted = [await portal.submitted() for _ in range(2)]
     for each in accepted:
         await add_reference(portal, each, "aktenzeichen", MARKUP)
-        async with portal.store.write() as connection:
-            case = await cases.lock(connection, each["case_id"], tenant="musterstadt")
-            await cases.record(connection, case, "<b>kind</b>", now=case.updated_at, code="<img src=x>")
-            await reports.add_finding(
-                connection, "<b>kind</b>", tenant="musterstadt", now=case.updated_at, code=MARKUP
-            )
+        config, case_id = portal.service.config, each["case_id"]
+        async with work_on(portal.store, config, case_id, tenant="musterstadt") as work:
+            work.record("<b>kind</b>", code="<img src=x>")
+            work.find("<b>kind</b>", code=MARKUP)
     for page in (
         await demo.get("/console"),
         await demo.get(f"/console/cases/{accepted[0]['case_id']}"),

@@ -18,6 +18,7 @@ import yaml
 from fastapi import FastAPI
 from sqlalchemy import select
 
+from gateway.backchannel.work import work_on
 from gateway.broker import MemoryBroker
 from gateway.config import Config
 from gateway.contract.ids import new_id
@@ -26,10 +27,9 @@ from gateway.http.service import Service
 from gateway.intake import Intake
 from gateway.settings import Settings, data_folder
 from gateway.standards import Catalogue
-from gateway.store import SqlStore, cases, mailbox
+from gateway.store import SqlStore, reports
 from gateway.store.migrate import migrate
-from gateway.store.rows import BackMessage, Part
-from gateway.store.signals import mailbox_key
+from gateway.store.rows import BackMessage, Document
 from gateway.store.tables import deliveries
 
 PORTAL, OTHER, TESTER = "demo-portal", "demo-portal-zwei", "demo-portal-test"
@@ -122,17 +122,26 @@ class Portal:
 
     async def send_back(self, accepted: dict[str, Any], text: str = "<bescheid/>", pdf: bytes = b"") -> str:
         """Put a message into the mailbox, as the back channel does; return its id."""
-        body = text.encode()
-        parts = [Part(0, "application/xml", sha256(body).hexdigest(), body)]
-        if pdf:
-            parts.append(Part(1, "application/pdf", sha256(pdf).hexdigest(), pdf, "Bescheid Müller.pdf"))
-        back = BackMessage(new_id(), "xrueckkanal:1.0:rueckkanal.mitteilung.1134", tuple(parts))
-        async with self.store.write() as connection:
-            case = await cases.lock(connection, accepted["case_id"], tenant="musterstadt")
-            await mailbox.post(connection, case, back, now=case.updated_at)
-            await mailbox.number(connection, self.store, case.client, [back.message_id])
-        self.store.signals.notify([mailbox_key(case.client)])
+        documents = [await self._upload(pdf)] if pdf else []
+        back = BackMessage(
+            new_id(), "xrueckkanal:1.0:rueckkanal.mitteilung.1134", text.encode(), tuple(documents)
+        )
+        config, case_id = self.service.config, accepted["case_id"]
+        async with work_on(self.store, config, case_id, tenant="musterstadt") as work:
+            work.post(back)
         return back.message_id
+
+    async def _upload(self, pdf: bytes) -> Document:
+        document = Document("musterstadt", LEAD, sha256(pdf).hexdigest())
+        await reports.put_document(
+            self.store,
+            destination=document.destination,
+            tenant=document.tenant,
+            sha256=document.sha256,
+            media_type="application/pdf",
+            data=pdf,
+        )
+        return document
 
 
 @asynccontextmanager

@@ -2,9 +2,12 @@
 
 from hashlib import sha256
 
+from sqlalchemy import select
+
 from gateway.contract.ids import new_id
 from gateway.http.api.answers import DeliveryAttachment
-from gateway.store.reports import fetch_document
+from gateway.store.codec import decode
+from gateway.store.tables import documents
 from tests.integration.http.portal import ELSEWHERE, LEAD, SAMPLES, Portal, message, running, sample
 
 ADAPTER = f"destination:{LEAD}"
@@ -69,7 +72,9 @@ async def test_document_is_kept_when_it_is_uploaded_twice(portal: Portal):
         )
         assert (answer.status_code, answer.content) == (204, b"")
     async with portal.store.read() as connection:
-        assert await fetch_document(connection, LEAD, digest) == ("application/pdf", data)
+        row = (await connection.execute(select(documents).where(documents.c.sha256 == digest))).one()
+    stored = (row.destination, row.tenant, row.media_type, decode(row.codec, row.body))
+    assert stored == (LEAD, "musterstadt", "application/pdf", data)
 
 
 async def test_upload_is_refused_when_the_address_is_no_digest(portal: Portal):
