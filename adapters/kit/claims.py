@@ -1,10 +1,10 @@
 """What becomes of a copy when it arrives: pure decisions over its row in the inbox."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-
-from sqlalchemy import RowMapping
+from typing import Any
 
 from gateway.contract.delivery import Delivery
 from gateway.contract.report import ReportType
@@ -64,19 +64,20 @@ class Poisoned:
 Claim = Started | Busy | Settled | Stale | Expired | Poisoned
 
 
-def decide(row: RowMapping, delivery: Delivery, now: datetime) -> Claim:
+def decide(row: Mapping[str, Any], delivery: Delivery, now: datetime, *, lost: bool = False) -> Claim:
     """Decide what becomes of a copy.
 
     Args:
         row: the delivery's row in the inbox, locked.
         delivery: the copy.
         now: the present.
+        lost: a start may be this copy's own, which nobody heard of: it holds nothing up.
     """
     if row["state"] == InboxState.DONE:
         settled = _settled(row, delivery)
         if settled is not None:
             return settled
-    if row["state"] == InboxState.STARTED and row["lease_until"] > now:
+    if row["state"] == InboxState.STARTED and row["lease_until"] > now and not lost:
         return Busy(row["lease_until"]) if now < delivery.expires_at else Expired()
     if delivery.attempt < row["attempt"]:
         return Stale()
@@ -88,7 +89,7 @@ def decide(row: RowMapping, delivery: Delivery, now: datetime) -> Claim:
     return Started(row["token"] + 1, find_first=delivery.look_up or row["in_doubt"] or crashed)
 
 
-def _settled(row: RowMapping, delivery: Delivery) -> Claim | None:
+def _settled(row: Mapping[str, Any], delivery: Delivery) -> Claim | None:
     """Return what an outcome means for a copy; None where the copy is a new try after a failure."""
     outcome = ReportType(row["outcome_type"])
     if outcome is ReportType.DELIVERY_ACCEPTED or delivery.attempt == row["attempt"]:

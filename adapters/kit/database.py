@@ -1,26 +1,34 @@
-"""Opens the database of an adapter store: SQLite for one process, PostgreSQL for several."""
+"""Opens the database of an adapter store: SQLite for one process, PostgreSQL for several.
+
+Everything here blocks: it belongs into the thread of `adapters.kit.writer`.
+"""
 
 import fcntl
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from functools import cache
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy.exc
-from sqlalchemy import URL, event, insert, make_url, select, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, select, text
+from sqlalchemy.dialects import postgresql, sqlite
 
 from adapters.kit.tables import SCHEMA_VERSION, metadata, schema
-from gateway.errors import ConfigurationError, StoreInUse, StoreUnavailable
+from gateway.errors import ConfigurationError, StoreConflict, StoreDeadlock, StoreInUse, StoreUnavailable
+
+T = TypeVar("T")
 
 TIMEOUT_S = 10
+SQLITE_BUSY_S = 5
+"""Shorter than TIMEOUT_S: nobody can call off a thread that waits in SQLite."""
 _SCHEMA_LOCK = 0x616D7473626F7465  # "amtsbote": whoever creates the tables holds this advisory lock
+_DEADLOCK = "40P01"
 
 
 class Database:
-    """One engine. SQLite has a single connection and takes the write lock at the start of a transaction.
+    """One connection, used by one thread. SQLite takes the write lock at the start of a transaction.
 
     Args:
         url: `sqlite:///path` or `postgresql://…`.
@@ -29,14 +37,19 @@ class Database:
     def __init__(self, url: str) -> None:
         self._url = _with_driver(url)
         self._lock: _FileLock | None = None
-        self._engine: AsyncEngine | None = None
+        self._engine: Engine | None = None
+        self._raw: Any = None
 
     @property
     def is_sqlite(self) -> bool:
         """Say whether this process is the only one that uses the database."""
         return self._url.get_backend_name() == "sqlite"
 
-    async def open(self) -> None:
+    def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        """Return an INSERT that knows ON CONFLICT in this database's dialect."""
+        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+
+    def open(self) -> None:
         """Connect, and create the tables where they are missing.
 
         Raises:
@@ -49,37 +62,69 @@ class Database:
             self._lock.acquire()
         try:
             self._engine = _sqlite_engine(self._url) if self.is_sqlite else _postgres_engine(self._url)
-            async with self.begin() as connection:
-                await _create_tables(connection)
+            self.transact(_create_tables)
         except BaseException:
-            await self.close()
+            self.close()
             raise
 
-    async def close(self) -> None:
-        """Close every connection and let another process in."""
+    def close(self) -> None:
+        """Disconnect and let another process in."""
         if self._engine is not None:
-            await self._engine.dispose()
+            self._engine.dispose()
             self._engine = None
         if self._lock is not None:
             self._lock.release()
             self._lock = None
 
-    @asynccontextmanager
-    async def begin(self) -> AsyncIterator[AsyncConnection]:
-        """Open a transaction that commits at the end of the block.
+    def transact(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in one transaction and commit it.
+
+        A connection that turns out to be dead before the commit has stored nothing: a fresh one is tried.
 
         Raises:
             StoreUnavailable: the connection failed; after a lost commit the outcome is unknown.
+            StoreConflict, StoreDeadlock: nothing is stored; done again it finds what another has stored.
         """
+        try:
+            return self._transact(work)
+        except _DeadBeforeCommit:
+            return self._transact(work)
+
+    def interrupt(self) -> None:
+        """Called from another thread: break the connection to a PostgreSQL server that does not answer."""
+        raw = self._raw
+        if raw is not None and not self.is_sqlite:
+            with suppress(Exception), socket.socket(fileno=os.dup(raw.fileno())) as line:
+                line.shutdown(socket.SHUT_RDWR)
+
+    def _transact(self, work: Callable[[Connection], T]) -> T:
         if self._engine is None:
             raise StoreUnavailable("The adapter store is not open.")
-        try:
-            async with self._engine.begin() as connection:
-                yield connection
-        except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError) as error:
-            raise StoreUnavailable(f"The adapter store failed ({type(error.orig).__name__}).") from error
-        except sqlalchemy.exc.TimeoutError as error:
-            raise StoreUnavailable("No connection to the adapter store became free in time.") from error
+        committing = False
+        with _translated(lambda: not committing), self._engine.connect() as connection:
+            self._raw = connection.connection.driver_connection
+            result = work(connection)
+            committing = True
+            connection.commit()
+            return result
+
+
+class _DeadBeforeCommit(StoreUnavailable):
+    """The connection was lost, and nothing was stored."""
+
+
+@contextmanager
+def _translated(nothing_stored: Callable[[], bool]) -> Iterator[None]:
+    try:
+        yield
+    except (sqlalchemy.exc.IntegrityError, sqlalchemy.exc.DataError) as error:
+        raise StoreConflict from error
+    except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError) as error:
+        if getattr(error.orig, "sqlstate", None) == _DEADLOCK:
+            raise StoreDeadlock from error
+        lost = error.connection_invalidated and nothing_stored()
+        kind = _DeadBeforeCommit if lost else StoreUnavailable
+        raise kind(f"The adapter store failed ({type(error.orig).__name__}).") from error
 
 
 class _FileLock:
@@ -109,64 +154,63 @@ class _FileLock:
 
 def _with_driver(url: str) -> URL:
     parsed = make_url(url)
-    drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
+    drivers = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
     backend = parsed.get_backend_name()
     if backend not in drivers:
         raise ConfigurationError(f"AMTSBOTE_ADAPTER_DB: {backend} is neither sqlite nor postgresql")
     return parsed.set(drivername=drivers[backend])
 
 
-def _sqlite_engine(url: URL) -> AsyncEngine:
-    engine = create_async_engine(
+def _sqlite_engine(url: URL) -> Engine:
+    engine = create_engine(
         url,
         pool_size=1,
         max_overflow=0,
-        pool_timeout=TIMEOUT_S,
-        connect_args={"timeout": TIMEOUT_S},
+        connect_args={"timeout": SQLITE_BUSY_S},
         hide_parameters=True,  # an error would otherwise quote what an applicant wrote
     )
 
-    @event.listens_for(engine.sync_engine, "connect")
+    @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:
         # The driver would begin transactions by itself, too late and without the write lock.
         connection.isolation_level = None
-        # aiosqlite's thread answers only the first `stop`; SQLAlchemy 2.1 calls it twice when a task is
-        # cancelled again within a statement, and the second would wait for ever.
-        connection.driver_connection.stop = cache(connection.driver_connection.stop)
-        cursor = connection.cursor()
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
+            connection.execute(f"PRAGMA {pragma}").close()
 
-    @event.listens_for(engine.sync_engine, "begin")
-    def begin(connection: Any) -> None:
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
-    return engine
+    return _with_bulk_inserts(engine)
 
 
-def _postgres_engine(url: URL) -> AsyncEngine:
-    return create_async_engine(
+def _postgres_engine(url: URL) -> Engine:
+    engine = create_engine(
         url,
-        pool_size=5,
-        max_overflow=5,
-        pool_timeout=TIMEOUT_S,
-        pool_pre_ping=True,
+        pool_size=1,
+        max_overflow=0,
         hide_parameters=True,
         connect_args={
             "connect_timeout": TIMEOUT_S,
             "options": f"-c statement_timeout={TIMEOUT_S}s -c lock_timeout={TIMEOUT_S}s",
         },
     )
+    return _with_bulk_inserts(engine)
 
 
-async def _create_tables(connection: AsyncConnection) -> None:
+def _with_bulk_inserts(engine: Engine) -> Engine:
+    # Many rows of one table are one statement, also where nothing is returned.
+    engine.dialect.use_insertmanyvalues_wo_returning = True
+    return engine
+
+
+def _create_tables(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
-        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SCHEMA_LOCK})
-    await connection.run_sync(metadata.create_all)
-    version = (await connection.execute(select(schema.c.version))).scalar()
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SCHEMA_LOCK})
+    metadata.create_all(connection)
+    version = connection.execute(select(schema.c.version)).scalar()
     if version is None:
-        await connection.execute(insert(schema).values(version=SCHEMA_VERSION))
+        connection.execute(schema.insert().values(version=SCHEMA_VERSION))
     elif version != SCHEMA_VERSION:
         raise ConfigurationError(
             f"The adapter store has tables of version {version}, this release knows {SCHEMA_VERSION}; "

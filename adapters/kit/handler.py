@@ -90,7 +90,7 @@ class DeliveryHandler:
         failures = 0
         while not self._stopping.is_set():
             try:
-                claim = await self._store.claim(delivery)
+                claim = await self._store.claim(delivery, again=failures > 0)
             except StoreUnavailable as error:
                 log.warning("adapter_store_unavailable", reason=error.detail, **known(delivery))
                 if self._now() >= delivery.expires_at:

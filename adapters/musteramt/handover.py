@@ -5,7 +5,7 @@ handed over is handed over again, after a failure and after a restart; the repor
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import structlog
@@ -19,6 +19,7 @@ log = structlog.get_logger()
 
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
+CASES_AT_ONCE = 20
 
 
 class Handover:
@@ -75,27 +76,33 @@ class Handover:
 
         After a failure the later reports of that case wait, for their order matters; other cases go on.
         """
-        stuck: set[str] = set()
+        cases: dict[str, list[Outgoing]] = {}
         for report in await self._register.list_pending():
-            if report.case_id in stuck:
-                continue
+            cases.setdefault(report.case_id, []).append(report)
+        places = asyncio.Semaphore(CASES_AT_ONCE)
+        return all(await asyncio.gather(*(self._hand_over_case(each, places) for each in cases.values())))
+
+    async def _hand_over_case(self, reports: Sequence[Outgoing], places: asyncio.Semaphore) -> bool:
+        handed_over: list[str] = []
+        async with places:
             try:
-                await self._hand_over_one(report)
+                try:
+                    for report in reports:
+                        await self._hand_over_one(report)
+                        handed_over.append(report.report_id)
+                finally:
+                    await self._register.mark_handed_over(handed_over, now=self._now())
             except Exception as error:
-                stuck.add(report.case_id)
                 log.warning(
-                    "musteramt_handover_failed",
-                    case_id=report.case_id,
-                    report_id=report.report_id,
-                    error=type(error).__name__,
+                    "musteramt_handover_failed", case_id=reports[0].case_id, error=type(error).__name__
                 )
-        return not stuck
+                return False
+        return True
 
     async def _hand_over_one(self, report: Outgoing) -> None:
         for document in await self._register.list_documents(report.report_id):
             await self._documents.upload(document.data, document.media_type)
         await self._send(report)
-        await self._register.mark_handed_over(report.report_id, now=self._now())
 
     async def _send(self, report: Outgoing) -> None:
         if report.kind is ReportType.CASE_REFERENCE:

@@ -1,6 +1,7 @@
 """The office's own register: cases under their file numbers, what came in, and what has to go out.
 
-It owns one SQLite file. It knows nothing of XML, of PDF or of the gateway. Every method is one transaction
+It owns one SQLite file, which anyone may read beside it: `inbounds` lists the submissions of each case in the
+order of their `number`. It knows nothing of XML, of PDF or of the gateway. Every method is one transaction
 in the register's own thread; a second process on the same file waits its turn. Every method raises
 StoreUnavailable when the file cannot be read or written.
 """
@@ -20,7 +21,7 @@ from gateway.errors import StoreUnavailable
 
 T = TypeVar("T")
 
-_BUSY_TIMEOUT_S = 10
+_BUSY_TIMEOUT_S = 5  # nobody can call off a thread that waits in SQLite
 
 
 class Register:
@@ -93,9 +94,9 @@ class Register:
         """Return the documents that came with a submission or go with a report, whose id `owner` is."""
         return await self._transaction(lambda db: statements.list_documents(db, owner))
 
-    async def mark_handed_over(self, report_id: str, *, now: datetime) -> None:
-        """Note that the gateway's kit has a report; it is not handed over again."""
-        await self._transaction(lambda db: statements.mark_handed_over(db, report_id, now))
+    async def mark_handed_over(self, report_ids: Sequence[str], *, now: datetime) -> None:
+        """Note that the gateway's kit has these reports; they are not handed over again."""
+        await self._transaction(lambda db: statements.mark_handed_over(db, report_ids, now))
 
     async def _transaction(self, work: Callable[[Connection], T]) -> T:
         return await self._in_thread(lambda: self._run(work))

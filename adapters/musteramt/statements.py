@@ -39,6 +39,10 @@ CREATE TABLE IF NOT EXISTS pending_reports (position INTEGER PRIMARY KEY AUTOINC
   body BLOB NOT NULL, summary TEXT NOT NULL, created_at TEXT NOT NULL, handed_over_at TEXT);
 CREATE TABLE IF NOT EXISTS documents (owner TEXT NOT NULL, sha256 TEXT NOT NULL, file_name TEXT NOT NULL,
   media_type TEXT NOT NULL, data BLOB NOT NULL, PRIMARY KEY (owner, sha256));
+CREATE INDEX IF NOT EXISTS cases_changed ON cases (changed_at);
+CREATE INDEX IF NOT EXISTS inbounds_case ON inbounds (case_id, number);
+CREATE INDEX IF NOT EXISTS reports_case ON pending_reports (case_id, position);
+CREATE INDEX IF NOT EXISTS reports_pending ON pending_reports (position) WHERE handed_over_at IS NULL;
 """
 _CASE = """SELECT case_id, aktenzeichen, subject, service, authority, reference, test, lead, state, version,
   withdrawal_asked, opened_at, changed_at FROM cases"""
@@ -234,8 +238,9 @@ def list_documents(db: Connection, owner: str) -> list[Document]:
     return [Document(*row) for row in rows]
 
 
-def mark_handed_over(db: Connection, report_id: str, now: datetime) -> None:
-    """Note when a report was handed over."""
-    db.execute(
-        "UPDATE pending_reports SET handed_over_at = ? WHERE report_id = ?", (now.isoformat(), report_id)
+def mark_handed_over(db: Connection, report_ids: Sequence[str], now: datetime) -> None:
+    """Note when reports were handed over."""
+    db.executemany(
+        "UPDATE pending_reports SET handed_over_at = ? WHERE report_id = ?",
+        [(now.isoformat(), each) for each in report_ids],
     )

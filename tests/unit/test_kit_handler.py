@@ -33,11 +33,13 @@ class FlakyStore(AdapterStore):
     finishes_lost = 0
     after = False
 
-    async def claim(self, delivery: Delivery) -> Claim:
-        if self.claims_lost:
-            self.claims_lost -= 1
-            raise StoreUnavailable
-        return await super().claim(delivery)
+    async def claim(self, delivery: Delivery, *, again: bool = False) -> Claim:
+        if not self.claims_lost:
+            return await super().claim(delivery, again=again)
+        self.claims_lost -= 1
+        if self.after:
+            await super().claim(delivery, again=again)
+        raise StoreUnavailable
 
     async def finish(self, delivery: Delivery, token: int, report: Report, *, in_doubt: bool) -> bool:
         if not self.finishes_lost:
@@ -103,6 +105,15 @@ async def stored(store: AdapterStore) -> list[Report]:
 async def test_handler_delivers_once_when_the_store_comes_back(handler, adapter, store) -> None:
     store.claims_lost = 1
     assert await handler(message_of(sample_delivery())) is Outcome.ACK
+    assert adapter.calls == 1
+
+
+async def test_handler_delivers_at_once_when_its_claim_was_stored_but_the_answer_was_lost(
+    handler, adapter, store
+) -> None:
+    store.claims_lost, store.after = 1, True
+    async with asyncio.timeout(10):  # and not after the lease, which nobody would let end
+        assert await handler(message_of(sample_delivery())) is Outcome.ACK
     assert adapter.calls == 1
 
 

@@ -178,7 +178,7 @@ async def test_pending_reports_survive_a_restart_with_ids_bytes_and_documents(tm
 
     assert (pending.report_id, pending.body) == (report.report_id, report.body)
     assert await after.list_documents(report.report_id) == [document]
-    await after.mark_handed_over(report.report_id, now=NOW)
+    await after.mark_handed_over([report.report_id], now=NOW)
     assert await after.list_pending() == []
     await after.close()
 
@@ -213,3 +213,26 @@ async def test_register_says_it_is_unavailable_when_its_disk_is_full(register):
 
 async def test_register_file_is_readable_by_its_owner_only(register, tmp_path):
     assert (tmp_path / "register.db").stat().st_mode & 0o077 == 0
+
+
+async def test_register_looks_nothing_up_by_reading_through_everything(register):
+    """With 20,000 cases, what is asked at each delivery must cost what it costs with one."""
+    asked: list[str] = []
+    await register._transaction(lambda db: db.set_trace_callback(asked.append))
+    inbound = an_application()
+    await record(register, inbound, lambda case, new: [a_report(case.case_id)])
+    case = await register.fetch_case(inbound.case_id)
+    await register.list_inbounds(case.case_id)
+    await register.list_outgoing(case.case_id)
+    await register.act(case, [], state=State.DECIDED, withdrawal_done=False, now=NOW)
+    [pending] = await register.list_pending()
+    await register.list_documents(pending.report_id)
+    await register.mark_handed_over([pending.report_id], now=NOW)
+    await register._transaction(lambda db: db.set_trace_callback(None))
+
+    queries = [query for query in asked if query.startswith(("SELECT", "UPDATE"))]
+    steps = await register._transaction(
+        lambda db: [row[3] for query in queries for row in db.execute(f"EXPLAIN QUERY PLAN {query}")]
+    )
+    assert len(queries) >= 8
+    assert [step for step in steps if step.startswith("SCAN") and "reports_pending" not in step] == []

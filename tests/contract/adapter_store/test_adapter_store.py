@@ -368,9 +368,10 @@ class AdapterStoreContract:
         assert await store.outbox.resend_since(clock() - timedelta(days=1)) == 0
 
     async def test_report_comes_back_unchanged_when_stored(self, store: AdapterStore) -> None:
-        report = accepted(sample_delivery())
-        async with store.outbox._database.begin() as connection:
-            await store.outbox.add(connection, report, numbered=False)
+        delivery = sample_delivery()
+        claim = await self.start(store, delivery)
+        report = accepted(delivery)
+        await store.finish(delivery, claim.token, report, in_doubt=False)
         assert await unsent(store) == [report]
 
     # the database
@@ -387,10 +388,9 @@ class AdapterStoreContract:
         self, url: str, clock: TestClock
     ) -> None:
         database = Database(url)
-        await database.open()
-        async with database.begin() as connection:
-            await connection.execute(text("UPDATE adapter_schema SET version = 2"))
-        await database.close()
+        database.open()
+        database.transact(lambda db: db.execute(text("UPDATE adapter_schema SET version = 2")))
+        database.close()
         with pytest.raises(ConfigurationError, match="version 2"):
             await AdapterStore(url, DESTINATION, now=clock).open()
 
@@ -433,9 +433,8 @@ class TestSqlite(AdapterStoreContract):
         await restarted.close()
 
     async def test_database_is_durable_when_opened(self, store: AdapterStore) -> None:
-        async with store.outbox._database.begin() as connection:
-            assert await connection.scalar(text("PRAGMA journal_mode")) == "wal"
-            assert await connection.scalar(text("PRAGMA synchronous")) == 2
+        assert await store._writer.call(lambda db: db.scalar(text("PRAGMA journal_mode"))) == "wal"
+        assert await store._writer.call(lambda db: db.scalar(text("PRAGMA synchronous"))) == 2
 
 
 class TestPostgres(AdapterStoreContract):
