@@ -103,9 +103,7 @@ class Installation:
             process = self._run(f"serve-{number}", "serve", "--port", str(port), *apart)
             self.gateway.append((title(roles), process))
         for (_, process), port in zip(self.gateway, self.ports, strict=True):
-            if port in self.http_ports:
-                process.wait_until_it_answers(f"http://127.0.0.1:{port}/readyz")
-            process.check()
+            process.wait_until_it_answers(f"http://127.0.0.1:{port}/readyz")
 
     def start_worker(self) -> None:
         """Start the worker of the destination."""
