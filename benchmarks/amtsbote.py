@@ -1,151 +1,182 @@
-"""Amtsbote on RabbitMQ and PostgreSQL: every role in one process, and one worker."""
+"""Amtsbote as a side: on RabbitMQ and PostgreSQL, or on SQLite with everything in one process."""
 
-import json
-import secrets
+import asyncio
+import re
+import sqlite3
 import time
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
-from typing import Any
 
-import httpx2
 import psycopg
-import yaml
 
-from benchmarks.adapter import DESTINATION
+from benchmarks.cpu import Pids
+from benchmarks.drain import purging, repeating
+from benchmarks.installation import DESTINATION, Installation
+from benchmarks.layout import EMBEDDED, Layout, title
 from benchmarks.load import Connection, Target
-from benchmarks.message import AUTHORITY, SERVICE, message_maker
+from benchmarks.message import message_maker
 from benchmarks.process import Process
-from tests.services import PrivatePostgreSQL, RabbitMQ
-from tests.services.runtime import free_ports
+from benchmarks.servers import Servers
 
-CLIENT = "bench"
-# Nothing settles a delivery in a round without a worker: below this many the relay stays on.
+# Nothing but the drain settles a delivery in a round without a worker: below this many the relay stays on.
 MAX_SENT = 5000
-_DRAINED_WITHIN_S = 60.0
 _MAILBOX_PAGE = 500
+_TOKEN_FOR_S = 300
+_NEXT = re.compile(rb'"next":\s*"(\d+)"')
+_ITEM = b'"message_id":'
 
-CONFIGURATION: dict[str, Any] = {
-    "tenants": [{"id": "musterland", "name": "Landkreis Musterland", "ars": "99102"}],
-    "services": [{"key": SERVICE, "name": "Urkunde anfordern", "name_en": "Order a certificate"}],
-    "authorities": [
-        {
-            "id": AUTHORITY,
-            "name": "Standesamt des Landkreises Musterland",
-            "tenant": "musterland",
-            "areas": ["99102"],
-            "services": [SERVICE],
-        }
-    ],
-    "clients": [{"id": CLIENT, "name": "Serviceportal", "grants": [{"tenant": "musterland"}]}],
-    # The gateway only looks whether the named adapter is installed; the worker brings its own.
-    "destinations": [{"name": DESTINATION, "tenant": "musterland", "adapter": "dms", "concurrency": 32}],
-    "routes": [
-        {"services": [SERVICE], "message_types": ["xurkunde:*"], "authority": AUTHORITY, "lead": DESTINATION}
-    ],
-}
-"""One tenant, one client, one lead destination, no copy: as much way as the peer's."""
+# What the broker has confirmed has a lease of minutes; the short one is that of a publish under way.
+_CONFIRMED = "state = 'sent' AND lease_until > now() + interval '5 minutes'"
+_UNCONFIRMED = "state = 'sent' AND lease_until <= now() + interval '5 minutes'"
+_SETTLE = f"UPDATE deliveries SET state = 'accepted', lease_until = NULL WHERE {_CONFIRMED} AND destination = %s"
+_BACKLOG = f"""SELECT (SELECT count(*) FROM deliveries WHERE state = 'waiting' AND destination = %(to)s)
+    + (SELECT count(*) FROM deliveries WHERE {_UNCONFIRMED} AND destination = %(to)s)"""
 
 
-class Amtsbote:
-    """Runs the gateway and one worker."""
+class _Running:
+    """What both have in common: how a portal sees them."""
 
-    name = "Amtsbote"
-    processes = "1 gateway (every role), 1 worker"
-
-    def __init__(self, folder: Path, rabbitmq: RabbitMQ, postgresql: PrivatePostgreSQL) -> None:
-        (self._port,) = free_ports(1)
-        self._folder = folder
-        self._rabbitmq = rabbitmq
-        self._amqp = rabbitmq.create_vhost()
-        self._database = postgresql.create_database()
-        self._url = f"http://127.0.0.1:{self._port}"
-        self._running: list[Process] = []
-        self._token = ""
-        self._cursor = "0"
-        self._replies = 0
+    def __init__(self, installation: Installation) -> None:
+        self.installation = installation
         self.make_body = message_maker()
+        self._token = ""
+        self._token_until = 0.0
+        self._cursor = 0
+        self._replies = 0
 
     @property
+    def processes(self) -> str:
+        """Which processes it runs, in words."""
+        return f"{self.installation.layout}{', 1 worker' if self.installation.worker else ''}"
+
+    @property
+    def profiled(self) -> list[Process]:
+        """The gateway's processes."""
+        return [process for _, process in self.installation.gateway]
+
     def submit(self) -> Target:
         """Posting a submission as bare XML, as the peer takes it."""
-        headers = {"content-type": "application/xml", "authorization": f"Bearer {self._token}"}
-        return Target(self._port, "POST", "/v1/submissions", headers, status=202)
+        headers = {"content-type": "application/xml", **self._authorization()}
+        return Target(self.installation.http_ports, "POST", "/v1/submissions", headers, status=202)
+
+    def get(self, path: str) -> Target:
+        """Reading something."""
+        return Target(self.installation.http_ports, "GET", path, self._authorization())
 
     def start(self) -> None:
-        """Create the database, start the gateway, get a token."""
-        (self._folder / "config.yaml").write_text(yaml.safe_dump(CONFIGURATION), encoding="utf-8")
-        for name in ("token.key", f"clients/{CLIENT}", f"destinations/{DESTINATION}"):
-            path = self._folder / "var" / "secrets" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch(mode=0o600)
-            path.write_text(secrets.token_urlsafe())
-        self._run("migrate", ["-c", "from gateway.cli import main; main()", "migrate"])
-        self._running.pop().wait_until_done()
-        self._run("serve", ["-c", "from gateway.cli import main; main()", "serve"])
-        self._running[-1].wait_until_it_answers(f"{self._url}/readyz")
-        self.renew_token()
-
-    def renew_token(self) -> None:
-        """Get a token; each round begins with a fresh one."""
-        secret = (self._folder / "var" / "secrets" / "clients" / CLIENT).read_text()
-        answer = httpx2.post(
-            f"{self._url}/oauth/token",
-            data={"grant_type": "client_credentials"},
-            auth=httpx2.BasicAuth(CLIENT, secret),
-            trust_env=False,
-        )
-        self._token = answer.raise_for_status().json()["access_token"]
-
-    def start_adapter(self) -> None:
-        """Start the worker."""
-        self._run("worker", ["-m", "benchmarks.adapter"])
-
-    def settle(self) -> float:
-        """Wait until the relay has sent everything, then settle it all as if a worker had taken it over."""
-        with psycopg.connect(self._database, autocommit=True) as connection:
-            accepted, behind = _open_deliveries(connection)
-            deadline = time.monotonic() + _DRAINED_WITHIN_S
-            while _open_deliveries(connection)[1]:
-                if time.monotonic() > deadline:
-                    raise RuntimeError("the relay does not send what was accepted")
-                time.sleep(0.05)
-            connection.execute("UPDATE deliveries SET state = 'accepted', lease_until = NULL")
-        vhost = self._amqp.rpartition("/")[2]
-        self._rabbitmq.manage("DELETE", f"queues/{vhost}/amtsbote.deliveries.{DESTINATION}/contents")
-        self.renew_token()
-        return behind / accepted if accepted else 0.0
+        """Set everything up and start the gateway."""
+        self.installation.set_up()
+        self.installation.start()
 
     async def replies(self, connection: Connection, *, wait_s: int) -> int:
         """Read on in the mailbox."""
-        query = f"after={self._cursor}&limit={_MAILBOX_PAGE}&wait={wait_s}"
-        headers = {"authorization": f"Bearer {self._token}"}
-        answer = await connection.ask_for(Target(self._port, "GET", f"/v1/mailbox?{query}", headers))
-        page = json.loads(answer)
-        self._cursor = page["next"]
-        self._replies += len(page["items"])
+        target = self.get(f"/v1/mailbox?after={self._cursor}&limit={_MAILBOX_PAGE}&wait={wait_s}")
+        page = await connection.ask_for(target)
+        if position := _NEXT.search(page):
+            self._cursor = int(position[1])
+        self._replies += page.count(_ITEM)
         return self._replies
 
     def stop(self) -> None:
-        """End both processes."""
-        for process in reversed(self._running):
-            process.stop()
+        """End every process."""
+        self.installation.stop()
 
-    def _run(self, name: str, arguments: list[str]) -> None:
+    def _gateway_pids(self) -> dict[str, list[int]]:
+        pids: dict[str, list[int]] = {}
+        for name, process in self.installation.gateway:
+            pids.setdefault(name, []).append(process.pid)
+        return pids
+
+    def _authorization(self) -> dict[str, str]:
+        if time.monotonic() > self._token_until:
+            self._token = self.installation.fetch_token()
+            self._token_until = time.monotonic() + _TOKEN_FOR_S
+        return {"authorization": f"Bearer {self._token}"}
+
+
+class Amtsbote(_Running):
+    """Runs on RabbitMQ and PostgreSQL."""
+
+    name = "Amtsbote"
+
+    def __init__(self, folder: Path, servers: Servers, layout: Layout) -> None:
+        self.database = servers.postgresql.create_database()
+        self._amqp = servers.rabbitmq.access.create_vhost()
+        self._servers = servers
         environment = {
-            "PYTHONPATH": Path(__file__).parents[1],
-            "AMTSBOTE_CONFIG": self._folder / "config.yaml",
-            "AMTSBOTE_VAR": self._folder / "var",
-            "AMTSBOTE_DATABASE_URL": self._database,
+            "AMTSBOTE_DATABASE_URL": self.database,
             "AMTSBOTE_AMQP_URLS": self._amqp,
-            "AMTSBOTE_GATEWAY_URL": self._url,
-            "AMTSBOTE_PORT": self._port,
             "AMTSBOTE_MAX_SENT": MAX_SENT,
         }
-        self._running.append(Process(name, self._folder, arguments, environment))
+        super().__init__(Installation(folder, layout, environment))
+
+    @property
+    def pids(self) -> Pids:
+        """The gateway by roles, the worker and both servers."""
+        worker = self.installation.worker
+        return {
+            **self._gateway_pids(),
+            **({"worker": [worker.pid]} if worker else {}),
+            **self._servers.pids,
+        }
+
+    def start_adapter(self) -> None:
+        """Start the worker."""
+        self.installation.start_worker()
+
+    @asynccontextmanager
+    async def draining(self) -> AsyncIterator[None]:
+        """Take over what the broker has, as far as the store is concerned, and empty the queue."""
+        async with (
+            await psycopg.AsyncConnection.connect(self.database, autocommit=True) as connection,
+            repeating(lambda: connection.execute(_SETTLE, [DESTINATION])),
+            purging(self._amqp, f"amtsbote.deliveries.{DESTINATION}"),
+        ):
+            yield
+
+    async def backlog(self) -> int:
+        """Count what waits, and what is being published."""
+        async with await psycopg.AsyncConnection.connect(self.database) as connection:
+            row = await (await connection.execute(_BACKLOG, {"to": DESTINATION})).fetchone()
+        return int(row[0]) if row else 0
+
+    def codecs(self) -> str:
+        """Say how what was stored lies there."""
+        with psycopg.connect(self.database) as connection:
+            rows = connection.execute("SELECT DISTINCT codec FROM payloads ORDER BY codec").fetchall()
+        return ", ".join(str(codec) for (codec,) in rows)
 
 
-def _open_deliveries(connection: psycopg.Connection[Any]) -> tuple[int, int]:
-    """Count the deliveries that are not settled, and those of them that have not left."""
-    rows = connection.execute("SELECT state, count(*) FROM deliveries GROUP BY state").fetchall()
-    counts = {state: int(count) for state, count in rows}
-    waiting = counts.get("waiting", 0)
-    return waiting + counts.get("sent", 0), waiting
+class Embedded(_Running):
+    """Runs on SQLite, with the broker and the adapter in the gateway's process."""
+
+    name = "embedded"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(Installation(folder, EMBEDDED, {}))
+
+    @property
+    def pids(self) -> Pids:
+        """The one process."""
+        return {title(EMBEDDED.processes[0]): self._gateway_pids().popitem()[1]}
+
+    def start_adapter(self) -> None:
+        """It runs already."""
+
+    def draining(self) -> AbstractAsyncContextManager[None]:
+        """Its adapter takes everything off by itself."""
+        return nullcontext()
+
+    async def backlog(self) -> int:
+        """Count what its adapter has not taken over."""
+        return await asyncio.to_thread(self._open)
+
+    def _open(self) -> int:
+        file = self.installation.folder / "var" / "amtsbote.db"
+        connection = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
+        try:
+            question = "SELECT count(*) FROM deliveries WHERE state IN ('waiting', 'sent', 'failed')"
+            return int(connection.execute(question).fetchone()[0])
+        finally:
+            connection.close()

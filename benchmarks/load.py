@@ -16,9 +16,12 @@ _ANSWER_WITHIN_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A call that is measured: what to send, and the status that counts as done."""
+    """A call that is measured: what to send, and the status that counts as done.
 
-    port: int
+    Its connections are spread over the ports, as a load balancer would.
+    """
+
+    ports: Sequence[int]
     method: str
     path: str
     headers: dict[str, str] = field(default_factory=dict)
@@ -33,15 +36,27 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """What one burst of requests came to; every request was answered as it should be."""
+    """What one burst of requests came to; every request was answered as it should be.
+
+    `answers` holds when each answer came (`time.perf_counter`) and how long it took.
+    """
 
     seconds: float
-    latencies_s: Sequence[float]
+    answers: Sequence[tuple[float, float]]
 
     @property
     def rate(self) -> float:
         """Requests answered in a second."""
-        return len(self.latencies_s) / self.seconds
+        return len(self.answers) / self.seconds
+
+    @property
+    def latencies_s(self) -> list[float]:
+        """How long each answer took."""
+        return [latency_s for _, latency_s in self.answers]
+
+    def count(self, since: float, until: float) -> int:
+        """Count the answers that came in between."""
+        return sum(since <= at < until for at, _ in self.answers)
 
 
 class Connection(asyncio.Protocol):
@@ -105,32 +120,49 @@ class Connection(asyncio.Protocol):
 
 
 async def burst(
-    target: Target,
+    make_target: Callable[[], Target],
     make_body: Callable[[], bytes],
     *,
     concurrency: int,
     seconds: float = float("inf"),
     count: float = float("inf"),
+    rate: float = float("inf"),
 ) -> Burst:
-    """Post without a pause on so many connections, for a time or a number of requests."""
-    connections = await asyncio.gather(*(Connection.open(target.port) for _ in range(concurrency)))
-    latencies: list[float] = []
+    """Post on so many connections, for a time or a number of requests.
+
+    Args:
+        make_target: names the call; asked for each request, since an access token does not last for ever.
+        make_body: makes the next message.
+        concurrency: connections, each with one request under way.
+        seconds: after which no request is begun.
+        count: requests in all.
+        rate: requests begun in a second at most; without it none waits for anything but its connection.
+    """
+    ports = make_target().ports
+    connections = await asyncio.gather(
+        *(Connection.open(ports[number % len(ports)]) for number in range(concurrency))
+    )
+    answers: list[tuple[float, float]] = []
     started = time.perf_counter()
     begun = 0
 
     async def post(connection: Connection) -> None:
         nonlocal begun
         while begun < count and time.perf_counter() - started < seconds:
+            turn = started + begun / rate
             begun += 1
+            if (early_s := turn - time.perf_counter()) > 0:
+                await asyncio.sleep(early_s)
             body = make_body()
             asked = time.perf_counter()
-            await connection.ask_for(target, body)
-            latencies.append(time.perf_counter() - asked)
+            async with asyncio.timeout(_ANSWER_WITHIN_S):
+                await connection.ask_for(make_target(), body)
+            answered = time.perf_counter()
+            answers.append((answered, answered - asked))
 
     try:
-        async with asyncio.timeout(min(seconds, _ANSWER_WITHIN_S) + _ANSWER_WITHIN_S):
-            await asyncio.gather(*map(post, connections))
+        await asyncio.gather(*map(post, connections))
     finally:
         for connection in connections:
             connection.close()
-    return Burst(time.perf_counter() - started, latencies)
+    return Burst(time.perf_counter() - started, answers)

@@ -9,6 +9,7 @@ from gateway.settings import data_folder
 SAMPLE = data_folder("fixtures") / "xurkunde" / "1.1" / "valid" / "07-registerausdruck-ahnenforschung.xml"
 SCHEMA = data_folder("schemas") / "xurkunde" / "1.1" / "xurkunde.xsd"
 SERVICE = "99900000000101"
+STALLED_SERVICE = "99900000000102"
 AUTHORITY = "psw:99102101"
 
 _ID = re.compile(rb"(?<=<nachrichtenUUID>)[^<]+")

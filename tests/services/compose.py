@@ -25,6 +25,11 @@ class ComposeRuntime:
         if not engine_answers():
             raise ServiceFailed(_MISSING.format(service=service))
 
+    @property
+    def pids(self) -> list[int]:
+        """None that could be counted: the engine started them."""
+        return []
+
     def start(self) -> None:
         """Create the container, or start the one that was stopped."""
         self._compose("up", "--detach", self._service)

@@ -106,6 +106,11 @@ class PrivatePostgreSQL:
         self.kill()
         self.start()
 
+    @property
+    def pids(self) -> list[int]:
+        """The server's processes; none where it runs in a container."""
+        return self._runtime.pids
+
     def discard(self) -> None:
         """Kill the server and remove its data."""
         self._runtime.discard()

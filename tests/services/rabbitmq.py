@@ -118,6 +118,11 @@ class PrivateRabbitMQ:
         """Run `rabbitmqctl` against the node and return what it printed."""
         return self._runtime.run("rabbitmqctl", "--quiet", *arguments)
 
+    @property
+    def pids(self) -> list[int]:
+        """The server's processes; none where it runs in a container."""
+        return self._runtime.pids
+
     def discard(self) -> None:
         """Kill the node and remove its data."""
         self._runtime.discard()

@@ -25,6 +25,10 @@ class ServiceFailed(Exception):
 class Runtime(Protocol):
     """Starts and ends one server, whose data stay until `discard`."""
 
+    @property
+    def pids(self) -> list[int]:
+        """Its processes on this machine; none where it runs in a container."""
+
     def start(self) -> None:
         """Start the server; it answers a little later."""
 
@@ -92,6 +96,11 @@ class ProcessRuntime:
     def log(self) -> Path:
         """What the server printed."""
         return self.folder / "server.log"
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes that were launched."""
+        return [process.pid for process in self._processes.values()]
 
     def launch(self, command: Sequence[str], environment: Mapping[str, str], *, role: str = "server") -> None:
         """Start a process of this server in a session of its own."""
