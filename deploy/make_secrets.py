@@ -35,6 +35,7 @@ def make_secrets(config: Path, folder: Path) -> None:
     for name in (
         "token.key",
         "metrics.token",
+        "master.key",
         *(f"clients/{each}" for each in parts.client),
         *(f"destinations/{each}" for each in destinations),
         *(f"operators/{each}" for each in parts.operator),

@@ -66,8 +66,6 @@ async def running_gateway(settings: Settings, roles: Collection[Role] = ALL_ROLE
     from gateway.http.service import Service
     from gateway.intake import Intake
     from gateway.standards import Catalogue
-    from gateway.store import SqlStore
-    from gateway.store.migrate import check_schema
 
     _check_roles(settings, roles)
     config = load_config(settings.config)
@@ -76,12 +74,12 @@ async def running_gateway(settings: Settings, roles: Collection[Role] = ALL_ROLE
     if faults := [*_secret_faults(settings, config)]:
         raise ConfigurationError("\n".join(faults))
     catalogue = Catalogue.load(settings.standards)
-    check_schema(settings.store_url)
     async with AsyncExitStack() as stack:
-        store = SqlStore(settings.store_url, timeout_s=settings.store_timeout_s)
+        store = open_store(settings)
         stack.push_async_callback(store.close)
         store.claim_file()
         store.join_others()
+        await store.vault.ready(config.tenant)
         broker = make_broker(settings)
         await broker.start()
         stack.push_async_callback(broker.close)
@@ -170,12 +168,8 @@ async def opened_store(settings: Settings) -> AsyncIterator[tuple[Config, "SqlSt
     Raises:
         ConfigurationError, StoreUnavailable: with a sentence for the operator.
     """
-    from gateway.store import SqlStore
-    from gateway.store.migrate import check_schema
-
     config = load_config(settings.config)
-    check_schema(settings.store_url)
-    store = SqlStore(settings.store_url, timeout_s=settings.store_timeout_s)
+    store = open_store(settings)
     try:
         yield config, store
     finally:
@@ -213,12 +207,13 @@ async def running_worker(settings: Settings, name: str) -> AsyncIterator["Runner
 def check_configuration(settings: Settings) -> Config:
     """Say everything that would stop a start: configuration, adapters' options, secrets and standards.
 
-    Nothing is started, opened or written.
+    Nothing is started or written.
 
     Raises:
         ConfigurationError: one line a fault, each with the path of what is wrong.
     """
     from gateway.standards import Catalogue
+    from gateway.store.key_file import get_master_key
 
     faults = []
     try:
@@ -230,6 +225,10 @@ def check_configuration(settings: Settings) -> Config:
         faults.append(error.detail)
     try:
         Catalogue.load(settings.standards).check()
+    except ConfigurationError as error:
+        faults.append(error.detail)
+    try:
+        get_master_key(settings.master_key_path, settings.store_url, generate=False)
     except ConfigurationError as error:
         faults.append(error.detail)
     if faults:
@@ -277,6 +276,25 @@ def _secret_faults(settings: Settings, config: Config) -> Iterator[str]:
             read_secret(path)
         except ConfigurationError as error:
             yield error.detail
+
+
+def open_store(settings: Settings) -> "SqlStore":
+    """Return the store, with the master key that its contents are encrypted under.
+
+    Raises:
+        ConfigurationError: the schema is another, or the master key is missing, malformed or the wrong one.
+        StoreUnavailable: the database cannot be reached.
+    """
+    from gateway.store import SqlStore
+    from gateway.store.key_file import get_master_key
+    from gateway.store.migrate import check_schema
+
+    check_schema(settings.store_url)
+    return SqlStore(
+        settings.store_url,
+        master_key=get_master_key(settings.master_key_path, settings.store_url),
+        timeout_s=settings.store_timeout_s,
+    )
 
 
 def make_broker(settings: Settings) -> Broker:

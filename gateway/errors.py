@@ -76,6 +76,16 @@ class NotPossible(AmtsboteError):
     """What an operator asked for cannot be done here and now."""
 
 
+class KeyUnavailable(AmtsboteError):
+    """The data key of a payload cannot be read with the master key that this process was started with."""
+
+    retryable = True
+
+
+class PayloadUnreadable(AmtsboteError):
+    """A stored payload is damaged, or lies where it was not put."""
+
+
 @dataclass(frozen=True, slots=True)
 class RejectReason:
     """A code of a published list of reasons for Rückweisungen."""
@@ -329,6 +339,17 @@ class UnknownAddress(NotFound):
     """There is no such address."""
 
     title = Bilingual(de="Diese Adresse gibt es nicht.", en="There is no such address.")
+
+
+class PayloadErased(Problem):
+    """This content was erased when its retention period was over."""
+
+    type = "erased"
+    status = 410
+    title = Bilingual(
+        de="Dieser Inhalt wurde nach Ablauf der Aufbewahrungsfrist gelöscht.",
+        en="This content was erased when its retention period was over.",
+    )
 
 
 class RateLimited(Problem):

@@ -43,7 +43,9 @@ class Settings(BaseSettings):
     var: Path = Path("var")
     """Where the embedded default keeps its database, adapters' data and generated secrets."""
     secrets_dir: Path | None = None
-    """Folder of secret files: token.key, metrics.token, clients/…, destinations/…, operators/…"""
+    """Folder of secret files: token.key, master.key, metrics.token, clients/…, destinations/…, operators/…"""
+    master_key_file: Path | None = None
+    """The key under which all data keys are; empty: `master.key` among the secrets, made with SQLite."""
     database_url: str = ""
     """SQLAlchemy address of the store; empty: SQLite under `var`."""
     amqp_urls: Annotated[list[str], NoDecode] = Field(default_factory=list)
@@ -115,6 +117,11 @@ class Settings(BaseSettings):
     def secrets(self) -> Path:
         """The folder of secret files, with the embedded default filled in."""
         return self.secrets_dir or self.var / "secrets"
+
+    @property
+    def master_key_path(self) -> Path:
+        """The file of the master key, with the default filled in."""
+        return self.master_key_file or self.secrets / "master.key"
 
 
 def load_settings(**overrides: object) -> Settings:

@@ -153,8 +153,8 @@ class ReportIntake:
 
     async def _take_all(self, batch: Sequence[_Checked]) -> Sequence[str | Exception]:
         """Take reports in the order in which they came; one that cannot be handled leaves no trace."""
-        case_ids = {each.report.case_id for each in batch}
-        async with open_docket(self._store, self._config, case_ids) as docket:
+        case_ids, tenants = {each.report.case_id for each in batch}, {each.tenant for each in batch}
+        async with open_docket(self._store, self._config, case_ids, tenants=tenants) as docket:
             keys = {each.report.key for each in batch}
             known = await reports.known(docket.connection, self._store, keys)
             await _look_ahead(docket, batch)
@@ -211,8 +211,9 @@ async def _look_ahead(docket: Docket, batch: Sequence[_Checked]) -> None:
 def _keep_stray(docket: Docket, checked: _Checked) -> None:
     """Keep a report about a case that its destination's tenant does not have, for an operator."""
     report, tenant, now = checked.report, checked.tenant, docket.now
-    row = reports.report_row(report, tenant=tenant, now=now)
-    rejected = reports.outcome(report, ReportState.REJECTED, keep_body=True)
+    vault = docket.store.vault
+    row = reports.report_row(vault, report, tenant=tenant, now=now)
+    rejected = reports.outcome(vault, report, ReportState.REJECTED, tenant=tenant, keep_body=True)
     docket.caseless.reports[report.key] = row | rejected
     finding = reports.finding_row(
         "report_rejected", tenant=tenant, now=now, destination=report.destination, code="no_such_case"

@@ -145,7 +145,7 @@ class CaseWork:
         self.case = replace(case, next_seq=number + 1)
         self.changes.posted.append(mailbox.message_row(case, message, seq=number, now=self.now))
         body = Part(0, "application/xml", sha256(message.body).hexdigest(), message.body)
-        self.insert(payloads, payload_row(message.message_id, case.tenant, body))
+        self.insert(payloads, payload_row(self.store.vault, message.message_id, case.tenant, body))
         self.changes.attached += [
             (message.message_id, part, document) for part, document in enumerate(message.documents, start=1)
         ]
@@ -168,8 +168,8 @@ class CaseWork:
 
     def add_reference(self, destination: str, kind: str, value: str) -> None:
         """Index a reference number or foreign id under which a destination keeps the case."""
-        row = reports.reference_row(self.case, destination, kind, value)
-        self.changes.references[(destination, kind, value)] = row
+        row = reports.reference_row(self.store.vault, self.case, destination, kind, value)
+        self.changes.references[(destination, kind, row["value"])] = row
 
     async def has_reference(self, destination: str, value: str) -> bool:
         """Say whether a destination has named the case by this before."""
@@ -292,12 +292,13 @@ class CaseWork:
     def register(self, report: Report) -> None:
         """Write a report down as one that takes effect."""
         self.changes.reports[report.key] = reports.report_row(
-            report, tenant=self.case.tenant, now=self.now, erase_after=self.case.erase_after
+            self.store.vault, report, tenant=self.case.tenant, now=self.now, erase_after=self.case.erase_after
         )
 
     def mark(self, report: Report, state: ReportState, *, keep_body: bool = False) -> None:
         """Write what became of a report; `keep_body` while it is still to be applied, or for an operator."""
-        outcome = reports.outcome(report, state, keep_body=keep_body)
+        vault, tenant = self.store.vault, self.case.tenant
+        outcome = reports.outcome(vault, report, state, tenant=tenant, keep_body=keep_body)
         if report.key in self.changes.reports:
             self.changes.reports[report.key] = self.changes.reports[report.key] | outcome
         else:
@@ -382,12 +383,18 @@ class Docket:
 
 
 @asynccontextmanager
-async def open_docket(store: SqlStore, config: Config, case_ids: Collection[str]) -> AsyncIterator[Docket]:
+async def open_docket(
+    store: SqlStore, config: Config, case_ids: Collection[str], *, tenants: Collection[str]
+) -> AsyncIterator[Docket]:
     """Lock cases, let the block change them, commit, and wake whoever waits for one.
+
+    Args:
+        tenants: whose contents may be written.
 
     Raises:
         StoreUnavailable: whether the changes took effect is unknown; doing it again is safe.
     """
+    await store.vault.ready(tenants)
     async with store.write() as connection:
         now = await store.read_clock(connection)
         locked = await cases.lock_all(connection, store, case_ids)
@@ -405,7 +412,7 @@ async def work_on(store: SqlStore, config: Config, case_id: str, *, tenant: str)
         NotFound: the tenant has no such case.
         StoreUnavailable: whether the change took effect is unknown; doing it again is safe.
     """
-    async with open_docket(store, config, [case_id]) as docket:
+    async with open_docket(store, config, [case_id], tenants=[tenant]) as docket:
         work = docket.fetch(case_id, tenant=tenant)
         if work is None:
             raise NotFound

@@ -14,7 +14,7 @@ from gateway.config import Config, Destination
 from gateway.contract.delivery import Delivery
 from gateway.contract.ids import new_id
 from gateway.delivery.loop import PAUSE_S, keep
-from gateway.errors import BrokerUnavailable, MessageReturned, QueueFull
+from gateway.errors import BrokerUnavailable, KeyUnavailable, MessageReturned, QueueFull
 from gateway.settings import Settings
 from gateway.store import SqlStore, deliveries
 from gateway.store.rows import Claimed
@@ -28,7 +28,7 @@ BUSY_ROUND_S = 0.04
 at least so far apart. What comes after a quiet moment goes at once."""
 LONGEST_PAUSE_S = 30.0
 
-_AGAIN = frozenset({BrokerUnavailable, MessageReturned, QueueFull})
+_AGAIN = frozenset({BrokerUnavailable, KeyUnavailable, MessageReturned, QueueFull})
 """What another attempt may overcome; anything else lies in the delivery itself: an operator must look."""
 
 _log = structlog.get_logger()

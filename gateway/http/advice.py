@@ -51,6 +51,10 @@ ADVICE = {
         de="Geben Sie einem anderen Inhalt eine neue Nachrichten-ID; `links.first` führt zum ersten.",
         en="Give other content a new message id; `links.first` leads to the first.",
     ),
+    "erased": Bilingual(
+        de="Kennung, Prüfsumme und Verlauf bleiben; den Inhalt hat die zuständige Stelle, solange er gilt.",
+        en="Id, digest and events remain. The authority has the content while it is needed.",
+    ),
     "message-too-large": Bilingual(
         de="Das Problem nennt die Grenze. Verkleinern Sie Anlagen oder reichen Sie sie einzeln nach.",
         en="The problem names the limit. Make attachments smaller or hand some in later.",

@@ -19,12 +19,12 @@ from gateway.domain.case import citizen_status
 from gateway.domain.delivery import CANCELLABLE
 from gateway.store import cases
 from gateway.store.bulk import insert_all, insert_new
-from gateway.store.codec import encode
 from gateway.store.engine import SqlStore
-from gateway.store.rows import Accepted, Case, NewSubmission, Part
+from gateway.store.rows import Accepted, Case, NewSubmission, Part, name_place, payload_place
 from gateway.store.signals import case_key, destination_key
 from gateway.store.tables import cases as cases_table
 from gateway.store.tables import deliveries, events, messages, payloads
+from gateway.store.vault import Vault
 
 _KEY = (messages.c.client, messages.c.sender_message_id)
 
@@ -39,6 +39,7 @@ async def accept(store: SqlStore, batch: Sequence[NewSubmission]) -> list[Accept
     """
     unique = {item.key: item for item in reversed(batch)}
     ordered = [unique[key] for key in sorted(unique)]
+    await store.vault.ready({item.tenant for item in ordered})
     async with store.write() as connection:
         now = await store.read_clock(connection)
         placed = await _place(connection, store, ordered, now)
@@ -156,7 +157,7 @@ async def _insert(
     opening = [each for each in new if each.case_seq == 1]
     for table, rows in (
         (cases_table, [_case_row(each, now) for each in opening]),
-        (payloads, [row for each in new for row in _payload_rows(each)]),
+        (payloads, [row for each in new for row in _payload_rows(store.vault, each)]),
         (events, [_event_row(each, now) for each in new]),
         (deliveries, [row for each in new for row in _delivery_rows(each, now)]),
     ):
@@ -249,26 +250,31 @@ def _case_row(placed: _Placed, now: datetime) -> dict[str, Any]:
     }
 
 
-def payload_row(message_id: str, tenant: str, part: Part) -> dict[str, Any]:
-    """Encode one part of a message as a row."""
-    encoded = encode(part.data)
+def payload_row(vault: Vault, message_id: str, tenant: str, part: Part) -> dict[str, Any]:
+    """Encrypt one part of a message as a row."""
+    place = payload_place(message_id, part.number, part.sha256)
+    sealed = vault.seal(part.data, tenant=tenant, place=place)
     return {
         "message_id": message_id,
         "number": part.number,
         "tenant": tenant,
         "media_type": part.media_type,
-        "file_name": encode(part.file_name.encode()).data if part.file_name else None,
+        "file_name": vault.seal(
+            part.file_name.encode(), tenant=tenant, place=name_place(message_id, part.number)
+        ).data
+        if part.file_name
+        else None,
         "sha256": part.sha256,
         "body_bytes": len(part.data),
-        "codec": encoded.codec,
-        "key_id": encoded.key_id,
-        "body": encoded.data,
+        "codec": sealed.codec,
+        "key_id": sealed.key_id,
+        "body": sealed.data,
     }
 
 
-def _payload_rows(placed: _Placed) -> list[dict[str, Any]]:
+def _payload_rows(vault: Vault, placed: _Placed) -> list[dict[str, Any]]:
     item = placed.item
-    return [payload_row(item.submission_id, item.tenant, part) for part in item.parts]
+    return [payload_row(vault, item.submission_id, item.tenant, part) for part in item.parts]
 
 
 def _event_row(placed: _Placed, now: datetime) -> dict[str, Any]:

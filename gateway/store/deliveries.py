@@ -17,6 +17,7 @@ from sqlalchemy import (
     exists,
     func,
     literal,
+    or_,
     select,
     true,
     union_all,
@@ -27,6 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.contract.delivery import MAX_INLINE_BODY_BYTES
 from gateway.contract.states import DeliveryState, Role
 from gateway.store.bulk import among, insert_all, listed, update_all
+from gateway.store.codec import ERASED
 from gateway.store.engine import SqlStore
 from gateway.store.rows import Claimed, DeliveryRow
 from gateway.store.tables import OPEN_STATES, attempts, deliveries, messages, payloads
@@ -67,9 +69,11 @@ async def claim(
         ]
         await insert_all(connection, store, attempts, rows)
         ids = {"ids": listed(store, (each.delivery_id for each in marked))}
-        claimed = await connection.execute(_READ_CLAIMED.where(among(store, _D.delivery_id, "ids")), ids)
+        statement = _READ_CLAIMED.where(among(store, _D.delivery_id, "ids"))
+        claimed = (await connection.execute(statement, ids)).all()
+        await store.vault.learn(connection, (row.key_id for row in claimed))
         expires_at = now + timedelta(seconds=copy_lifetime_s)
-        return [_to_claimed(row._mapping, expires_at) for row in claimed]
+        return [_to_claimed(store, row._mapping, expires_at) for row in claimed]
 
 
 async def due_destinations(store: SqlStore, names: Sequence[str]) -> list[str]:
@@ -131,12 +135,17 @@ _READ_CLAIMED = (
     select(
         *(_D.delivery_id, _D.tenant, _D.message_id, _D.case_id, _D.case_seq, _D.destination, _D.role),
         *(_D.attempt, _D.look_up, _M.message_type, _M.service, _M.authority, _M.test, _M.attachment_count),
-        *(_M.body_sha256, _M.body_bytes, _M.received_at, _P.codec, _P.body.label("stored")),
+        *(_M.body_sha256, _M.body_bytes, _M.received_at, _P.codec, _P.key_id),
+        _P.body.label("stored"),
     )
     .join(messages, _M.message_id == _D.message_id)
     .outerjoin(
         payloads,
-        and_(_P.message_id == _D.message_id, _P.number == 0, _P.body_bytes <= MAX_INLINE_BODY_BYTES),
+        and_(
+            *(_P.message_id == _D.message_id, _P.number == 0),
+            # A large body is fetched by the adapter; that one was erased must be seen before it is sent.
+            or_(_P.body_bytes <= MAX_INLINE_BODY_BYTES, _P.codec == ERASED),
+        ),
     )
     .order_by(_D.due_at)
 )
@@ -149,10 +158,10 @@ def _count_sent(store: SqlStore) -> Any:
     )
 
 
-def _to_claimed(row: Any, expires_at: datetime) -> Claimed:
+def _to_claimed(store: SqlStore, row: Any, expires_at: datetime) -> Claimed:
     fields = dict(row)
     fields["role"] = Role(fields["role"])
-    return Claimed(**fields, expires_at=expires_at)
+    return Claimed(**fields, expires_at=expires_at, vault=store.vault)
 
 
 async def confirm_sent(store: SqlStore, claimed: Sequence[Claimed], *, lease_s: float) -> None:

@@ -22,10 +22,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from gateway.domain.clock import Clock, SystemClock
 from gateway.errors import StoreConflict, StoreDeadlock, StoreInUse, StoreUnavailable
+from gateway.store.master_key import MasterKey
 from gateway.store.notices import Notices
 from gateway.store.postgres import HangUp
 from gateway.store.signals import Signals
 from gateway.store.tables import UtcDateTime
+from gateway.store.vault import Vault
 
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
@@ -41,14 +43,23 @@ class SqlStore:
 
     Args:
         address: SQLAlchemy address; `sqlite:///path` or `postgresql://…`.
+        master_key: None where no content is read or written.
         clock: set in tests only; PostgreSQL otherwise tells the time itself.
         timeout_s: bound of every wait for a connection or a statement.
     """
 
-    def __init__(self, address: str, *, clock: Clock | None = None, timeout_s: float = 10) -> None:
+    def __init__(
+        self,
+        address: str,
+        *,
+        master_key: MasterKey | None = None,
+        clock: Clock | None = None,
+        timeout_s: float = 10,
+    ) -> None:
         self.url = _async_url(address)
         self.signals = Signals()
         self._notices: Notices | None = None
+        self.vault = Vault(self, master_key)
         self._timeout_s = timeout_s
         self._clock = clock
         self._lock: IO[str] | None = None
@@ -211,6 +222,8 @@ def _apply_sqlite_rules(engine: AsyncEngine, begin: str, busy_ms: int) -> None:
             "synchronous=FULL",
             f"busy_timeout={busy_ms}",
             "temp_store=MEMORY",
+            # What is erased is overwritten, not only given free.
+            "secure_delete=ON",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()

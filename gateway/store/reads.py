@@ -8,8 +8,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.contract.ids import is_id
 from gateway.store.cases import to_case
-from gateway.store.codec import decode
-from gateway.store.rows import AttachmentRow, Case, Part
+from gateway.store.codec import Encoded
+from gateway.store.engine import SqlStore
+from gateway.store.rows import (
+    CONTACT,
+    AttachmentRow,
+    Case,
+    Part,
+    ReferenceRow,
+    contact_place,
+    name_place,
+    payload_place,
+)
 from gateway.store.tables import attempts, case_references, cases, deliveries, events, messages, payloads
 
 
@@ -109,10 +119,27 @@ async def submission_ids(connection: AsyncConnection, case_id: str, *, tenant: s
 
 
 async def references(connection: AsyncConnection, case_id: str, *, tenant: str) -> Sequence[Any]:
-    """Read the numbers under which destinations keep a case: rows of `case_references`."""
+    """Read under which numbers destinations keep a case: rows of `case_references`, contacts encrypted."""
     r = case_references.c
     statement = select(case_references).where(r.case_id == case_id, r.tenant == tenant)
     return (await connection.execute(statement.order_by(r.kind, r.value))).all()
+
+
+async def readable_references(
+    connection: AsyncConnection, store: SqlStore, case_id: str, *, tenant: str
+) -> list[ReferenceRow]:
+    """Read numbers, foreign ids and contacts of a case, as destinations gave them."""
+    rows = await references(connection, case_id, tenant=tenant)
+    await store.vault.learn(connection, (row.key_id for row in rows))
+    return [ReferenceRow(row.destination, row.kind, _reference_value(store, row)) for row in rows]
+
+
+def _reference_value(store: SqlStore, row: Any) -> str:
+    if row.kind != CONTACT or row.body is None:
+        return str(row.value)
+    stored = Encoded(row.codec, row.key_id, row.body)
+    place = contact_place(row.case_id, row.destination)
+    return store.vault.unseal(stored, tenant=row.tenant, place=place).decode()
 
 
 async def case_events(connection: AsyncConnection, case_id: str, *, tenant: str) -> Sequence[Any]:
@@ -152,28 +179,44 @@ async def parts(connection: AsyncConnection, message_id: str, *, tenant: str) ->
     return (await connection.execute(statement.order_by(p.number))).all()
 
 
-async def attachments(connection: AsyncConnection, message_id: str, *, tenant: str) -> list[AttachmentRow]:
+async def attachments(
+    connection: AsyncConnection, store: SqlStore, message_id: str, *, tenant: str
+) -> list[AttachmentRow]:
     """List the attachments of a message, without contents."""
     p = payloads.c
-    statement = select(p.number, p.media_type, p.sha256, p.body_bytes, p.codec, p.file_name).where(
+    statement = select(*(each for each in p if each.name != "body")).where(
         p.message_id == message_id, p.tenant == tenant, p.number > 0
     )
+    rows = (await connection.execute(statement.order_by(p.number))).all()
+    await store.vault.learn(connection, (row.key_id for row in rows))
     return [
         AttachmentRow(
             number=row.number,
             media_type=row.media_type,
             sha256=row.sha256,
             size=row.body_bytes,
-            file_name=decode(row.codec, row.file_name).decode() if row.file_name else None,
+            file_name=_file_name(store, row),
         )
-        for row in await connection.execute(statement.order_by(p.number))
+        for row in rows
     ]
 
 
+def _file_name(store: SqlStore, row: Any) -> str | None:
+    if row.file_name is None:
+        return None
+    stored = Encoded(row.codec, row.key_id, row.file_name)
+    place = name_place(row.message_id, row.number)
+    return store.vault.unseal(stored, tenant=row.tenant, place=place).decode()
+
+
 async def fetch_part(
-    connection: AsyncConnection, message_id: str, number: int, *, tenant: str
+    connection: AsyncConnection, store: SqlStore, message_id: str, number: int, *, tenant: str
 ) -> Part | None:
-    """Read one part of a message with its content; None where it does not exist or was erased."""
+    """Read one part of a message with its content; None where it does not exist.
+
+    Raises:
+        PayloadErased: it was lawfully erased.
+    """
     p = payloads.c
     statement = select(payloads).where(
         and_(p.message_id == message_id, p.number == number, p.tenant == tenant)
@@ -181,8 +224,10 @@ async def fetch_part(
     row = (await connection.execute(statement)).one_or_none()
     if row is None:
         return None
-    name = decode(row.codec, row.file_name).decode() if row.file_name else None
-    return Part(row.number, row.media_type, row.sha256, decode(row.codec, row.body), name)
+    await store.vault.learn(connection, [row.key_id])
+    stored = Encoded(row.codec, row.key_id, row.body)
+    data = store.vault.unseal(stored, tenant=tenant, place=payload_place(message_id, number, row.sha256))
+    return Part(row.number, row.media_type, row.sha256, data, _file_name(store, row))
 
 
 async def fetch_back_message(

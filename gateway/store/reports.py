@@ -11,10 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.contract.ids import new_id
 from gateway.contract.report import Report, ReportType
 from gateway.store.bulk import among, insert_or_skip, listed, merge_all, update_all
-from gateway.store.codec import decode, encode
+from gateway.store.codec import Encoded
 from gateway.store.engine import SqlStore
-from gateway.store.rows import Case, Document
+from gateway.store.rows import CONTACT, Case, Document, contact_place, payload_place
 from gateway.store.tables import case_references, documents, findings, payloads, report_sequences, reports
+from gateway.store.vault import Vault
 
 Key = tuple[str, str]
 """Destination and id: what makes a report the same on every resend."""
@@ -36,14 +37,14 @@ class ReportState(StrEnum):
 
 
 def report_row(
-    report: Report, *, tenant: str, now: datetime, erase_after: date | None = None
+    vault: Vault, report: Report, *, tenant: str, now: datetime, erase_after: date | None = None
 ) -> dict[str, Any]:
     """Build the row of a report that has taken effect; `outcome` says otherwise.
 
     Args:
         erase_after: that of the case; without a case the report is kept for KEEP_STRAY.
     """
-    return outcome(report, ReportState.APPLIED) | {
+    return outcome(vault, report, ReportState.APPLIED, tenant=tenant) | {
         "tenant": tenant,
         "case_id": report.case_id,
         "delivery_id": report.delivery_id,
@@ -55,17 +56,23 @@ def report_row(
     }
 
 
-def outcome(report: Report, state: ReportState, *, keep_body: bool = False) -> dict[str, Any]:
+def outcome(
+    vault: Vault, report: Report, state: ReportState, *, tenant: str, keep_body: bool = False
+) -> dict[str, Any]:
     """Say what became of a report; `keep_body` while it is still to be applied, or for an operator."""
-    encoded = encode(report.body) if keep_body else None
+    sealed = vault.seal(report.body, tenant=tenant, place=_place(report)) if keep_body else None
     return {
         "destination": report.destination,
         "report_id": report.report_id,
         "state": state,
-        "codec": encoded.codec if encoded else None,
-        "key_id": encoded.key_id if encoded else None,
-        "body": encoded.data if encoded else None,
+        "codec": sealed.codec if sealed else None,
+        "key_id": sealed.key_id if sealed else None,
+        "body": sealed.data if sealed else None,
     }
+
+
+def _place(report: Any) -> str:
+    return f"reports/{report.destination}/{report.report_id}"
 
 
 async def write_outcomes(
@@ -119,11 +126,18 @@ async def fetch_parked(
     """Read the case reports of cases that wait for an earlier number."""
     r = reports.c
     statement = select(reports).where(among(store, r.case_id, "ids"), r.state == ReportState.PARKED)
-    rows = await connection.execute(statement, {"ids": listed(store, case_ids)})
-    return [_to_report(row) for row in rows]
+    rows = (await connection.execute(statement, {"ids": listed(store, case_ids)})).all()
+    await store.vault.learn(connection, (row.key_id for row in rows))
+    return [_to_report(store, row) for row in rows]
 
 
-def _to_report(row: Any) -> Report:
+def body_of(store: SqlStore, row: Any) -> bytes:
+    """Decrypt the body that was kept of a row of `reports`, whose data key the vault has learnt."""
+    stored = Encoded(row.codec, row.key_id, row.body)
+    return store.vault.unseal(stored, tenant=row.tenant, place=_place(row))
+
+
+def _to_report(store: SqlStore, row: Any) -> Report:
     return Report(
         report_id=row.report_id,
         type=ReportType(row.type),
@@ -132,7 +146,7 @@ def _to_report(row: Any) -> Report:
         delivery_id=row.delivery_id,
         case_sequence=row.case_sequence,
         created_at=row.created_at,
-        body=decode(row.codec, row.body),
+        body=body_of(store, row),
     )
 
 
@@ -162,13 +176,23 @@ async def flag_overdue(store: SqlStore, *, parked_s: float) -> list[Any]:
     return flagged
 
 
-def reference_row(case: Case, destination: str, kind: str, value: str) -> dict[str, Any]:
-    """Build the row of a reference number or foreign id under which a destination keeps a case."""
+def reference_row(vault: Vault, case: Case, destination: str, kind: str, value: str) -> dict[str, Any]:
+    """Build the row of a number, foreign id or contact under which a destination keeps a case.
+
+    A contact may name a person: it is encrypted, and no value to search by.
+    """
+    sealed = None
+    if kind == CONTACT:
+        place = contact_place(case.case_id, destination)
+        sealed, value = vault.seal(value.encode(), tenant=case.tenant, place=place), ""
     return {
         "case_id": case.case_id,
         "destination": destination,
         "kind": kind,
         "value": value,
+        "codec": sealed.codec if sealed else None,
+        "key_id": sealed.key_id if sealed else None,
+        "body": sealed.data if sealed else None,
         "tenant": case.tenant,
         "erase_after": case.erase_after,
     }
@@ -177,14 +201,16 @@ def reference_row(case: Case, destination: str, kind: str, value: str) -> dict[s
 async def add_references(
     connection: AsyncConnection, store: SqlStore, rows: Sequence[dict[str, Any]]
 ) -> None:
-    """Index how destinations name cases; what is known already stays as it is."""
+    """Index how destinations name cases; what is known stays as it is, and the latest contact counts."""
     if rows:
         unique = [case_references.c[name] for name in _REFERENCE]
-        await merge_all(connection, store, case_references, rows, unique=unique, clause=_skip_known)
+        await merge_all(connection, store, case_references, rows, unique=unique, clause=_replace_contact)
 
 
-def _skip_known(insert: Any) -> Any:
-    return insert.on_conflict_do_nothing(index_elements=list(_REFERENCE))
+def _replace_contact(insert: Any) -> Any:
+    latest = {name: insert.excluded[name] for name in ("codec", "key_id", "body")}
+    is_contact = case_references.c.kind == CONTACT
+    return insert.on_conflict_do_update(index_elements=list(_REFERENCE), set_=latest, where=is_contact)
 
 
 async def has_reference(connection: AsyncConnection, case: Case, destination: str, value: str) -> bool:
@@ -249,7 +275,9 @@ async def put_document(
     store: SqlStore, *, destination: str, tenant: str, sha256: str, media_type: str, data: bytes
 ) -> None:
     """Keep what an adapter uploads for a report to come; the same again changes nothing."""
-    encoded = encode(data)
+    await store.vault.ready([tenant])
+    # A document lies under its digest, wherever it is copied to.
+    sealed = store.vault.seal(data, tenant=tenant, place=payload_place("", 1, sha256))
     async with store.write() as connection:
         await connection.execute(
             insert_or_skip(store, documents, [documents.c.destination, documents.c.sha256]).values(
@@ -258,9 +286,9 @@ async def put_document(
                 tenant=tenant,
                 media_type=media_type,
                 body_bytes=len(data),
-                codec=encoded.codec,
-                key_id=encoded.key_id,
-                body=encoded.data,
+                codec=sealed.codec,
+                key_id=sealed.key_id,
+                body=sealed.data,
                 uploaded_at=store.now(),
                 # By then the report that names it has come, and its case holds a copy.
                 erase_after=(datetime.now(UTC) + KEEP_UPLOAD).date(),

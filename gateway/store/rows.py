@@ -4,7 +4,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from gateway.contract.states import CaseStatus, CitizenStatus, DeliveryState, Role
-from gateway.store.codec import decode
+from gateway.store.codec import Encoded
+from gateway.store.vault import Vault
+
+CONTACT = "contact"
+"""The kind of reference that may name a person, and is encrypted for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,15 @@ class AttachmentRow:
     sha256: str
     size: int
     file_name: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceRow:
+    """A number, foreign id or contact under which a destination keeps a case."""
+
+    destination: str
+    kind: str
+    value: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +160,9 @@ class Claimed:
     received_at: datetime
     expires_at: datetime
     codec: str | None
+    key_id: str | None
     stored: bytes | None = field(repr=False)
+    vault: Vault = field(repr=False)
 
     @property
     def body(self) -> bytes:
@@ -156,11 +171,14 @@ class Claimed:
         Decoded only here: one payload that cannot be read must not stop the claim of its neighbours.
 
         Raises:
-            ValueError: the payload is stored in a way that this version does not know.
+            PayloadErased, PayloadUnreadable, KeyUnavailable: there is none to send, or not now.
         """
         if self.codec is None or self.stored is None:
             return b""
-        return decode(self.codec, self.stored)
+        sealed = Encoded(self.codec, self.key_id, self.stored)
+        return self.vault.unseal(
+            sealed, tenant=self.tenant, place=payload_place(self.message_id, 0, self.body_sha256)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,3 +199,21 @@ class BackMessage:
     body: bytes = field(repr=False)
     documents: tuple[Document, ...] = ()
     after_final: bool = False
+
+
+def contact_place(case_id: str, destination: str) -> str:
+    """Say where a destination's contact for a case lies; it is encrypted for that place."""
+    return f"case_references/{case_id}/{destination}/{CONTACT}"
+
+
+def payload_place(message_id: str, number: int, sha256: str) -> str:
+    """Say where a part of a message lies; it is encrypted for that place.
+
+    A document's place is its digest: the database copies it from the upload into messages as it is.
+    """
+    return f"documents/{sha256}" if number > 0 else f"payloads/{message_id}/{number}"
+
+
+def name_place(message_id: str, number: int) -> str:
+    """Say where the file name of an attachment lies; it is encrypted for that place."""
+    return f"payloads/{message_id}/{number}/file_name"

@@ -1,7 +1,7 @@
 """The tables, the same for PostgreSQL and SQLite.
 
 There are no foreign keys between the hot tables: rows are only ever written by the functions of this
-package, children in the transaction of their parent, and nothing is deleted but payloads.
+package, children in the transaction of their parent, and nothing is deleted but what is lawfully erased.
 """
 
 from datetime import UTC, datetime
@@ -66,6 +66,9 @@ def _erasure() -> list[Column[Any]]:
         Column("protection_class", String(20), nullable=False, server_default="normal"),
     ]
 
+
+_KEPT = text("erased_at IS NULL")
+_HAS_BODY = text("body IS NOT NULL")
 
 cases = Table(
     "cases",
@@ -133,6 +136,7 @@ messages = Table(
         sqlite_where=_NUMBERED,
     ),
     Index("messages_received", "tenant", "received_at"),
+    Index("messages_erasure", "tenant", "erase_after", postgresql_where=_KEPT, sqlite_where=_KEPT),
 )
 
 # Number 0 is the message itself, from 1 on its attachments, -1 the metadata posted along.
@@ -165,6 +169,7 @@ documents = Table(
     Column("body", LargeBinary, nullable=False),
     Column("uploaded_at", UtcDateTime, nullable=False),
     *_erasure(),
+    Index("documents_erasure", "tenant", "erase_after"),
 )
 
 OPEN_STATES = ("waiting", "sent", "failed")
@@ -232,6 +237,7 @@ events = Table(
     Column("code", String(40)),
 )
 
+# A contact may name a person: no number to search by, it lies encrypted in `body` and has an empty value.
 case_references = Table(
     "case_references",
     metadata,
@@ -241,6 +247,9 @@ case_references = Table(
     Column("value", String(500), primary_key=True),
     Column("tenant", Name, nullable=False),
     *_erasure(),
+    Column("codec", String(20)),
+    Column("key_id", String(64)),
+    Column("body", LargeBinary),
     Index("case_references_value", "tenant", "value"),
 )
 
@@ -262,6 +271,7 @@ reports = Table(
     Column("body", LargeBinary),
     *_erasure(),
     Index("reports_case", "case_id", "destination", "case_sequence"),
+    Index("reports_erasure", "tenant", "erase_after", postgresql_where=_HAS_BODY, sqlite_where=_HAS_BODY),
 )
 
 report_sequences = Table(
@@ -271,6 +281,18 @@ report_sequences = Table(
     Column("destination", Name, primary_key=True),
     Column("tenant", Name, nullable=False),
     Column("next", Integer, nullable=False),
+)
+
+# A tenant's highest generation encrypts what is written; earlier ones stay for what was.
+data_keys = Table(
+    "data_keys",
+    metadata,
+    Column("key_id", Id, primary_key=True),
+    Column("tenant", Name, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+    UniqueConstraint("tenant", "generation", name="data_keys_generation"),
 )
 
 counters = Table(

@@ -4,6 +4,7 @@ Nothing of the product is imported except the client that the product offers to 
 """
 
 import asyncio
+import base64
 import os
 import signal
 import subprocess
@@ -26,6 +27,8 @@ COMMAND = str(Path(sys.executable).with_name("amtsbote"))
 START_S, STOP_S = 40.0, 20.0
 PAUSE_S = 0.05
 SERVICE, AUTHORITY = "99900000000901", "psw:99901000"
+
+MASTER_KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
 
 T = TypeVar("T")
 
@@ -210,6 +213,7 @@ class Installation:
             for name, caller in names:
                 _write_private(folder / kind / name, secret_of(caller))
         _write_private(folder / "token.key", "a key for tests, and long enough")
+        _write_private(folder / "master.key", MASTER_KEY)
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -13,6 +13,7 @@ import yaml
 from deploy.make_secrets import make_secrets
 from gateway.config import Config, load_config
 from gateway.settings import Settings
+from gateway.store.key_file import read_master_key
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
@@ -150,6 +151,11 @@ def test_gateway_has_the_secret_of_every_client_destination_and_operator() -> No
     parts = {"clients": config.client, "destinations": config.destination, "operators": config.operator}
     wanted = {f"/run/secrets/{part}/{name}" for part, names in parts.items() for name in names}
     assert wanted | {"/run/secrets/token.key"} <= set(secret_files("gateway"))
+
+
+def test_master_key_is_the_gateways_only(made: Path) -> None:
+    assert [name for name in SERVICES if "/run/secrets/master.key" in secret_files(name)] == ["gateway"]
+    assert read_master_key(made / "master.key")
 
 
 @pytest.mark.parametrize("name", WORKERS)

@@ -20,7 +20,7 @@ from gateway.store.migrate import migrate
 from gateway.store.rows import Accepted
 from gateway.store.tables import deliveries
 from tests.acceptance.installation import Installation
-from tests.contract.store.make import COPY, LEAD, TENANT, submission
+from tests.contract.store.make import COPY, LEAD, MASTER_KEY, TENANT, submission
 
 DONE, REFUSED, WRONG_USAGE = 0, 1, 2
 BY = ("--operator", "a-kaya")
@@ -36,7 +36,7 @@ class Town:
         self.installation = Installation(folder)
         self.address = f"sqlite:///{self.installation.var / 'amtsbote.db'}"
         migrate(self.address)
-        self.serving = SqlStore(self.address)
+        self.serving = SqlStore(self.address, master_key=MASTER_KEY)
         self.serving.claim_file()
 
     def invoke(self, *arguments: str) -> Result:
@@ -64,7 +64,7 @@ class Town:
 
     def do(self, work: Callable[[SqlStore], Awaitable[T]]) -> T:
         async def run() -> T:
-            store = SqlStore(self.address)
+            store = SqlStore(self.address, master_key=MASTER_KEY)
             try:
                 return await work(store)
             finally:

@@ -25,7 +25,7 @@ async def get_case(request: Request, case_id: CaseId, client: ClientCaller) -> R
     service = await service_of(request)
     case = await _fetch(service, client, case_id, "read")
     async with service.store.read() as connection:
-        references = await reads.references(connection, case_id, tenant=case.tenant)
+        references = await reads.readable_references(connection, service.store, case_id, tenant=case.tenant)
     return answers.CaseView(
         case_id=case.case_id,
         message_type=case.message_type,

@@ -46,7 +46,7 @@ async def get_attachments(
     service = await service_of(request)
     delivery = await _fetch(service, destination, delivery_id)
     async with service.store.read() as connection:
-        rows = await reads.attachments(connection, delivery.message_id, tenant=delivery.tenant)
+        rows = await reads.attachments(connection, service.store, delivery.message_id, tenant=delivery.tenant)
     listing = [_listed(row) for row in rows]
     return Response(_LISTING.dump_json(listing), media_type="application/json")
 
@@ -101,7 +101,9 @@ async def _part(request: Request, destination: Destination, delivery_id: str, nu
     service = await service_of(request)
     delivery = await _fetch(service, destination, delivery_id)
     async with service.store.read() as connection:
-        part = await reads.fetch_part(connection, delivery.message_id, number, tenant=delivery.tenant)
+        part = await reads.fetch_part(
+            connection, service.store, delivery.message_id, number, tenant=delivery.tenant
+        )
     if part is None:
         raise NotFound
     return part

@@ -205,18 +205,18 @@ GET_MAILBOX = _call(
     {200: ("In order.", {_JSON: examples.MAILBOX})}, *(*_AUTH, errors.InvalidRequest, *_FAULTS)
 )
 GET_MAILBOX_MESSAGE = _call(
-    {200: ("The XML.", {_XML: examples.BACK_XML})}, *(*_AUTH, errors.NotFound, *_FAULTS)
+    {200: ("The XML.", {_XML: examples.BACK_XML})}, *(*_AUTH, errors.NotFound, errors.PayloadErased, *_FAULTS)
 )
 GET_MAILBOX_ATTACHMENT = _call(
     {200: ("The document, with its own media type.", {_OCTETS: b"%PDF-1.7"})},
-    *(*_AUTH, errors.NotFound, errors.InvalidRequest, *_FAULTS),
+    *(*_AUTH, errors.NotFound, errors.PayloadErased, errors.InvalidRequest, *_FAULTS),
 )
 POST_COLLECTED = _call(
     {200: ("Since when.", {_JSON: examples.COLLECTED})}, *(*_AUTH, errors.NotFound, *_FAULTS)
 )
 GET_DELIVERY = _call(
     {200: ("The XML as posted.", {_XML: examples.MESSAGE})},
-    *(*_AUTH, errors.NotFound, *_FAULTS),
+    *(*_AUTH, errors.NotFound, errors.PayloadErased, *_FAULTS),
     parameters=[_DESTINATION],
 )
 GET_DELIVERY_ATTACHMENTS = _call(
@@ -226,7 +226,7 @@ GET_DELIVERY_ATTACHMENTS = _call(
 )
 GET_DELIVERY_ATTACHMENT = _call(
     {200: ("The document, with its own media type.", {_OCTETS: b"%PDF-1.7"})},
-    *(*_AUTH, errors.NotFound, errors.InvalidRequest, *_FAULTS),
+    *(*_AUTH, errors.NotFound, errors.PayloadErased, errors.InvalidRequest, *_FAULTS),
     parameters=[_DESTINATION],
 )
 PUT_ATTACHMENT = _call(

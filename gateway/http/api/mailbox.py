@@ -122,7 +122,7 @@ async def _part(request: Request, client: Client, message_id: str, number: int) 
     service = await service_of(request)
     row = await _fetch(service, client, message_id)
     async with service.store.read() as connection:
-        part = await reads.fetch_part(connection, message_id, number, tenant=row.tenant)
+        part = await reads.fetch_part(connection, service.store, message_id, number, tenant=row.tenant)
     if part is None:
         raise NotFound
     return part

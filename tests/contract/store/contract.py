@@ -18,7 +18,17 @@ from gateway.store.migrate import migrate
 from gateway.store.rows import Accepted, BackMessage, Claimed, NewSubmission
 from gateway.store.tables import deliveries as delivery_table
 from gateway.store.tables import events, messages, payloads
-from tests.contract.store.make import CLIENT, COPY, LEAD, TENANT, again, back_message, part, submission
+from tests.contract.store.make import (
+    CLIENT,
+    COPY,
+    LEAD,
+    MASTER_KEY,
+    TENANT,
+    again,
+    back_message,
+    part,
+    submission,
+)
 from tests.unit.backchannel.world import demo_config
 
 LEASE = {"max_sent": 1000, "publish_lease_s": 30.0, "copy_lifetime_s": 600.0}
@@ -67,7 +77,7 @@ class StoreContract:
     @pytest.fixture
     async def store(self, address: str) -> AsyncIterator[SqlStore]:
         await asyncio.to_thread(migrate, address)
-        store = SqlStore(address)
+        store = SqlStore(address, master_key=MASTER_KEY)
         yield store
         await store.close()
 
@@ -81,7 +91,7 @@ class StoreContract:
             row = await reads.fetch_submission(
                 connection, result.submission_id, client=CLIENT, tenants=[TENANT]
             )
-            stored = await reads.fetch_part(connection, result.submission_id, 1, tenant=TENANT)
+            stored = await reads.fetch_part(connection, store, result.submission_id, 1, tenant=TENANT)
             happened = await reads.case_events(connection, result.case_id, tenant=TENANT)
             sent_to = await reads.message_deliveries(
                 connection, result.submission_id, case_id=result.case_id, tenant=TENANT
@@ -100,11 +110,11 @@ class StoreContract:
         result = await accept_one(store, submission(body=body))
         async with store.read() as connection:
             row = (await connection.execute(select(payloads))).one()
-            read = await reads.fetch_part(connection, result.submission_id, 0, tenant=TENANT)
+            read = await reads.fetch_part(connection, store, result.submission_id, 0, tenant=TENANT)
         assert read is not None
         assert read.data == body
-        assert (row.codec, row.key_id, row.body_bytes) == ("zstd", None, len(body))
-        assert row.body != body
+        assert (row.codec, row.body_bytes) == ("zstd+aes256gcm", len(body))
+        assert row.key_id
 
     async def test_resend_gives_the_first_result_and_stores_nothing(self, store: SqlStore) -> None:
         item = submission()

@@ -4,8 +4,10 @@ from dataclasses import replace
 from hashlib import sha256
 
 from gateway.contract.ids import new_id
+from gateway.store.master_key import MasterKey
 from gateway.store.rows import BackMessage, NewSubmission, Part
 
+MASTER_KEY = MasterKey(bytes(range(32)))
 TENANT = "musterstadt"
 CLIENT = "demo-portal"
 LEAD = "musteramt-musterstadt"

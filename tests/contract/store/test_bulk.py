@@ -15,7 +15,7 @@ from gateway.store.bulk import MAX_BYTES_AS_TEXT
 from gateway.store.migrate import migrate
 from gateway.store.tables import cases, messages
 from tests.contract.store.contract import accept_one
-from tests.contract.store.make import TENANT, part, submission
+from tests.contract.store.make import MASTER_KEY, TENANT, part, submission
 
 AWKWARD = 'Grüße, "O\'Neill" \\x00 {a,b} \t 𝄞 %s %(x)s :y'
 
@@ -26,7 +26,7 @@ class BulkContract:
     @pytest.fixture
     async def store(self, address: str) -> AsyncIterator[SqlStore]:
         await asyncio.to_thread(migrate, address)
-        store = SqlStore(address)
+        store = SqlStore(address, master_key=MASTER_KEY)
         yield store
         await store.close()
 
@@ -56,7 +56,9 @@ class BulkContract:
         results = await accept(store, [item, submission()])
         async with store.read() as connection:
             for number, data in enumerate(contents):
-                stored = await reads.fetch_part(connection, results[0].submission_id, number, tenant=TENANT)
+                stored = await reads.fetch_part(
+                    connection, store, results[0].submission_id, number, tenant=TENANT
+                )
                 assert stored is not None
                 assert stored.data == data
 

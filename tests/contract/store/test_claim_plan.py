@@ -11,12 +11,12 @@ from gateway.store import SqlStore
 from gateway.store.accept import accept
 from gateway.store.migrate import migrate
 from tests.contract.store.contract import claim
-from tests.contract.store.make import submission
+from tests.contract.store.make import MASTER_KEY, submission
 
 
 async def test_claim_reads_no_open_delivery_but_those_it_takes(postgresql_url: str) -> None:
     await asyncio.to_thread(migrate, postgresql_url)
-    store = SqlStore(postgresql_url)
+    store = SqlStore(postgresql_url, master_key=MASTER_KEY)
     await accept(store, [submission(copies=()) for _ in range(300)])
     marking: list[tuple[str, Any]] = []
     event.listen(store._readers.sync_engine, "before_cursor_execute", lambda *a: marking.append(a[2:4]))

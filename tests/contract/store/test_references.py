@@ -13,7 +13,7 @@ from gateway.intake.references import References
 from gateway.store import SqlStore
 from gateway.store.migrate import migrate
 from tests.contract.store.contract import accept_one
-from tests.contract.store.make import CLIENT, submission
+from tests.contract.store.make import CLIENT, MASTER_KEY, submission
 
 
 class ReferencesContract:
@@ -22,7 +22,7 @@ class ReferencesContract:
     @pytest.fixture
     async def store(self, address: str) -> AsyncIterator[SqlStore]:
         await asyncio.to_thread(migrate, address)
-        store = SqlStore(address)
+        store = SqlStore(address, master_key=MASTER_KEY)
         yield store
         await store.close()
 
@@ -90,7 +90,7 @@ class TestReferencesOnPostgresql(ReferencesContract):
 
 async def test_everyone_hears_of_it_when_the_store_is_away(tmp_path: Path) -> None:
     folder = tmp_path / "not there yet"
-    store = SqlStore(f"sqlite:///{folder / 'store.db'}")
+    store = SqlStore(f"sqlite:///{folder / 'store.db'}", master_key=MASTER_KEY)
     references = References(store)
     asked = (references.known(CLIENT, each) for each in ("a", "b"))
     answers = await asyncio.gather(*asked, return_exceptions=True)

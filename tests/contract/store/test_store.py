@@ -17,7 +17,7 @@ from gateway.store.engine import sync_url
 from gateway.store.migrate import check_schema, migrate
 from gateway.store.tables import messages, metadata
 from tests.contract.store.contract import StoreContract, accept_one, count
-from tests.contract.store.make import TENANT, submission
+from tests.contract.store.make import MASTER_KEY, TENANT, submission
 
 
 class CommitContract:
@@ -26,7 +26,7 @@ class CommitContract:
     @pytest.fixture
     async def store(self, address: str) -> AsyncIterator[SqlStore]:
         await asyncio.to_thread(migrate, address)
-        store = SqlStore(address)
+        store = SqlStore(address, master_key=MASTER_KEY)
         yield store
         await store.close()
 

@@ -31,6 +31,7 @@ from gateway.store import SqlStore, reports
 from gateway.store.migrate import migrate
 from gateway.store.rows import BackMessage, Document
 from gateway.store.tables import deliveries
+from tests.contract.store.make import MASTER_KEY
 
 PORTAL, OTHER, TESTER = "demo-portal", "demo-portal-zwei", "demo-portal-test"
 LEAD, ELSEWHERE = "musteramt-musterstadt", "musteramt-beispielhausen"
@@ -150,7 +151,7 @@ async def running(folder: Path, config: Config | None = None, **settings: Any) -
     config = config or demo_config()
     chosen = Settings(var=folder, **settings)
     _prepare(folder, chosen.secrets, config)
-    store, broker = SqlStore(chosen.store_url), MemoryBroker()
+    store, broker = SqlStore(chosen.store_url, master_key=MASTER_KEY), MemoryBroker()
     await broker.start()
     intake = Intake(config, _CATALOGUE, store, chosen)
     await intake.start()

@@ -7,10 +7,13 @@ from pathlib import Path
 import httpx2
 import pytest
 import yaml
+from sqlalchemy import update
 
 from gateway import errors
 from gateway.contract.ids import new_id
 from gateway.http import body
+from gateway.store.codec import ERASED
+from gateway.store.tables import payloads
 from tests.integration.http.portal import (
     LEAD,
     OTHER,
@@ -169,6 +172,16 @@ async def stalled(portal, folder, patch):
 @leads_to(errors.UnsupportedMediaType)
 async def compressed(portal, folder, patch):
     return await portal.submit(message(), headers={"Content-Encoding": "gzip"})
+
+
+@leads_to(errors.PayloadErased)
+async def erased(portal, folder, patch):
+    accepted = await portal.submitted()
+    delivery_id = await portal.delivery_of(accepted["submission_id"])
+    async with portal.store.write() as connection:
+        await connection.execute(update(payloads).values(codec=ERASED, key_id=None, body=b""))
+    path = f"/v1/destinations/{LEAD}/deliveries/{delivery_id}"
+    return await portal.call("GET", path, caller=f"destination:{LEAD}")
 
 
 @leads_to(errors.RateLimited)

@@ -6,7 +6,8 @@ from sqlalchemy import select
 
 from gateway.contract.ids import new_id
 from gateway.http.api.answers import DeliveryAttachment
-from gateway.store.codec import decode
+from gateway.store.codec import Encoded
+from gateway.store.rows import payload_place
 from gateway.store.tables import documents
 from tests.integration.http.portal import ELSEWHERE, LEAD, SAMPLES, Portal, message, running, sample
 
@@ -73,7 +74,9 @@ async def test_document_is_kept_when_it_is_uploaded_twice(portal: Portal):
         assert (answer.status_code, answer.content) == (204, b"")
     async with portal.store.read() as connection:
         row = (await connection.execute(select(documents).where(documents.c.sha256 == digest))).one()
-    stored = (row.destination, row.tenant, row.media_type, decode(row.codec, row.body))
+    sealed = Encoded(row.codec, row.key_id, row.body)
+    content = portal.store.vault.unseal(sealed, tenant=row.tenant, place=payload_place("", 1, digest))
+    stored = (row.destination, row.tenant, row.media_type, content)
     assert stored == (LEAD, "musterstadt", "application/pdf", data)
 
 

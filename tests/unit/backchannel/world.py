@@ -32,7 +32,6 @@ from gateway.settings import Settings, data_folder
 from gateway.standards import Catalogue
 from gateway.store import SqlStore, reads, reports
 from gateway.store.accept import accept
-from gateway.store.codec import decode
 from gateway.store.migrate import migrate
 from gateway.store.rows import Accepted as AcceptedSubmission
 from gateway.store.rows import Case
@@ -49,7 +48,7 @@ from gateway.store.tables import reports as report_table
 from gateway.xml import rueckkanal
 from gateway.xml.rueckkanal import Head, Party
 from gateway.xml.rueckkanal import Reference as About
-from tests.contract.store.make import LEAD, TENANT, submission
+from tests.contract.store.make import LEAD, MASTER_KEY, TENANT, submission
 
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 DEADLINE_S = 5.0
@@ -119,7 +118,9 @@ class World:
         self.clock = FakeClock()
         self.config = config or demo_config()
         self.settings = Settings(**settings)
-        self.store = SqlStore(address, clock=self.clock, timeout_s=self.settings.store_timeout_s)
+        self.store = SqlStore(
+            address, master_key=MASTER_KEY, clock=self.clock, timeout_s=self.settings.store_timeout_s
+        )
         self.broker = FaultyBroker()
         self.relay = Relay(self.config, self.store, self.broker, self.settings)
         self.sweep = Sweep(self.config, self.store)
@@ -272,7 +273,7 @@ class World:
 
     async def body(self, message_id: str, number: int = 0) -> bytes:
         async with self.store.read() as connection:
-            part = await reads.fetch_part(connection, message_id, number, tenant=TENANT)
+            part = await reads.fetch_part(connection, self.store, message_id, number, tenant=TENANT)
         assert part is not None
         return part.data
 
@@ -288,7 +289,7 @@ class World:
                 report_table.c.report_id == report.report_id,
             )
         )
-        return row.state, decode(row.codec, row.body) if row.body is not None else None
+        return row.state, reports.body_of(self.store, row) if row.body is not None else None
 
     async def forget_case(self, about: Any) -> None:
         async with self.store.write() as connection:

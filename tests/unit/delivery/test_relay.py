@@ -115,7 +115,7 @@ async def test_payload_that_cannot_be_read_fails_its_delivery_and_only_it(world:
         )
     assert [each.submission_id for each in await world.send()] == [good.submission_id]
     assert (await world.states(bad.submission_id))[LEAD] == "failed"
-    assert (await world.finding()).code == "ValueError"
+    assert (await world.finding()).code == "PayloadUnreadable"
 
 
 async def test_unknown_exception_fails_its_delivery_and_leaves_the_neighbours(world: World) -> None:
