@@ -8,7 +8,7 @@ import os
 
 import typer
 
-from gateway.cli import operations, portal, serving
+from gateway.cli import custody, operations, portal, serving
 
 __all__ = ["app", "main"]
 
@@ -22,6 +22,8 @@ app.add_typer(serving.app)
 app.add_typer(serving.config_app, name="config")
 app.add_typer(portal.app)
 app.add_typer(operations.deliveries_app, name="deliveries")
+app.add_typer(custody.app)
+app.add_typer(custody.keys_app, name="keys")
 
 
 def main() -> None:

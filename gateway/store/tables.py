@@ -67,7 +67,6 @@ def _erasure() -> list[Column[Any]]:
     ]
 
 
-_KEPT = text("erased_at IS NULL")
 _HAS_BODY = text("body IS NOT NULL")
 
 cases = Table(
@@ -136,7 +135,6 @@ messages = Table(
         sqlite_where=_NUMBERED,
     ),
     Index("messages_received", "tenant", "received_at"),
-    Index("messages_erasure", "tenant", "erase_after", postgresql_where=_KEPT, sqlite_where=_KEPT),
 )
 
 # Number 0 is the message itself, from 1 on its attachments, -1 the metadata posted along.

@@ -91,6 +91,7 @@ _WORDS = {
         "accepted_twice": ("unter zwei Kennungen angelegt", "registered under two ids"),
         "report_rejected": ("Meldung entspricht nicht dem Vertrag", "report not to contract"),
         "report_stale": ("Meldung unter verbrauchter Nummer", "report under a used number"),
+        "legal_hold": ("wird nicht gelöscht", "kept from erasure"),
         "report_parked": ("Meldung wartet auf eine frühere", "report waits for an earlier one"),
     },
 }

@@ -27,14 +27,7 @@ def upgrade() -> None:
     op.add_column("case_references", sa.Column("key_id", sa.String(length=64), nullable=True))
     op.add_column("case_references", sa.Column("body", sa.LargeBinary(), nullable=True))
     op.create_index("documents_erasure", "documents", ["tenant", "erase_after"])
-    for name, table, rows in (
-        ("messages_erasure", "messages", "erased_at IS NULL"),
-        ("reports_erasure", "reports", "body IS NOT NULL"),
-    ):
-        op.create_index(
-            name,
-            table,
-            ["tenant", "erase_after"],
-            postgresql_where=sa.text(rows),
-            sqlite_where=sa.text(rows),
-        )
+    body = sa.text("body IS NOT NULL")
+    op.create_index(
+        "reports_erasure", "reports", ["tenant", "erase_after"], postgresql_where=body, sqlite_where=body
+    )

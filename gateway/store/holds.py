@@ -1,0 +1,44 @@
+"""Legal holds: a case of which nothing is erased until it is released."""
+
+from sqlalchemy import update
+
+from gateway.store import cases
+from gateway.store.engine import SqlStore
+from gateway.store.reports import add_finding
+from gateway.store.rows import Case
+from gateway.store.tables import cases as cases_table
+from gateway.store.tables import findings
+
+_C, _F = cases_table.c, findings.c
+
+
+async def hold(store: SqlStore, case: Case, reason: str) -> None:
+    """Keep a case from being erased; the reason stands among the findings until it is released."""
+    async with store.write() as connection:
+        await cases.lock(connection, case.case_id, tenant=case.tenant)
+        now = await store.read_clock(connection)
+        await connection.execute(
+            update(cases_table)
+            .where(_C.case_id == case.case_id, _C.tenant == case.tenant)
+            .values(legal_hold=True)
+        )
+        await add_finding(
+            connection, "legal_hold", tenant=case.tenant, now=now, case_id=case.case_id, code=reason
+        )
+
+
+async def release(store: SqlStore, case: Case) -> None:
+    """Let a case be erased when its time has come."""
+    async with store.write() as connection:
+        await cases.lock(connection, case.case_id, tenant=case.tenant)
+        now = await store.read_clock(connection)
+        await connection.execute(
+            update(cases_table)
+            .where(_C.case_id == case.case_id, _C.tenant == case.tenant)
+            .values(legal_hold=False)
+        )
+        await connection.execute(
+            update(findings)
+            .where(_F.case_id == case.case_id, _F.kind == "legal_hold", _F.resolved_at.is_(None))
+            .values(resolved_at=now)
+        )
