@@ -84,7 +84,7 @@ def hold(
     as_json: AsJson = False,
 ) -> None:
     """Keep a case from being erased (legal hold), or release it."""
-    if release == (reason is not None) or not 0 < len(reason or "-") <= 100:
+    if release == (reason is not None) or (reason is not None and not 0 < len(reason) <= 100):
         raise typer.BadParameter("give either --reason, of at most 100 characters, or --release")
     settings = read_settings(as_json=as_json)
     run_in_loop(_hold(settings, case, reason), as_json=as_json)

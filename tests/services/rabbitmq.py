@@ -90,6 +90,12 @@ class PrivateRabbitMQ:
         """The address of the default virtual host."""
         return self.access.url
 
+    @property
+    def data_folder(self) -> Path:
+        """Where the node keeps its data, as a process of this machine."""
+        assert isinstance(self._runtime, _NativeNode), "a container keeps its data to itself"
+        return self._runtime.folder / "data"
+
     def start(self) -> None:
         """Start the node, on the data it left if it ran before."""
         self._runtime.start()

@@ -6,10 +6,11 @@ import pytest
 from sqlalchemy import func, select, update
 
 from gateway.broker import MemoryBroker
-from gateway.contract.delivery import Delivery
+from gateway.contract.delivery import MAX_INLINE_BODY_BYTES, Delivery
 from gateway.contract.ids import new_id
 from gateway.delivery import relay as relay_module
 from gateway.errors import BrokerUnavailable, MessageReturned, QueueFull
+from gateway.store.codec import ERASED
 from gateway.store.tables import attempts, deliveries, messages, payloads
 from tests.contract.store.make import COPY, LEAD
 from tests.unit.backchannel.world import World, poll
@@ -116,6 +117,29 @@ async def test_payload_that_cannot_be_read_fails_its_delivery_and_only_it(world:
     assert [each.submission_id for each in await world.send()] == [good.submission_id]
     assert (await world.states(bad.submission_id))[LEAD] == "failed"
     assert (await world.finding()).code == "PayloadUnreadable"
+
+
+@pytest.mark.parametrize("size_bytes", [100, MAX_INLINE_BODY_BYTES + 1])
+async def test_erased_payload_fails_its_delivery_and_only_it(world: World, size_bytes: int) -> None:
+    bad = await world.submit(body=b"x" * size_bytes)
+    good = await world.submit()
+    async with world.store.write() as connection:
+        of_bad = payloads.c.message_id == bad.submission_id
+        await connection.execute(
+            update(payloads).where(of_bad).values(codec=ERASED, key_id=None, body=b"", file_name=None)
+        )
+    assert [each.submission_id for each in await world.send()] == [good.submission_id]
+    assert (await world.states(bad.submission_id))[LEAD] == "failed"
+    assert (await world.finding()).code == "PayloadErased"
+
+
+async def test_delivery_waits_when_the_key_of_its_payload_cannot_be_read(world: World) -> None:
+    later, good = await world.submit(), await world.submit()
+    async with world.store.write() as connection:
+        of_later = payloads.c.message_id == later.submission_id
+        await connection.execute(update(payloads).where(of_later).values(key_id=new_id()))
+    assert [each.submission_id for each in await world.send()] == [good.submission_id]
+    assert (await world.states(later.submission_id))[LEAD] == "waiting"
 
 
 async def test_unknown_exception_fails_its_delivery_and_leaves_the_neighbours(world: World) -> None:
