@@ -4,7 +4,7 @@ from sqlalchemy import update
 
 from gateway.store import cases
 from gateway.store.engine import SqlStore
-from gateway.store.reports import add_finding
+from gateway.store.reports import finding_row
 from gateway.store.rows import Case
 from gateway.store.tables import cases as cases_table
 from gateway.store.tables import findings
@@ -22,9 +22,8 @@ async def hold(store: SqlStore, case: Case, reason: str) -> None:
             .where(_C.case_id == case.case_id, _C.tenant == case.tenant)
             .values(legal_hold=True)
         )
-        await add_finding(
-            connection, "legal_hold", tenant=case.tenant, now=now, case_id=case.case_id, code=reason
-        )
+        row = finding_row("legal_hold", tenant=case.tenant, now=now, case_id=case.case_id, code=reason)
+        await connection.execute(findings.insert().values(row))
 
 
 async def release(store: SqlStore, case: Case) -> None:
