@@ -12,7 +12,7 @@ from datetime import date
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, Text, any_, bindparam, cast, column, func, select, update
+from sqlalchemy import ColumnElement, Table, Text, any_, bindparam, cast, column, func, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -79,7 +79,25 @@ def among(store: SqlStore, searched: ColumnElement[Any], name: str) -> ColumnEle
     """Say whether a column has one of the values that are bound as `name` by `listed`."""
     if store.is_sqlite:
         return searched.in_(bindparam(name, expanding=True))
-    return searched == any_(cast(bindparam(name, type_=Text), postgresql.ARRAY(searched.type)))
+    array = postgresql.ARRAY(searched.type)
+    # In a query of its own, or PostgreSQL would read the text again for every row.
+    values = select(cast(bindparam(name, type_=Text), array)).scalar_subquery()
+    return searched == any_(cast(values, array))
+
+
+def among_pairs(store: SqlStore, table: Table, names: tuple[str, str], name: str) -> ColumnElement[bool]:
+    """Say whether two columns, which an index has, are one of the pairs that are bound by `paired`."""
+    searched = tuple_(*(table.c[each] for each in names))
+    if store.is_sqlite:
+        return searched.in_(bindparam(name, expanding=True))
+    return searched.in_(select(*_rows_of_document(table, names, name).c))
+
+
+def paired(store: SqlStore, names: tuple[str, str], pairs: Iterable[tuple[str, str]]) -> Any:
+    """Write pairs as `among_pairs` takes them."""
+    if store.is_sqlite:
+        return list(pairs)
+    return _document([dict(zip(names, pair, strict=True)) for pair in pairs])
 
 
 def listed(store: SqlStore, values: Iterable[str]) -> Any:
@@ -118,8 +136,8 @@ def _from_document(table: Table, names: tuple[str, ...], order: tuple[Any, ...] 
     return postgresql.insert(table).from_select(names, sorted_rows)
 
 
-def _rows_of_document(table: Table, names: tuple[str, ...]) -> Any:
-    document = cast(bindparam("document", type_=Text), postgresql.JSON)
+def _rows_of_document(table: Table, names: tuple[str, ...], parameter: str = "document") -> Any:
+    document = cast(bindparam(parameter, type_=Text), postgresql.JSON)
     columns = [column(name, table.c[name].type) for name in names]
     return func.json_to_recordset(document).table_valued(*columns, name="new").render_derived(with_types=True)
 

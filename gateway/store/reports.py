@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.contract.ids import new_id
 from gateway.contract.report import Report, ReportType
-from gateway.store.bulk import among, insert_or_skip, listed, merge_all, update_all
+from gateway.store.bulk import among, among_pairs, insert_or_skip, listed, merge_all, paired, update_all
 from gateway.store.codec import Encoded
 from gateway.store.engine import SqlStore
 from gateway.store.rows import CONTACT, Case, Document, contact_place, payload_place
@@ -84,16 +84,11 @@ async def write_outcomes(
 
 async def known(connection: AsyncConnection, store: SqlStore, keys: Collection[Key]) -> set[Key]:
     """Say which of these reports were taken before; their cases are locked."""
-    r = reports.c
-    statement = select(r.destination, r.report_id).where(
-        among(store, r.destination, "destinations"), among(store, r.report_id, "ids")
-    )
-    bound = {
-        "destinations": listed(store, {destination for destination, _ in keys}),
-        "ids": listed(store, {report_id for _, report_id in keys}),
-    }
-    rows = await connection.execute(statement, bound)
-    return {(row.destination, row.report_id) for row in rows}.intersection(keys)
+    names = ("destination", "report_id")
+    statement = select(reports.c.destination, reports.c.report_id)
+    taken = statement.where(among_pairs(store, reports, names, "keys"))
+    rows = await connection.execute(taken, {"keys": paired(store, names, keys)})
+    return {(row.destination, row.report_id) for row in rows}
 
 
 async def next_sequences(
@@ -300,15 +295,10 @@ async def known_documents(
     connection: AsyncConnection, store: SqlStore, wanted: Collection[Document]
 ) -> set[Document]:
     """Say which of these documents were uploaded."""
-    d = documents.c
-    statement = select(d.tenant, d.destination, d.sha256).where(
-        among(store, d.destination, "destinations"), among(store, d.sha256, "digests")
-    )
-    bound = {
-        "destinations": listed(store, {each.destination for each in wanted}),
-        "digests": listed(store, {each.sha256 for each in wanted}),
-    }
-    rows = await connection.execute(statement, bound)
+    d, names = documents.c, ("destination", "sha256")
+    statement = select(d.tenant, d.destination, d.sha256).where(among_pairs(store, documents, names, "keys"))
+    keys = {(each.destination, each.sha256) for each in wanted}
+    rows = await connection.execute(statement, {"keys": paired(store, names, keys)})
     return {Document(row.tenant, row.destination, row.sha256) for row in rows}.intersection(wanted)
 
 
