@@ -11,10 +11,13 @@ from urllib.parse import quote
 import httpx2
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from adapters.kit.backoff import backoff_s
 from adapters.kit.errors import Transient
 
 CALL_TIMEOUT_S = 60.0
-"""One call from first byte to last; a large attachment over a slow line must fit."""
+"""One try with its token, from first byte to last; a large attachment over a slow line must fit."""
+TRIES = 4
+"""So often a call is made while the gateway is away: a restart passes, and a failure costs an attempt."""
 TOKEN_MARGIN_S = 30.0
 """A token is replaced this long before it ends, so that none ends on its way."""
 
@@ -46,12 +49,16 @@ class GatewayClient:
         http: a client whose base address is the gateway; in the same process it has an ASGI transport.
         destination: whose credentials these are.
         secret: the destination's secret.
+        first_pause_s: the pause after the first failure; it doubles.
     """
 
-    def __init__(self, http: httpx2.AsyncClient, *, destination: str, secret: str) -> None:
+    def __init__(
+        self, http: httpx2.AsyncClient, *, destination: str, secret: str, first_pause_s: float = 0.5
+    ) -> None:
         self._http = http
         self._root = f"/v1/destinations/{quote(destination, safe='')}"
         self._basic = _basic(f"destination:{destination}", secret)
+        self._first_pause_s = first_pause_s
         self._token = ""
         self._token_until = 0.0
         self._token_lock = asyncio.Lock()
@@ -95,17 +102,26 @@ class GatewayClient:
         await self._call("PUT", f"/attachments/{digest}", content=data, headers=headers)
 
     async def _call(self, method: str, path: str, **request: Any) -> httpx2.Response:
-        answer = await self._send(method, path, request, token=await self._valid_token())
-        if answer.status_code == httpx2.codes.UNAUTHORIZED:
-            self._token_until = 0.0
+        """Call, and again a few times while the gateway is away; every call may be repeated."""
+        for failures in range(TRIES - 1):
+            try:
+                return await self._try(method, path, request)
+            except _Away:
+                await asyncio.sleep(backoff_s(failures, first_s=self._first_pause_s))
+        return await self._try(method, path, request)
+
+    async def _try(self, method: str, path: str, request: dict[str, Any]) -> httpx2.Response:
+        async with _bounded():
             answer = await self._send(method, path, request, token=await self._valid_token())
+            if answer.status_code == httpx2.codes.UNAUTHORIZED:
+                self._token_until = 0.0
+                answer = await self._send(method, path, request, token=await self._valid_token())
         _check(answer)
         return answer
 
     async def _send(self, method: str, path: str, request: dict[str, Any], *, token: str) -> httpx2.Response:
         headers = request.get("headers", {}) | {"Authorization": f"Bearer {token}"}
-        async with _bounded():
-            return await self._http.request(method, self._root + path, **(request | {"headers": headers}))
+        return await self._http.request(method, self._root + path, **(request | {"headers": headers}))
 
     async def _valid_token(self) -> str:
         async with self._token_lock:
@@ -115,8 +131,7 @@ class GatewayClient:
 
     async def _fetch_token(self) -> None:
         form = {"grant_type": "client_credentials"}
-        async with _bounded():
-            answer = await self._http.post("/oauth/token", data=form, headers={"Authorization": self._basic})
+        answer = await self._http.post("/oauth/token", data=form, headers={"Authorization": self._basic})
         _check(answer)
         try:
             token = _Token.model_validate_json(answer.content)
@@ -136,9 +151,16 @@ def _basic(client_id: str, secret: str) -> str:
     return "Basic " + base64.b64encode(pair.encode()).decode()
 
 
+class _Away(Transient):
+    """The gateway did not answer, or cannot now: the same call may succeed in a moment."""
+
+
 def _check(answer: httpx2.Response) -> None:
-    if not answer.is_success:
-        raise Transient(f"The gateway answered {answer.status_code} to {answer.request.method}.")
+    if answer.is_success:
+        return
+    passing = answer.is_server_error or answer.status_code == httpx2.codes.TOO_MANY_REQUESTS
+    kind = _Away if passing else Transient
+    raise kind(f"The gateway answered {answer.status_code} to {answer.request.method}.")
 
 
 @asynccontextmanager
@@ -148,6 +170,6 @@ async def _bounded() -> AsyncIterator[None]:
         async with asyncio.timeout(CALL_TIMEOUT_S):
             yield
     except TimeoutError as error:
-        raise Transient(f"The gateway did not answer within {CALL_TIMEOUT_S:.0f} s.") from error
+        raise _Away(f"The gateway did not answer within {CALL_TIMEOUT_S:.0f} s.") from error
     except httpx2.HTTPError as error:
-        raise Transient(f"The gateway cannot be reached ({type(error).__name__}).") from error
+        raise _Away(f"The gateway cannot be reached ({type(error).__name__}).") from error

@@ -1,9 +1,10 @@
 """Deals with one copy of a delivery: claim it, look, deliver, store the outcome, acknowledge."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 
@@ -56,6 +57,9 @@ class DeliveryHandler:
         self._now = now
         self._stopping = asyncio.Event()
         self._in_hand: dict[str, asyncio.Event] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     @property
     def in_hand(self) -> list[str]:
@@ -67,6 +71,12 @@ class DeliveryHandler:
         self._stopping.set()
         for ended in self._in_hand.values():
             ended.set()
+
+    async def hand_back(self) -> None:
+        """Give up what is still in hand, without waiting for a broker that may be out of reach."""
+        for task in self._tasks:
+            task.cancel()
+        await self._idle.wait()
 
     async def __call__(self, message: Message) -> Outcome:
         """Deal with a copy; ACK means that everything about it is durable."""
@@ -81,10 +91,24 @@ class DeliveryHandler:
                 return Outcome.REQUEUE
         ended = self._in_hand[delivery.delivery_id] = asyncio.Event()
         try:
-            return await self._deal_with(delivery)
+            with self._at_work():
+                return await self._deal_with(delivery)
         finally:
             del self._in_hand[delivery.delivery_id]
             ended.set()
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine always runs in one
+        self._tasks.add(task)
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._tasks.discard(task)
+            if not self._tasks:
+                self._idle.set()
 
     async def _deal_with(self, delivery: Delivery) -> Outcome:
         failures = 0

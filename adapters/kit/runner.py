@@ -1,7 +1,7 @@
 """Runs one adapter for one destination, in a process of its own or inside the gateway's."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import datetime
 from pathlib import Path
@@ -17,13 +17,13 @@ from adapters.kit.gateway_client import GatewayClient
 from adapters.kit.handler import MARGIN_S, DeliveryHandler
 from adapters.kit.sender import ReportSender
 from adapters.kit.store import LEASE_S, AdapterStore
-from gateway.broker import Broker, Consumer
+from gateway.broker import Broker
 from gateway.errors import ConfigurationError
 
 log = structlog.get_logger(__name__)
 
 GRACE_S = 10.0
-"""A stop ends within this: most of it for the deliveries in hand, the rest for the reports."""
+"""A stop ends within this, whatever hangs: most of it is for the deliveries in hand."""
 
 
 class Runner:
@@ -56,6 +56,7 @@ class Runner:
         self._handler = DeliveryHandler(adapter, store=store, gateway=gateway, margin_s=margin_s)
         self._sender = ReportSender(store, broker)
         self._running = AsyncExitStack()
+        self._stopping_since = 0.0
         self._grace_s = GRACE_S
 
     async def start(self, *, resend_since: datetime | None = None) -> None:
@@ -74,13 +75,14 @@ class Runner:
         try:
             await self._start(resend_since)
         except BaseException:
-            await self._running.aclose()
+            await self.stop()
             raise
         log.info("adapter_started", destination=self._destination)
 
     async def stop(self, grace_s: float = GRACE_S) -> None:
         """Take nothing more, finish or hand back what is in hand, and close everything, within the grace."""
         self._grace_s = grace_s
+        self._stopping_since = asyncio.get_running_loop().time()
         self._handler.stop()
         await self._running.aclose()
         log.info("adapter_stopped", destination=self._destination)
@@ -88,34 +90,34 @@ class Runner:
     async def _start(self, resend_since: datetime | None) -> None:
         self.adapter.context.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         await self._store.open()
-        self._running.push_async_callback(self._store.close)
+        self._at_stop("store", self._store.close, share=1)
         if resend_since is not None:
             count = await self._store.outbox.resend_since(resend_since)
             log.info("reports_marked_unsent", destination=self._destination, count=count)
         self._sender.start()
-        self._running.push_async_callback(self._stop_sender)
-        self._running.push_async_callback(self._stop_adapter)
+        self._at_stop("reports", lambda: self._sender.stop(self._grace_s * 0.1), share=0.95)
+        self._at_stop("adapter", self.adapter.stop, share=0.85)
         await self.adapter.start()
         leases = asyncio.create_task(self._keep_leases())
-        self._running.push_async_callback(_end, leases)
+        self._at_stop("leases", lambda: _end(leases), share=0.8)
+        self._at_stop("deliveries", self._handler.hand_back, share=0.75)
         consumer = await self._broker.consume_deliveries(
             self._destination, self._handler, concurrency=self._concurrency
         )
-        self._running.push_async_callback(self._stop_consumer, consumer)
+        self._at_stop("consumer", lambda: consumer.cancel(self._grace_s * 0.4), share=0.65)
 
-    async def _stop_consumer(self, consumer: Consumer) -> None:
-        await consumer.cancel(self._grace_s * 0.5)
+    def _at_stop(self, part: str, end: Callable[[], Awaitable[None]], *, share: float) -> None:
+        """Have a part ended at the stop; at this share of the grace the next one's turn has come."""
 
-    async def _stop_sender(self) -> None:
-        await self._sender.stop(self._grace_s * 0.1)
+        async def bounded() -> None:
+            try:
+                async with asyncio.timeout_at(self._stopping_since + self._grace_s * share):
+                    await end()
+            except Exception as error:
+                # The other parts must be ended all the same, and the reports kept.
+                log.error("stop_failed", destination=self._destination, part=part, error=type(error).__name__)
 
-    async def _stop_adapter(self) -> None:
-        try:
-            async with asyncio.timeout(self._grace_s * 0.2):
-                await self.adapter.stop()
-        except Exception as error:
-            # The store must be closed all the same, and the reports kept.
-            log.error("adapter_stop_failed", destination=self._destination, error=type(error).__name__)
+        self._running.push_async_callback(bounded)
 
     async def _keep_leases(self) -> None:
         while True:

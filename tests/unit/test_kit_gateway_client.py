@@ -1,3 +1,4 @@
+import asyncio
 import base64
 from collections.abc import AsyncIterator, Callable
 
@@ -5,8 +6,7 @@ import httpx2
 import pytest
 
 from adapters.kit import Documents, Transient
-from adapters.kit.documents import TRIES
-from adapters.kit.gateway_client import GatewayClient
+from adapters.kit.gateway_client import TRIES, GatewayClient
 from gateway.contract.ids import new_id
 
 Answer = Callable[[httpx2.Request], httpx2.Response]
@@ -43,7 +43,7 @@ def server() -> Server:
 async def client(server: Server) -> AsyncIterator[GatewayClient]:
     transport = httpx2.MockTransport(server)
     async with httpx2.AsyncClient(base_url="http://gateway.test", transport=transport) as http:
-        yield GatewayClient(http, destination="amt-1", secret="päss:word/with+signs")
+        yield GatewayClient(http, destination="amt-1", secret="päss:word/with+signs", first_pause_s=0.01)
 
 
 async def test_client_authenticates_as_the_destination_when_it_fetches(client, server) -> None:
@@ -103,6 +103,38 @@ async def test_client_raises_transient_when_the_gateway_cannot_be_reached(client
     assert "Erika" not in caught.value.reason
 
 
+async def test_client_gets_through_when_the_gateway_comes_back(client, server) -> None:
+    answers = iter([503, 429, 200])
+    server.answer = lambda request: httpx2.Response(next(answers), content=b"content")
+    assert await client.fetch_body(new_id()) == b"content"
+    assert len(server.requests) == 3
+
+
+async def test_client_asks_once_when_the_answer_will_not_change(client, server) -> None:
+    server.answer = lambda request: httpx2.Response(404)
+    with pytest.raises(Transient, match="404"):
+        await client.fetch_body(new_id())
+    assert len(server.requests) == 1
+
+
+async def test_client_gives_up_in_time_when_the_token_never_comes(server, monkeypatch) -> None:
+    """Those who wait for the token that another fetches have no longer to wait than the other."""
+    monkeypatch.setattr("adapters.kit.gateway_client.CALL_TIMEOUT_S", 0.1)
+
+    async def hang(request: httpx2.Request) -> httpx2.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async with httpx2.AsyncClient(
+        base_url="http://gateway.test", transport=httpx2.MockTransport(hang)
+    ) as http:
+        client = GatewayClient(http, destination="amt-1", secret="x", first_pause_s=0.01)
+        calls = [client.fetch_body(new_id()) for _ in range(30)]
+        async with asyncio.timeout(5):
+            answers = await asyncio.gather(*calls, return_exceptions=True)
+    assert {type(answer).__base__ for answer in answers} == {Transient}
+
+
 async def test_client_lists_attachments_when_the_list_is_right(client, server) -> None:
     server.answer = lambda request: httpx2.Response(200, json=[LISTED])
     [listed] = await client.list_attachments(new_id())
@@ -119,7 +151,7 @@ async def test_client_raises_transient_when_the_list_is_not_one(client, server, 
 async def test_documents_upload_succeeds_when_the_gateway_comes_back(client, server) -> None:
     answers = iter([503, 503, 204])
     server.answer = lambda request: httpx2.Response(next(answers))
-    digest = await Documents(client, first_pause_s=0.01).upload(b"%PDF", "application/pdf")
+    digest = await Documents(client).upload(b"%PDF", "application/pdf")
     assert [request.url.path for request in server.requests] == [
         f"/v1/destinations/amt-1/attachments/{digest}"
     ] * 3
@@ -130,5 +162,5 @@ async def test_documents_upload_succeeds_when_the_gateway_comes_back(client, ser
 async def test_documents_upload_gives_up_when_the_gateway_stays_away(client, server) -> None:
     server.answer = lambda request: httpx2.Response(503)
     with pytest.raises(Transient, match="503"):
-        await Documents(client, first_pause_s=0.01).upload(b"%PDF", "application/pdf")
+        await Documents(client).upload(b"%PDF", "application/pdf")
     assert len(server.requests) == TRIES

@@ -1,7 +1,9 @@
 """The kit from the broker to the reports, with a real store and adapters that are only scripted."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -398,6 +400,60 @@ async def test_runner_finishes_what_is_in_hand_when_stopped(gateway, run) -> Non
     await started.wait()
     await runner.stop()
     assert [report.type for report in gateway.reports] == [ReportType.DELIVERY_ACCEPTED]
+
+
+class HangingConsumer:
+    """A consumer whose broker does not answer any more."""
+
+    async def cancel(self, grace_s: float = 10) -> None:
+        await asyncio.Event().wait()
+
+
+async def test_runner_hands_back_and_stops_in_time_when_every_part_hangs(
+    gateway, run, tmp_path, monkeypatch
+) -> None:
+    class Hanging(scripted()):
+        async def deliver(self, delivery: Delivery, work: Work) -> Accepted:
+            self.calls.append("deliver")
+            await asyncio.Event().wait()
+            return ACCEPTED
+
+        async def stop(self) -> None:
+            await asyncio.Event().wait()
+
+    take = gateway.broker.consume_deliveries
+
+    async def consume_deliveries(*args: object, **settings: int) -> HangingConsumer:
+        await take(*args, **settings)
+        return HangingConsumer()
+
+    monkeypatch.setattr(gateway.broker, "consume_deliveries", consume_deliveries)
+    runner = gateway.runner(Hanging, tmp_path)
+    await runner.start()
+    delivery = await gateway.deliver()
+    await until(lambda: Hanging.calls == ["deliver"])
+    began_at = asyncio.get_running_loop().time()
+    with capture_logs() as logs:
+        await runner.stop(grace_s=2)
+    assert asyncio.get_running_loop().time() - began_at < 4
+    assert {log["part"] for log in logs if log["event"] == "stop_failed"} == {"consumer", "adapter"}
+    store = AdapterStore(f"sqlite:///{tmp_path / 'adapter.db'}", gateway.destination)
+    await store.open()
+    assert await store.claim(delivery) == Started(token=2, find_first=True)
+    await store.close()
+
+
+async def test_runner_stops_in_time_when_its_database_hangs(gateway, tmp_path) -> None:
+    runner = gateway.runner(scripted(), tmp_path)
+    await runner.start()
+    with closing(sqlite3.connect(tmp_path / "adapter.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        await gateway.deliver()
+        await until(lambda: bool(runner._handler.in_hand))
+        began_at = asyncio.get_running_loop().time()
+        await runner.stop(grace_s=2)
+        assert asyncio.get_running_loop().time() - began_at < 4
+        assert gateway.reports == []
 
 
 async def test_runner_refuses_to_start_when_another_serves_the_same_store(gateway, run, tmp_path) -> None:

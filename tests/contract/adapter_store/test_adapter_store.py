@@ -1,6 +1,8 @@
 """One suite for the adapter store, inherited by both databases."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -357,6 +359,21 @@ class AdapterStoreContract:
         assert await store.outbox.resend_since(clock() - timedelta(seconds=150)) == 2
         assert [report.body for report in await send_all(store)] == [b"2", b"3"]
 
+    async def test_case_reports_keep_number_and_order_when_sent_again(
+        self, store: AdapterStore, clock: TestClock
+    ) -> None:
+        """Whoever lost them takes them again as the same reports; what is made meanwhile comes after them."""
+        reports = CaseReports(store)
+        case = new_id()
+        for body in (b"1", b"2", b"3"):
+            await reports.status(case, body)
+        first = await send_all(store)
+        await store.outbox.resend_since(clock() - timedelta(seconds=1))
+        await reports.status(case, b"4")
+        again = await send_all(store)
+        assert again[:3] == first
+        assert [(each.case_sequence, each.body) for each in again[3:]] == [(4, b"4")]
+
     async def test_outbox_sends_nothing_again_when_its_content_was_erased(
         self, store: AdapterStore, clock: TestClock
     ) -> None:
@@ -489,3 +506,36 @@ class TestPostgres(AdapterStoreContract):
         stoppable_postgresql.start()
         assert isinstance(await store.claim(delivery), Started)
         await store.close()
+
+    async def test_store_goes_on_over_a_new_connection_when_the_old_one_hangs(
+        self, store: AdapterStore
+    ) -> None:
+        store._writer._timeout_s = 0.5
+        backend = await store._writer.call(lambda db: db.scalar(text("SELECT pg_backend_pid()")))
+        os.kill(backend, signal.SIGSTOP)
+        try:
+            with pytest.raises(StoreUnavailable):
+                await store.claim(sample_delivery())
+            store._writer._timeout_s = 10
+            assert isinstance(await store.claim(sample_delivery()), Started)
+        finally:
+            os.kill(backend, signal.SIGCONT)
+
+    async def test_store_heals_unnoticed_when_the_server_was_restarted_meanwhile(
+        self, stoppable_postgresql: PrivatePostgreSQL, clock: TestClock
+    ) -> None:
+        store = AdapterStore(stoppable_postgresql.create_database(), DESTINATION, now=clock)
+        await store.open()
+        stoppable_postgresql.restart()
+        assert isinstance(await store.claim(sample_delivery()), Started)
+        await store.close()
+
+    async def test_reports_get_their_numbers_once_when_workers_store_the_same_ids(
+        self, store: AdapterStore, second: AdapterStore
+    ) -> None:
+        case, ids = new_id(), [new_id() for _ in range(20)]
+        writers = [CaseReports(store), CaseReports(second)]
+        await asyncio.gather(
+            *(reports.status(case, b"<status/>", report_id=each) for each in ids for reports in writers)
+        )
+        assert [report.case_sequence for report in await send_all(store)] == list(range(1, 21))
