@@ -1,0 +1,62 @@
+"""`python -m chaos`: see `--help`."""
+
+import argparse
+import asyncio
+import random
+import shutil
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from chaos.plan import LONG, SHORT, Plan
+from chaos.run import run
+from chaos.servers import Servers
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
+    parser.add_argument("--seed", type=int, help="of messages, mishaps and faults; printed when left out")
+    parser.add_argument("--short", action="store_true", help="a minute and a half instead of a quarter of an hour")
+    parser.add_argument("--applications", type=int)
+    parser.add_argument("--faults", type=int)
+    parser.add_argument("--nodes", type=int, help="RabbitMQ nodes")
+    parser.add_argument("--mutation", help="a mutation of the product that must be reported")
+    return parser.parse_args()
+
+
+def _form(arguments: argparse.Namespace) -> Plan:
+    form = SHORT if arguments.short else LONG
+    given = {name: getattr(arguments, name) for name in ("applications", "faults", "nodes")}
+    form = replace(form, **{name: value for name, value in given.items() if value is not None})
+    seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(10**6)
+    return Plan(seed, form)
+
+
+async def _main(arguments: argparse.Namespace) -> int:
+    plan = _form(arguments)
+    began = time.monotonic()
+
+    def say(text: str) -> None:
+        print(f"[{time.monotonic() - began:6.1f}] {text}", flush=True)
+
+    print(f"seed {plan.seed}: {plan.form.applications} applications, {len(plan.faults)} faults\n{plan.describe()}")
+    folder = Path(tempfile.mkdtemp(prefix="amtsbote-chaos-"))
+    servers = Servers(plan.form.nodes)
+    try:
+        await servers.start()
+        verdict = await run(plan, folder, servers, mutation=arguments.mutation, say=say)
+    finally:
+        await servers.close()
+    print(verdict.text)
+    if verdict.violations:
+        print(f"everything is kept in {folder}; repeat with --seed {plan.seed}")
+        return 1
+    shutil.rmtree(folder)
+    print("nothing was lost, nothing came twice")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(_main(_arguments())))
