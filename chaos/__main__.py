@@ -10,7 +10,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from chaos.plan import LONG, SHORT, Plan
+from chaos.mutations import MUTATIONS
+from chaos.plan import LONG, SHORT, Plan, provoke
 from chaos.run import run
 from chaos.servers import Servers
 
@@ -22,7 +23,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--applications", type=int)
     parser.add_argument("--faults", type=int)
     parser.add_argument("--nodes", type=int, help="RabbitMQ nodes")
-    parser.add_argument("--mutation", help="a mutation of the product that must be reported")
+    parser.add_argument("--mutation", choices=sorted(MUTATIONS), help="a mutation of the product that must be reported")
     return parser.parse_args()
 
 
@@ -30,6 +31,8 @@ def _form(arguments: argparse.Namespace) -> Plan:
     form = SHORT if arguments.short else LONG
     given = {name: getattr(arguments, name) for name in ("applications", "faults", "nodes")}
     form = replace(form, **{name: value for name, value in given.items() if value is not None})
+    if arguments.mutation:
+        return provoke(arguments.mutation, arguments.seed or 1)
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(10**6)
     return Plan(seed, form)
 

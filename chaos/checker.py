@@ -160,19 +160,17 @@ def _place(messages: object, letter: Letter) -> int:
 
 def reader_misses_nothing(history: History) -> Iterator[Violation]:
     """A reader that only ever went on from its cursor has seen the whole mailbox, each letter once."""
-    seen = [letter.message_id for letter in history.mailbox]
-    everything = [letter.message_id for letter in history.reread]
-    for message_id, count in Counter(seen).items():
+    seen = Counter(letter.message_id for letter in history.mailbox)
+    everything = dict.fromkeys(letter.message_id for letter in history.reread)
+    for message_id, count in seen.items():
         if count > 1:
             yield Violation("mailbox_repeated", f"the cursor returned it {count} times", (message_id,))
-    for message_id in everything:
-        if message_id not in set(seen):
-            yield Violation("mailbox_skipped", "it is in the mailbox, and the reader missed it", (message_id,))
-    for message_id in seen:
-        if message_id not in set(everything):
+        if message_id not in everything:
             yield Violation("mailbox_vanished", "the reader saw it, and it is gone", (message_id,))
-    common = [each for each in everything if each in set(seen)]
-    if not set(seen) - set(everything) and common != list(dict.fromkeys(seen)):
+    for message_id in everything:
+        if message_id not in seen:
+            yield Violation("mailbox_skipped", "it is in the mailbox, and the reader missed it", (message_id,))
+    if [each for each in everything if each in seen] != [each for each in seen if each in everything]:
         yield Violation("mailbox_order", "read anew, the mailbox has another order")
 
 

@@ -27,6 +27,7 @@ class Collector:
         self._town, self._portal, self._reader = town, portal, reader
         self._client, self._operator = client, operator
         self._digests: dict[str, str] = {}
+        self._known: set[str] = set()
         self._filed: dict[Path, Filed] = {}
         self._settled: dict[str, dict[str, Any]] = {}
 
@@ -45,9 +46,10 @@ class Collector:
 
     def _learn(self, history: History) -> None:
         for line in history.book:
-            if line.what == EFFECT and line.message_id not in self._digests.values():
+            if line.what == EFFECT and line.message_id not in self._known:
                 digest = sha256(decision(line.case_id, line.message_id)).hexdigest()
                 self._digests[digest] = line.message_id
+                self._known.add(line.message_id)
 
     def _named(self, letter: Letter) -> Letter:
         about = letter.about or self._digests.get(letter.sha256)
@@ -73,8 +75,9 @@ class Collector:
 
     async def _ask(self, todo: Iterable[str], views: dict[str, dict[str, Any]]) -> None:
         for submission_id in todo:
-            answer = await self._client.get(f"/v1/submissions/{submission_id}")
-            views[submission_id] = answer.json() if answer.is_success else {"status": f"HTTP {answer.status_code}"}
+            answer = await self._client.ask(f"/v1/submissions/{submission_id}")
+            view = answer.json() if answer.is_success else {"status": f"HTTP {answer.status_code}"}
+            views[submission_id] = view
 
 
 def _document(destination: str, path: Path) -> Filed:

@@ -11,7 +11,7 @@ from chaos.plan import DMS, REGISTER, Fault, Kind
 from chaos.proxy import Mode
 from chaos.town import Town
 
-_FULL = 8
+_FULL = 4
 _SLOW_S = 0.15
 _FILLED_WITHIN_S = 30.0
 AHEAD = 2

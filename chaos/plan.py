@@ -7,7 +7,7 @@ same messages, mishaps and faults at the same points of the load.
 import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from chaos.messages import stable_id
@@ -62,7 +62,7 @@ class Form:
     at_once: int
     nodes: int
     register_workers: int
-    mishap_share: float
+    mishaps_each: int
     follow_up_share: float
     settle_s: float
     quiet_s: float
@@ -75,16 +75,16 @@ SHORT = Form(
     at_once=6,
     nodes=1,
     register_workers=1,
-    mishap_share=0.0,
+    mishaps_each=1,
     follow_up_share=0.2,
     settle_s=90,
     quiet_s=2,
     settings={
-        "AMTSBOTE_COPY_LIFETIME_S": "8",
-        "AMTSBOTE_LEASE_S": "12",
-        "AMTSBOTE_PUBLISH_LEASE_S": "4",
-        "AMTSBOTE_BROKER_TIMEOUT_S": "3",
-        "AMTSBOTE_STORE_TIMEOUT_S": "3",
+        "AMTSBOTE_COPY_LIFETIME_S": "12",
+        "AMTSBOTE_LEASE_S": "16",
+        "AMTSBOTE_PUBLISH_LEASE_S": "8",
+        "AMTSBOTE_BROKER_TIMEOUT_S": "5",
+        "AMTSBOTE_STORE_TIMEOUT_S": "5",
     },
 )
 LONG = Form(
@@ -93,7 +93,7 @@ LONG = Form(
     at_once=24,
     nodes=3,
     register_workers=2,
-    mishap_share=0.004,
+    mishaps_each=8,
     follow_up_share=0.05,
     settle_s=900,
     quiet_s=20,
@@ -105,6 +105,24 @@ LONG = Form(
         "AMTSBOTE_STORE_TIMEOUT_S": "8",
     },
 )
+
+PROVOKED = Form(
+    applications=60,
+    faults=0,
+    at_once=6,
+    nodes=1,
+    register_workers=1,
+    mishaps_each=12,
+    follow_up_share=0.1,
+    settle_s=25,
+    quiet_s=0,
+    settings=SHORT.settings
+    | {
+        "AMTSBOTE_COPY_LIFETIME_S": "6",
+        "AMTSBOTE_LEASE_S": "9",
+    },
+)
+"""What provokes one mutation: a minute in the worst case, and nothing but what is needed."""
 
 # What is heavy is rare: each takes the whole town down for a while.
 _WEIGHTS = {
@@ -150,10 +168,17 @@ class Plan:
     """Everything that is decided before a run begins.
 
     Args:
-        kinds: which faults may happen; each happens at least once where there is room.
+        kinds: which faults may happen; each does at least once.
+        mishaps: which mishaps may happen in the offices; likewise.
     """
 
-    def __init__(self, seed: int, form: Form, kinds: Sequence[Kind] = tuple(Kind)) -> None:
+    def __init__(
+        self,
+        seed: int,
+        form: Form,
+        kinds: Sequence[Kind] = tuple(k for k in Kind if k not in (Kind.RETRY, Kind.REDIRECT)),
+        mishaps: Sequence[Mishap] = tuple(Mishap),
+    ) -> None:
         self.seed, self.form = seed, form
         self.kinds = [kind for kind in kinds if kind is not Kind.KILL_NODE or form.nodes > 1]
         rng = self.rng("plan")
@@ -163,9 +188,11 @@ class Plan:
             if rng.random() < form.follow_up_share
         }
         self.invalid = {number for number in range(form.applications) if rng.random() < 0.01} or {0}
+        # What failed for good comes back by an operator's retry only.
+        possible = [each for each in mishaps if Kind.RETRY in self.kinds or "crash" not in each]
         self.mishaps = {
-            REGISTER: self._mishaps(rng, tuple(Mishap), form.applications),
-            DMS: self._mishaps(rng, _IN_DMS, form.applications),
+            REGISTER: self._mishaps(rng, possible, form.applications),
+            DMS: self._mishaps(rng, [each for each in possible if each in _IN_DMS], form.applications),
         }
         self.faults = self._faults(rng)
 
@@ -180,10 +207,9 @@ class Plan:
         return "\n".join([*map(str, self.faults), f"mishaps in the offices: {mishaps}"])
 
     def _mishaps(self, rng: random.Random, kinds: Sequence[Mishap], applications: int) -> dict[str, str]:
-        """Give each kind to one message at least, and the share of the form to all."""
+        """Give each kind to as many messages as the form says."""
         numbers = [number for number in range(applications) if number not in self.invalid]
-        count = max(len(kinds), int(applications * self.form.mishap_share * len(kinds) / 10))
-        chosen = rng.sample(numbers, min(count, len(numbers)))
+        chosen = rng.sample(numbers, min(len(kinds) * self.form.mishaps_each, len(numbers)))
         found = {}
         for position, number in enumerate(chosen):
             kind = kinds[position % len(kinds)]
@@ -193,10 +219,8 @@ class Plan:
         return found
 
     def _faults(self, rng: random.Random) -> list[Fault]:
-        drawn = rng.choices(
-            self.kinds, [_WEIGHTS[kind] for kind in self.kinds], k=max(0, self.form.faults - len(self.kinds))
-        )
-        kinds = [*self.kinds, *drawn]
+        more = max(0, self.form.faults - len(self.kinds)) if self.kinds else 0
+        kinds = [*self.kinds, *(rng.choices(self.kinds, [_WEIGHTS[kind] for kind in self.kinds], k=more) if more else ())]
         rng.shuffle(kinds)
         gap = self.form.applications * 0.9 / max(1, len(kinds))
         return [
@@ -230,3 +254,16 @@ class Plan:
                 return (DMS,)
             case _:
                 return ("",)
+
+
+def provoke(mutation: str, seed: int) -> Plan:
+    """Return a plan that brings a mutation of the product to light quickly."""
+    match mutation:
+        case "outbox-outside-transaction" | "ack-before-claim":
+            return Plan(seed, replace(PROVOKED, faults=4), [Kind.KILL_GATEWAY], [])
+        case "no-fence":
+            return Plan(seed, PROVOKED, [], [Mishap.LATE])
+        case "report-without-id":
+            return Plan(seed, PROVOKED, [], [Mishap.UNKNOWN_DECIDED])
+        case _:
+            return Plan(seed, PROVOKED, [], [])

@@ -14,6 +14,7 @@ from chaos.plan import GATEWAYS, Plan
 
 _ANSWER_WITHIN_S = 20.0
 _GIVE_UP_S = 600.0
+_ASKED_AGAIN_S = 120.0
 ABANDONED = 0.15
 """The share of unanswered messages that the portal never sends again."""
 REPEATED = 0.02
@@ -49,6 +50,24 @@ class Client:
     async def get(self, path: str, **params: object) -> httpx2.Response:
         """Read something."""
         return await self.http.get(path, params=params, headers=await self.headers())
+
+    async def ask(self, path: str, **params: object) -> httpx2.Response:
+        """Read something, and ask again while the gateway cannot answer; a 404 is an answer.
+
+        Raises:
+            httpx2.HTTPError: it could not for too long.
+        """
+        until = time.monotonic() + _ASKED_AGAIN_S
+        while True:
+            try:
+                answer = await self.get(path, **params)
+                if answer.status_code < httpx2.codes.INTERNAL_SERVER_ERROR:
+                    return answer
+                answer.raise_for_status()
+            except httpx2.HTTPError:
+                if time.monotonic() > until:
+                    raise
+            await asyncio.sleep(0.5)
 
 
 class Portal:

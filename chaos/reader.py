@@ -52,8 +52,7 @@ class Reader:
         letters: list[Letter] = []
         after = "0"
         while True:
-            response = await self._client.get("/v1/mailbox", after=after, limit=_PAGE)
-            page = response.raise_for_status().json()
+            page = (await self._client.ask("/v1/mailbox", after=after, limit=_PAGE)).json()
             if not page["items"]:
                 return letters
             letters += [_letter(item, page["next"]) for item in page["items"]]

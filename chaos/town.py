@@ -15,7 +15,7 @@ import httpx2
 import yaml
 
 from chaos.messages import AUTHORITY, SERVICE
-from chaos.plan import ANNEX, DMS, GATEWAYS, REGISTER, Form, Plan
+from chaos.plan import ANNEX, DMS, GATEWAYS, REGISTER, Kind, Plan
 from chaos.process import Guard, Process
 from chaos.proxy import Line
 from chaos.servers import Servers
@@ -224,7 +224,7 @@ class Town:
                         "concurrency": 16,
                         "options": common | {"book": str(self.book(name))},
                     }
-                    for name in (DMS, ANNEX)
+                    for name in ((DMS, ANNEX) if Kind.REDIRECT in self.plan.kinds else (DMS,))
                 ),
             ],
             "routes": [
