@@ -167,9 +167,13 @@ def reader_misses_nothing(history: History) -> Iterator[Violation]:
             yield Violation("mailbox_repeated", f"the cursor returned it {count} times", (message_id,))
         if message_id not in everything:
             yield Violation("mailbox_vanished", "the reader saw it, and it is gone", (message_id,))
-    for message_id in everything:
-        if message_id not in seen:
-            yield Violation("mailbox_skipped", "it is in the mailbox, and the reader missed it", (message_id,))
+    behind = [message_id for message_id in everything if message_id not in seen]
+    last = max((place for place, message_id in enumerate(everything) if message_id in seen), default=-1)
+    for message_id in behind:
+        if list(everything).index(message_id) < last:
+            yield Violation("mailbox_skipped", "the reader is past it and never got it", (message_id,))
+        else:
+            yield Violation("mailbox_behind", "the reader did not come so far", (message_id,))
     if [each for each in everything if each in seen] != [each for each in seen if each in everything]:
         yield Violation("mailbox_order", "read anew, the mailbox has another order")
 

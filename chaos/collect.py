@@ -33,12 +33,15 @@ class Collector:
 
     async def collect(self, *, whole: bool) -> History:
         """Read everything; without `whole` only what is cheap, to see whether the town has settled."""
-        history = History(self._portal.messages, list(self._portal.sends))
-        history.book = await asyncio.to_thread(lambda: list(read_book(self._town.book(REGISTER))))
+        # Each after what follows from it: nothing seems to come from nowhere because it was read earlier.
+        letters = list(self._reader.letters)
+        reread = await self._reader.reread()
+        filed = await asyncio.to_thread(lambda: list(self._documents()))
+        book = await asyncio.to_thread(lambda: list(read_book(self._town.book(REGISTER))))
+        history = History(self._portal.messages, list(self._portal.sends), book, filed)
         self._learn(history)
-        history.mailbox = [self._named(letter) for letter in self._reader.letters]
-        history.filed = await asyncio.to_thread(lambda: list(self._documents()))
-        history.reread = [self._named(letter) for letter in await self._reader.reread()]
+        history.mailbox = [self._named(letter) for letter in letters]
+        history.reread = [self._named(letter) for letter in reread]
         if whole:
             history.views = await self._views(history)
             history.balance = await self._operator.reconcile()

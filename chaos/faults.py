@@ -7,14 +7,14 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from chaos.operator import Operator
-from chaos.plan import DMS, REGISTER, Fault, Kind
+from chaos.plan import GATEWAYS, Fault, Kind
 from chaos.proxy import Mode
 from chaos.town import Town
 
 _FULL = 4
 _SLOW_S = 0.15
 _FILLED_WITHIN_S = 30.0
-AHEAD = 2
+AHEAD = 1
 """So many faults may be outstanding before the load waits for them."""
 
 
@@ -127,12 +127,14 @@ class Faults:
             await self._town.servers.unlimit_queue()
 
     async def _until_full(self, queue: str) -> None:
+        """Wait until the broker has refused something, which the gateways log."""
         deadline = time.monotonic() + _FILLED_WITHIN_S
-        while (await self._town.servers.depths()).get(queue, 0) < _FULL:
+        before = self._refused()
+        while self._refused() == before:
             if time.monotonic() > deadline:
                 self._say(f"    {queue} did not fill")
                 return
             await asyncio.sleep(0.2)
 
-
-__all__ = ["AHEAD", "DMS", "REGISTER", "Faults"]
+    def _refused(self) -> int:
+        return sum(self._town.processes[name].printed().count('"QueueFull"') for name in GATEWAYS)

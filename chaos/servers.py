@@ -74,11 +74,6 @@ class Servers:
         """Let it hold as many as the product has declared."""
         await self._manage("DELETE", f"policies/{_VHOST}/chaos")
 
-    async def depths(self) -> dict[str, int]:
-        """Return what is in each queue, ready or in hand."""
-        found = await self._manage("GET", f"queues/{_VHOST}?columns=name,messages") or []
-        return {each["name"]: each.get("messages", 0) for each in found}
-
     async def _manage(self, method: str, path: str, body: object = None) -> list[dict]:
         for node in self.nodes:
             with suppress(httpx2.HTTPError):

@@ -169,6 +169,10 @@ def reader_skips(history: History) -> None:
     del history.mailbox[0]
 
 
+def reader_stops(history: History) -> None:
+    del history.mailbox[-1]
+
+
 def reader_repeats(history: History) -> None:
     history.mailbox.append(history.mailbox[0])
 
@@ -213,6 +217,7 @@ SPOILT: list[tuple[Callable[[History], None], str]] = [
     (decision_about_nothing, "decision_unknown"),
     (decided_in_reverse, "decision_order"),
     (reader_skips, "mailbox_skipped"),
+    (reader_stops, "mailbox_behind"),
     (reader_repeats, "mailbox_repeated"),
     (letter_vanishes, "mailbox_vanished"),
     (mailbox_reordered, "mailbox_order"),
