@@ -98,7 +98,9 @@ def documents_are_filed_once(history: History) -> Iterator[Violation]:
     for each in history.filed:
         filed[each.submission_id].append(each)
     for submission_id, copies in filed.items():
-        if len(copies) > 1:
+        places = {each.destination for each in copies}
+        redirected = copies[0].case_id in history.excused and len(places) == len(copies)
+        if len(copies) > 1 and not redirected:
             where = ", ".join(each.destination for each in copies)
             yield Violation("dms_twice", f"filed {len(copies)} times: {where}", (submission_id,))
     for message_id, receipts in history.receipts().items():
@@ -137,10 +139,10 @@ def decisions_arrive_once(history: History) -> Iterator[Violation]:
                 yield Violation(f"{name}_lost", f"the reader never got the {name}", (message_id,))
             elif count > 1:
                 yield Violation(f"{name}_twice", f"the reader got {count} {name}s", (message_id,))
-    for message_id in decided.keys() - effects.keys():
-        yield Violation("decision_unknown", "there is no application to this decision", (str(message_id),))
-    for message_id in refused.keys() & effects.keys():
-        yield Violation("refused_and_taken", "refused to the applicant, but taken over", (str(message_id),))
+    for about in decided.keys() - effects.keys():
+        yield Violation("decision_unknown", "there is no application to this decision", (str(about),))
+    for about in refused.keys() & effects.keys():
+        yield Violation("refused_and_taken", "refused to the applicant, but taken over", (str(about),))
 
 
 def decisions_keep_order(history: History) -> Iterator[Violation]:

@@ -7,9 +7,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from chaos.book import read_book
 from chaos.checker import EFFECT
 from chaos.history import Filed, History, Letter
-from chaos.book import read_book
 from chaos.messages import decision
 from chaos.operator import Operator
 from chaos.plan import ANNEX, DMS, REGISTER
@@ -23,7 +23,9 @@ _AT_ONCE = 8
 class Collector:
     """Puts the history of a run together, again each time it is asked."""
 
-    def __init__(self, town: Town, portal: Portal, reader: Reader, client: Client, operator: Operator) -> None:
+    def __init__(
+        self, town: Town, portal: Portal, reader: Reader, client: Client, operator: Operator
+    ) -> None:
         self._town, self._portal, self._reader = town, portal, reader
         self._client, self._operator = client, operator
         self._digests: dict[str, str] = {}
@@ -40,6 +42,7 @@ class Collector:
         book = await asyncio.to_thread(lambda: list(read_book(self._town.book(REGISTER))))
         history = History(self._portal.messages, list(self._portal.sends), book, filed)
         self._learn(history)
+        history.excused = set(self._operator.in_flight)
         history.mailbox = [self._named(letter) for letter in letters]
         history.reread = [self._named(letter) for letter in reread]
         if whole:

@@ -3,7 +3,8 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from chaos.operator import Operator
@@ -14,8 +15,8 @@ from chaos.town import Town
 _FULL = 4
 _SLOW_S = 0.15
 _FILLED_WITHIN_S = 30.0
-AHEAD = 1
-"""So many faults may be outstanding before the load waits for them."""
+_NEEDS_LOAD = {Kind.FILL: 40, Kind.REDIRECT: 40}
+"""How many more applications may be begun while such a fault lasts, which would not happen without."""
 
 
 class Faults:
@@ -25,7 +26,9 @@ class Faults:
         begun: tells how many applications were begun.
     """
 
-    def __init__(self, town: Town, operator: Operator, begun: Callable[[], int], say: Callable[[str], None]) -> None:
+    def __init__(
+        self, town: Town, operator: Operator, begun: Callable[[], int], say: Callable[[str], None]
+    ) -> None:
         self.done: Counter[Kind] = Counter()
         self._town, self._operator, self._begun, self._say = town, operator, begun, say
         self._left = list(town.plan.faults)
@@ -34,17 +37,16 @@ class Faults:
         self._lingering: set[asyncio.Task[None]] = set()
 
     async def gate(self, number: int) -> None:
-        """Hold the load back while more faults are due than AHEAD: all happen amid it."""
-        while len(due := [fault for fault in self._left if fault.at <= number]) > AHEAD:
+        """Hold the load back while the next fault is due and this one not over: all happen amid it."""
+        while len(self._left) > 1 and number >= self._left[1].at + _NEEDS_LOAD.get(self._left[0].kind, 0):
             self._changed.clear()
             await self._changed.wait()
-        del due
 
     async def run(self) -> None:
         """Have every fault happen, then mend everything."""
         while self._left:
             fault = self._left[0]
-            while self._begun() < fault.at:
+            while self._begun() < fault.at:  # noqa: ASYNC110 the load is not to know of it
                 await asyncio.sleep(0.02)
             await self._happen(fault)
             self._left.pop(0)
@@ -56,7 +58,7 @@ class Faults:
         began = time.monotonic()
         happen = self._ways()[fault.kind]
         if fault.kind in (Kind.CUT, Kind.SLOW, Kind.HOLE):
-            task = asyncio.create_task(happen(fault))
+            task: asyncio.Task[None] = asyncio.create_task(happen(fault))
             self._lingering.add(task)
             task.add_done_callback(self._lingering.discard)
             await asyncio.sleep(fault.seconds / 2)
@@ -65,7 +67,7 @@ class Faults:
         self.done[fault.kind] += 1
         self._say(f"{fault} – took {time.monotonic() - began:.1f} s")
 
-    def _ways(self) -> dict[Kind, Callable[[Fault], Awaitable[None]]]:
+    def _ways(self) -> dict[Kind, Callable[[Fault], Coroutine[None, None, None]]]:
         return {
             Kind.KILL_GATEWAY: self._kill,
             Kind.STOP_GATEWAY: self._stop,
@@ -79,7 +81,7 @@ class Faults:
             Kind.HOLE: lambda fault: self._line(fault, Mode.HOLE),
             Kind.FILL: self._fill,
             Kind.RETRY: lambda fault: self._operator.retry(),
-            Kind.REDIRECT: lambda fault: self._operator.redirect(),
+            Kind.REDIRECT: self._redirect,
         }
 
     async def _kill(self, fault: Fault) -> None:
@@ -112,15 +114,25 @@ class Faults:
             line.set(Mode.PASS)
 
     async def _fill(self, fault: Fault) -> None:
+        async with self._full(fault.target):
+            await asyncio.sleep(fault.seconds)
+
+    async def _redirect(self, fault: Fault) -> None:
+        """Redirect what waits because the queue is full: the office cannot know of it yet."""
+        async with self._full(fault.target):
+            await self._operator.redirect()
+
+    @asynccontextmanager
+    async def _full(self, destination: str) -> AsyncIterator[None]:
         """Freeze the workers of an office and let its queue hold so little that the broker refuses more."""
-        queue = f"amtsbote.deliveries.{fault.target}"
-        workers = [each for each in self._town.workers if each.name.rpartition("-")[0] == fault.target or each.name == fault.target]
+        queue = f"amtsbote.deliveries.{destination}"
+        workers = self._town.workers_of(destination)
         await self._town.servers.limit_queue(queue, _FULL)
         for worker in workers:
             worker.hold()
         try:
             await self._until_full(queue)
-            await asyncio.sleep(fault.seconds)
+            yield
         finally:
             for worker in workers:
                 worker.release()

@@ -101,7 +101,8 @@ class History:
 
     `mailbox` is what the cursor reader saw that ran all the time; `reread` the same mailbox read anew in the
     end. `views` holds what the API says of each submission, with its events where they were asked for.
-    `excused` are submissions that an operator's own act allows to be elsewhere.
+    `excused` are cases that an
+    operator redirected while a copy was on its way: both offices may have filed it.
     """
 
     messages: Mapping[str, Message] = field(default_factory=dict)
@@ -111,6 +112,7 @@ class History:
     mailbox: list[Letter] = field(default_factory=list)
     reread: list[Letter] = field(default_factory=list)
     views: dict[str, dict[str, Any]] = field(default_factory=dict)
+    excused: set[str] = field(default_factory=set)
     balance: list[str] = field(default_factory=list)
 
     def receipts(self) -> dict[str, list[Send]]:

@@ -10,15 +10,17 @@ from typing import Any
 
 
 def outbox_outside_transaction() -> None:
-    """Write the outbox rows after the commit that the receipt is sent for: a process killed between loses them."""
+    """Write the outbox rows after the commit that the receipt is sent for: a kill in between loses them."""
     from gateway.store import accept
+    from gateway.store.bulk import insert_all
+    from gateway.store.tables import deliveries
 
-    honest, insert_all = accept.accept, accept.insert_all
+    honest = accept.accept
     later: list[tuple[Any, ...]] = []
     tasks: set[asyncio.Task[None]] = set()
 
     async def insert(connection: Any, store: Any, table: Any, rows: Any) -> None:
-        if table is accept.deliveries:
+        if table is deliveries:
             later.append((store, rows))
         else:
             await insert_all(connection, store, table, rows)
@@ -26,7 +28,7 @@ def outbox_outside_transaction() -> None:
     async def write_later(store: Any, rows: Any) -> None:
         await asyncio.sleep(_SOME_S)
         async with store.write() as connection:
-            await insert_all(connection, store, accept.deliveries, rows)
+            await insert_all(connection, store, deliveries, rows)
 
     async def accept_first(store: Any, batch: Any) -> Any:
         results = await honest(store, batch)
@@ -36,7 +38,7 @@ def outbox_outside_transaction() -> None:
             task.add_done_callback(tasks.discard)
         return results
 
-    accept.insert_all = insert
+    _replace("gateway.store.accept", "insert_all", insert)
     _replace("gateway.intake.commit", "accept", accept_first)
 
 
@@ -51,7 +53,8 @@ def sequence_cursor() -> None:
     """Number letters from a sequence, which is drawn at once and seen whenever the transaction commits."""
     from sqlalchemy import text
 
-    from gateway.store import mailbox
+    from gateway.store.bulk import insert_all
+    from gateway.store.tables import messages
 
     created = asyncio.Lock()
     there: set[str] = set()
@@ -63,15 +66,17 @@ def sequence_cursor() -> None:
                 await own.execute(text("CREATE SEQUENCE IF NOT EXISTS chaos_mailbox"))
                 there.add("chaos_mailbox")
 
-    async def draw(connection: Any, store: Any, name: str, count: int) -> int:
-        if not there:
+    async def put(connection: Any, store: Any, rows: Any) -> None:
+        if rows and not there:
             await create(store)
-        statement = text("SELECT max(nextval('chaos_mailbox')) FROM generate_series(1, :count)")
-        number = (await connection.execute(statement, {"count": count})).scalar_one()
-        await asyncio.sleep(random.uniform(0, _SOME_S))  # noqa: S311 a slow commit
-        return int(number)
+        for row in rows:
+            row["position"] = (await connection.execute(_DRAW)).scalar_one()
+        await insert_all(connection, store, messages, rows)
+        if rows:
+            await asyncio.sleep(random.uniform(0, _SOME_S))  # noqa: S311 a slow commit
 
-    mailbox._take = draw
+    _DRAW = text("SELECT nextval('chaos_mailbox')")
+    _replace("gateway.store.mailbox", "put", put)
 
 
 def ack_before_claim() -> None:

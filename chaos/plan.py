@@ -70,7 +70,7 @@ class Form:
 
 
 SHORT = Form(
-    applications=160,
+    applications=200,
     faults=0,
     at_once=6,
     nodes=1,
@@ -176,7 +176,7 @@ class Plan:
         self,
         seed: int,
         form: Form,
-        kinds: Sequence[Kind] = tuple(k for k in Kind if k not in (Kind.RETRY, Kind.REDIRECT)),
+        kinds: Sequence[Kind] = tuple(Kind),
         mishaps: Sequence[Mishap] = tuple(Mishap),
     ) -> None:
         self.seed, self.form = seed, form
@@ -220,7 +220,8 @@ class Plan:
 
     def _faults(self, rng: random.Random) -> list[Fault]:
         more = max(0, self.form.faults - len(self.kinds)) if self.kinds else 0
-        kinds = [*self.kinds, *(rng.choices(self.kinds, [_WEIGHTS[kind] for kind in self.kinds], k=more) if more else ())]
+        weights = [_WEIGHTS[kind] for kind in self.kinds]
+        kinds = [*self.kinds, *(rng.choices(self.kinds, weights, k=more) if more else ())]
         rng.shuffle(kinds)
         gap = self.form.applications * 0.9 / max(1, len(kinds))
         return [

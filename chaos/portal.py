@@ -1,10 +1,11 @@
-"""The portal: posts applications and follow-ups, writes down every answer, and sends again as a portal must."""
+"""The portal: posts applications and follow-ups, writes down every answer, and sends again as it must."""
 
 import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
 from itertools import count
+from typing import Any
 
 import httpx2
 
@@ -47,11 +48,11 @@ class Client:
             self._until = time.monotonic() + granted["expires_in"] / 2
         return {"Authorization": f"Bearer {self._token}"}
 
-    async def get(self, path: str, **params: object) -> httpx2.Response:
+    async def get(self, path: str, **params: str | int) -> httpx2.Response:
         """Read something."""
         return await self.http.get(path, params=params, headers=await self.headers())
 
-    async def ask(self, path: str, **params: object) -> httpx2.Response:
+    async def ask(self, path: str, **params: str | int) -> httpx2.Response:
         """Read something, and ask again while the gateway cannot answer; a 404 is an answer.
 
         Raises:
@@ -77,7 +78,9 @@ class Portal:
         gate: awaited with the number of each application before it is begun.
     """
 
-    def __init__(self, plan: Plan, clients: dict[str, Client], gate: Callable[[int], Awaitable[None]]) -> None:
+    def __init__(
+        self, plan: Plan, clients: dict[str, Client], gate: Callable[[int], Awaitable[None]]
+    ) -> None:
         self.plan = plan
         self.messages: dict[str, Message] = {}
         self.sends: list[Send] = []
@@ -128,7 +131,8 @@ class Portal:
 
     async def _send(self, path: str, post: Post) -> Send:
         name = GATEWAYS[next(self._turn) % len(GATEWAYS)]
-        at, status, answer, error = time.time(), NO_ANSWER, {}, None
+        at, status, error = time.time(), NO_ANSWER, None
+        answer: dict[str, Any] = {}
         try:
             client = self._clients[name]
             headers = await client.headers() | {"Content-Type": "application/xml"}

@@ -1,5 +1,6 @@
-"""Processes of the town, each kept alive as a supervisor would, and ended with the harness whatever ends it."""
+"""Processes of the town: started, killed, frozen, and ended with the harness whatever ends that."""
 
+import json
 import os
 import signal
 import subprocess
@@ -61,7 +62,8 @@ class Process:
         self._extra = list(extra) or self._extra
         self.starts += 1
         with self.log.open("ab") as log:
-            log.write(f'{{"event": "chaos_start", "at": {time.time():.3f}, "start": {self.starts}}}\n'.encode())
+            began = {"event": "chaos_start", "at": time.time(), "start": self.starts}
+            log.write(json.dumps(began).encode() + b"\n")
             log.flush()
             self._popen = subprocess.Popen(
                 [*self._command, *self._extra],

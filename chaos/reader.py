@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import sha256
 from itertools import cycle
+from typing import Any
 
 import httpx2
 
@@ -76,7 +77,7 @@ class Reader:
         self.letters += letters
         self.cursor = page["next"]
 
-    async def _complete(self, letter: Letter, item: dict) -> Letter:
+    async def _complete(self, letter: Letter, item: dict[str, Any]) -> Letter:
         if letter.is_decision:
             return letter
         response = await self._client.get(item["links"]["content"])
@@ -87,5 +88,5 @@ class Reader:
         return Letter(**{name: getattr(letter, name) for name in Letter.__slots__} | {"about": about})
 
 
-def _letter(item: dict, cursor: str) -> Letter:
+def _letter(item: dict[str, Any], cursor: str) -> Letter:
     return Letter(item["message_id"], item["type"], item["case_id"], item["sha256"], time.time(), cursor)

@@ -18,7 +18,13 @@ _LOG_LINES = 40
 
 
 def balance(
-    plan: Plan, history: History, faults: Mapping[Kind, int], town: Town, load_s: float, settle_s: float
+    plan: Plan,
+    history: History,
+    faults: Mapping[Kind, int],
+    acts: Mapping[str, int],
+    town: Town,
+    load_s: float,
+    settle_s: float,
 ) -> str:
     """Return what was sent, what became of it, and what was done to it, on a few lines."""
     receipts = history.receipts()
@@ -32,24 +38,31 @@ def balance(
         ("  receipted", len(receipts)),
         ("  refused by the gateway", len(answered - receipts.keys())),
         ("  without an answer, given up", len(history.messages.keys() - answered)),
-        ("in the register", f"{sum(map(len, effects.values()))}, of these without receipt {len(effects.keys() - receipts.keys())}"),
+        ("in the register", sum(map(len, effects.values()))),
+        ("  of these without a receipt", len(effects.keys() - receipts.keys())),
         ("refused by the office", what[REFUSED]),
         ("found by look-up", what["found"]),
         ("late reports", what["reported late"]),
         ("in the DMS", len(history.filed)),
-        ("in the mailbox", f"{len(history.mailbox)}, decisions {sum(each.is_decision for each in history.mailbox)}"),
-        ("mishaps in the register", ", ".join(_mishaps(what))),
-        ("faults", f"{sum(faults.values())}: " + ", ".join(f"{count} × {kind}" for kind, count in sorted(faults.items()))),
+        ("in the mailbox", len(history.mailbox)),
+        ("  of these decisions", sum(each.is_decision for each in history.mailbox)),
+        ("mishaps in the register", _counted(_mishaps(what))),
+        ("faults", f"{sum(faults.values())}: {_counted(faults)}"),
+        ("acts of the operator", _counted(acts)),
         ("starts", ", ".join(f"{name} {count}" for name, count in starts.items())),
-        ("load", f"{load_s:.0f} s, {len(receipts) / load_s:.0f} receipts/s; settled after {settle_s:.0f} s more"),
+        ("load", f"{load_s:.0f} s, {len(receipts) / load_s:.0f} receipts/s; settled {settle_s:.0f} s later"),
     ]
     return "\n".join(f"{name + ':':<32}{value}" for name, value in rows)
 
 
-def _mishaps(what: Counter[str]) -> Iterator[str]:
-    for name, count in sorted(what.items()):
-        if name.startswith("mishap: "):
-            yield f"{count} × {name.removeprefix('mishap: ')}"
+def _counted(counts: Mapping[Any, int]) -> str:
+    return ", ".join(f"{count} × {name}" for name, count in sorted(counts.items()))
+
+
+def _mishaps(what: Counter[str]) -> dict[str, int]:
+    return {
+        name.removeprefix("mishap: "): count for name, count in what.items() if name.startswith("mishap: ")
+    }
 
 
 async def histories(history: History, violations: list[Violation], town: Town, client: Client) -> str:
@@ -104,8 +117,3 @@ def _logged(town: Town, ids: set[str]) -> Iterator[str]:
     for process in town.processes.values():
         found = [line for line in process.printed().splitlines() if any(each in line for each in ids)]
         yield from (f"{process.name:<10}{line}" for line in found[:_LOG_LINES])
-
-
-def describe(value: Any) -> str:
-    """Return something on one line."""
-    return " ".join(str(value).split())

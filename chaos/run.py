@@ -11,8 +11,9 @@ from chaos.checker import FOR_GOOD, Violation, check
 from chaos.collect import Collector
 from chaos.faults import Faults
 from chaos.history import History
+from chaos.mutations import MUTATIONS
 from chaos.operator import Operator
-from chaos.plan import GATEWAYS, Plan
+from chaos.plan import GATEWAYS, Kind, Plan
 from chaos.portal import Client, Portal
 from chaos.reader import Reader
 from chaos.report import balance, histories
@@ -30,7 +31,7 @@ class Verdict:
     history: History
     text: str
     seconds: float
-    faults: dict[str, int] = field(default_factory=dict)
+    faults: dict[Kind, int] = field(default_factory=dict)
 
     @property
     def kinds(self) -> set[str]:
@@ -55,7 +56,7 @@ async def run(
     began = time.monotonic()
     town = Town(plan, folder, servers, mutation)
     clients = {name: Client(name, url, (CLIENT, SECRET)) for name, url in town.urls.items()}
-    operator = Operator(town)
+    operator = Operator(town, say)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(town.close)
         for client in clients.values():
@@ -75,9 +76,9 @@ async def run(
         load_s = time.monotonic() - load_began
         say(f"all was sent after {load_s:.0f} s")
         await asyncio.gather(*map(town.ready, GATEWAYS))
-        history, violations = await _settle(collector, plan, say, bool(mutation))
+        history, violations = await _settle(collector, plan, say, mutation in MUTATIONS)
         settle_s = time.monotonic() - load_began - load_s
-        text = balance(plan, history, faults.done, town, load_s, settle_s)
+        text = balance(plan, history, faults.done, operator.acts, town, load_s, settle_s)
         if violations:
             text += "\n" + await histories(history, violations, town, clients[GATEWAYS[0]])
     return Verdict(violations, history, text, time.monotonic() - began, dict(faults.done))

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from typing import Any
 
 import httpx2
 
@@ -36,8 +37,9 @@ class Servers:
 
     async def close(self) -> None:
         """End everything and remove the data."""
-        for server in (*reversed(self.nodes), self.postgresql):
-            await asyncio.to_thread(server.discard)
+        for node in reversed(self.nodes):
+            await asyncio.to_thread(node.discard)
+        await asyncio.to_thread(self.postgresql.discard)
 
     async def kill_node(self, number: int, down_s: float) -> None:
         """Kill one node; the others of its cluster go on."""
@@ -67,14 +69,15 @@ class Servers:
 
     async def limit_queue(self, queue: str, length: int) -> None:
         """Let a queue hold so few messages."""
-        policy = {"pattern": f"^{queue.replace('.', '[.]')}$", "definition": {"max-length": length}, "apply-to": "queues"}
+        pattern = f"^{queue.replace('.', '[.]')}$"
+        policy = {"pattern": pattern, "definition": {"max-length": length}, "apply-to": "queues"}
         await self._manage("PUT", f"policies/{_VHOST}/chaos", policy)
 
     async def unlimit_queue(self) -> None:
         """Let it hold as many as the product has declared."""
         await self._manage("DELETE", f"policies/{_VHOST}/chaos")
 
-    async def _manage(self, method: str, path: str, body: object = None) -> list[dict]:
+    async def _manage(self, method: str, path: str, body: object = None) -> Any:
         for node in self.nodes:
             with suppress(httpx2.HTTPError):
                 return await asyncio.to_thread(node.access.manage, method, path, body)
@@ -86,7 +89,7 @@ class Servers:
 
 
 class Shared(Servers):
-    """Servers that others use too: nothing may be killed, and the run has a database and a vhost of its own."""
+    """Servers that others use too: nothing may be killed; the run has a database and a vhost of its own."""
 
     def __init__(self, database_url: str, amqp_url: str, rabbitmq: RabbitMQ) -> None:
         self.database_url = database_url

@@ -7,7 +7,6 @@ import re
 import sys
 import time
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +46,8 @@ class Town:
         self.var = folder / "var"
         self.lines: dict[str, Line] = {}
         self.processes: dict[str, Process] = {}
-        self.urls = {name: f"http://127.0.0.1:{port}" for name, port in zip(GATEWAYS, free_ports(2), strict=True)}
+        ports = free_ports(len(GATEWAYS))
+        self.urls = {name: f"http://127.0.0.1:{port}" for name, port in zip(GATEWAYS, ports, strict=True)}
         self._guard = Guard(folder)
         self._keeper: asyncio.Task[None] | None = None
 
@@ -55,6 +55,14 @@ class Town:
     def workers(self) -> list[Process]:
         """The workers of all offices."""
         return [each for name, each in self.processes.items() if name not in GATEWAYS]
+
+    def workers_of(self, destination: str) -> list[Process]:
+        """Return the workers of one office."""
+        names = {
+            destination,
+            *(f"{destination}-{number + 1}" for number in range(self.form.register_workers)),
+        }
+        return [each for each in self.workers if each.name in names]
 
     def book(self, office: str) -> Path:
         """Where an office keeps its book."""
@@ -102,9 +110,10 @@ class Town:
         raise RuntimeError(f"{name} is not ready:\n{self.processes[name].printed()[-3000:]}")
 
     async def run(self, *arguments: str) -> tuple[int, str]:
-        """Run a command of the operator to its end, on the servers themselves; return exit code and output."""
+        """Run a command to its end, on the servers themselves; return exit code and output."""
         process = await asyncio.create_subprocess_exec(
-            *self._command(), *arguments,
+            *self._command(),
+            *arguments,
             env=self._environment(self.servers.database_url, self.servers.amqp_urls, GATEWAYS[0]),
             cwd=self.folder,
             stdout=asyncio.subprocess.PIPE,
@@ -184,7 +193,7 @@ class Town:
                 "AMTSBOTE_DATABASE_URL": database,
                 "AMTSBOTE_AMQP_URLS": ",".join(nodes),
                 "AMTSBOTE_GATEWAY_URL": self.urls[gateway],
-                "AMTSBOTE_PORT": _PORT.search(self.urls[gateway])[0],
+                "AMTSBOTE_PORT": self.urls[gateway].rpartition(":")[2],
             }
         )
 
@@ -245,14 +254,15 @@ class Town:
         (self.folder / "mishaps.json").write_text(json.dumps(self.plan.mishaps), encoding="utf-8")
         plugin = self.folder / "plugin" / "amtsbote_chaos-0.dist-info"
         plugin.mkdir(parents=True)
-        (plugin / "METADATA").write_text(f"Metadata-Version: 2.1\nName: amtsbote-chaos\nVersion: {version('amtsbote')}\n")
+        (plugin / "METADATA").write_text("Metadata-Version: 2.1\nName: amtsbote-chaos\nVersion: 0\n")
         (plugin / "entry_points.txt").write_text(_ENTRY_POINTS)
         secrets = self.var / "secrets"
         _write_secret(secrets / "token.key", "a key for a test, and long enough")
         _write_secret(secrets / "clients" / CLIENT, SECRET)
         _write_secret(secrets / "operators" / "operator", "secret-of-the-operator-0123456789")
         for destination in config["destinations"]:
-            _write_secret(secrets / "destinations" / destination["name"], f"secret-of-{destination['name']}-0123")
+            name = destination["name"]
+            _write_secret(secrets / "destinations" / name, f"secret-of-{name}-0123")
 
 
 def _write_secret(path: Path, text: str) -> None:

@@ -163,7 +163,7 @@ class _NativeNode(ProcessRuntime):
         super().__init__("amtsbote-rabbitmq")
         self._binaries = binaries
         self._peer = peer
-        self._epmd_port = peer._epmd_port if peer else epmd
+        self._epmd_port: int = peer._epmd_port if peer else epmd
         self._name = f"amtsbote-{self.folder.name[-8:]}@localhost"
         config = _CONFIG.format(amqp=access.amqp_port, management=access.management_port)
         if peer:

@@ -1,4 +1,4 @@
-"""The checker on histories made by hand: silent on a good one, and loud on each way in which one can be bad."""
+"""The checker on histories made by hand: silent on a good one, loud on each way in which one is bad."""
 
 from collections.abc import Callable
 from dataclasses import replace
