@@ -46,6 +46,10 @@ class ComposeRuntime:
         """Remove the container and its data."""
         self._compose("down", "--volumes", "--timeout", "0")
 
+    def lose_data(self) -> None:
+        """Remove the container and its data; `start` creates both anew."""
+        self.discard()
+
     def run(self, *command: str) -> str:
         """Run one of the server's tools inside the container."""
         return self._compose("exec", "-T", self._service, *command)

@@ -111,9 +111,22 @@ class PrivatePostgreSQL:
         """The server's processes; none where it runs in a container."""
         return self._runtime.pids
 
+    def save(self) -> None:
+        """Keep a copy of the data of a server that was stopped: the point to which `restore` goes back."""
+        self._native().save()
+
+    def restore(self) -> None:
+        """Put the saved data in the place of those of a server that has ended."""
+        self._native().restore()
+
     def discard(self) -> None:
         """Kill the server and remove its data."""
         self._runtime.discard()
+
+    def _native(self) -> "_NativeServer":
+        if not isinstance(self._runtime, _NativeServer):
+            raise ServiceFailed("a restore needs PostgreSQL on this machine: run scripts/install-services")
+        return self._runtime
 
 
 class _NativeServer(ProcessRuntime):
@@ -141,6 +154,19 @@ class _NativeServer(ProcessRuntime):
     def stop(self) -> None:
         """Ask the server for a fast shutdown, and wait for it."""
         self.end(signal.SIGINT)
+
+    def lose_data(self) -> None:
+        """Remove everything that the server had stored."""
+        shutil.rmtree(self._data)
+
+    def save(self) -> None:
+        """Copy the data folder of a server that was stopped in good order."""
+        self.run_tool(["cp", "-a", str(self._data), str(self._data) + ".saved"], self._environment)
+
+    def restore(self) -> None:
+        """Replace the data folder by its copy."""
+        self.lose_data()
+        self.run_tool(["cp", "-a", str(self._data) + ".saved", str(self._data)], self._environment)
 
     def run(self, *command: str) -> str:
         """Run one of the server's tools as its user."""

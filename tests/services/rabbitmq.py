@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx2
 
 from tests.services.compose import ComposeRuntime
-from tests.services.runtime import ProcessRuntime, Runtime, free_ports, wait_until
+from tests.services.runtime import ProcessRuntime, Runtime, ServiceFailed, free_ports, wait_until
 
 _USER = ("guest", "guest")
 _TIMEOUT_S = 20
@@ -23,6 +23,11 @@ management_agent.disable_metrics_collector = true
 log.console = true
 log.console.level = warning
 log.file = false
+"""
+_JOIN = """\
+cluster_formation.peer_discovery_backend = classic_config
+cluster_formation.classic_config.nodes.1 = {peer}
+cluster_formation.classic_config.nodes.2 = {own}
 """
 
 
@@ -73,17 +78,25 @@ class RabbitMQ:
 
 
 class PrivateRabbitMQ:
-    """A node with its own name, ports, cookie, port mapper and data; `start` returns when it answers."""
+    """A node with its own name, ports, cookie, port mapper and data; `start` returns when it answers.
 
-    def __init__(self) -> None:
+    Args:
+        peer: a node whose cluster this one joins when it starts without data; native binaries only.
+    """
+
+    def __init__(self, *, peer: "PrivateRabbitMQ | None" = None) -> None:
         amqp, management, distribution, epmd = free_ports(4)
         self.access = RabbitMQ(amqp, management)
         folder = _native_folder()
-        self._runtime: Runtime = (
-            _NativeNode(folder, self.access, distribution, epmd)
-            if folder
-            else ComposeRuntime("rabbitmq", {"AMQP_PORT": amqp, "MANAGEMENT_PORT": management})
-        )
+        self._runtime: Runtime
+        if folder:
+            beside = peer._runtime if peer else None
+            assert beside is None or isinstance(beside, _NativeNode)
+            self._runtime = _NativeNode(folder, self.access, distribution, epmd, beside)
+        elif peer:
+            raise ServiceFailed("a cluster needs RabbitMQ on this machine: run scripts/install-services")
+        else:
+            self._runtime = ComposeRuntime("rabbitmq", {"AMQP_PORT": amqp, "MANAGEMENT_PORT": management})
 
     @property
     def url(self) -> str:
@@ -98,7 +111,15 @@ class PrivateRabbitMQ:
 
     def start(self) -> None:
         """Start the node, on the data it left if it ran before."""
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """Start the node and return at once: nodes of one cluster wait for each other."""
         self._runtime.start()
+
+    def wait(self) -> None:
+        """Wait until the launched node answers."""
         wait_until(self.access.answers, self._runtime, "RabbitMQ")
 
     def stop(self) -> None:
@@ -120,6 +141,11 @@ class PrivateRabbitMQ:
         self.kill()
         self.start()
 
+    def lose_disk(self) -> None:
+        """End the node at once and remove its data: the next start is its first."""
+        self._runtime.kill()
+        self._runtime.lose_data()
+
     def rabbitmqctl(self, *arguments: str) -> str:
         """Run `rabbitmqctl` against the node and return what it printed."""
         return self._runtime.run("rabbitmqctl", "--quiet", *arguments)
@@ -137,19 +163,27 @@ class PrivateRabbitMQ:
 class _NativeNode(ProcessRuntime):
     """The node as a process of this machine."""
 
-    def __init__(self, binaries: Path, access: RabbitMQ, distribution: int, epmd: int) -> None:
+    def __init__(
+        self, binaries: Path, access: RabbitMQ, distribution: int, epmd: int, peer: "_NativeNode | None"
+    ) -> None:
         super().__init__("amtsbote-rabbitmq")
         self._binaries = binaries
-        self._epmd_port = epmd
-        (self.folder / "rabbitmq.conf").write_text(
-            _CONFIG.format(amqp=access.amqp_port, management=access.management_port)
-        )
+        self._peer = peer
+        self._epmd_port: int = peer._epmd_port if peer else epmd
+        self._name = f"amtsbote-{self.folder.name[-8:]}@localhost"
+        config = _CONFIG.format(amqp=access.amqp_port, management=access.management_port)
+        if peer:
+            config += _JOIN.format(peer=peer._name, own=self._name)
+        (self.folder / "rabbitmq.conf").write_text(config)
         (self.folder / "enabled_plugins").write_text("[rabbitmq_management].\n")
-        self._environment = os.environ | _environment(self.folder, distribution, epmd)
+        own = _environment(self.folder, distribution, self._epmd_port)
+        # HOME holds the Erlang cookie, which nodes of one cluster share.
+        home = {"HOME": str((peer or self).folder), "RABBITMQ_NODENAME": self._name}
+        self._environment = os.environ | own | home
 
     def start(self) -> None:
-        """Start the port mapper, unless it still runs, and the node."""
-        if "epmd" not in self._processes:
+        """Start the port mapper, unless it still runs or is another's, and the node."""
+        if self._peer is None and "epmd" not in self._processes:
             epmd = ["epmd", "-address", "127.0.0.1", "-port", str(self._epmd_port)]
             self.launch(epmd, self._environment, role="epmd")
         self.launch([str(self._binaries / "rabbitmq-server")], self._environment)
@@ -158,16 +192,18 @@ class _NativeNode(ProcessRuntime):
         """Ask the node to end, and wait until it has."""
         self.end(signal.SIGTERM)
 
+    def lose_data(self) -> None:
+        """Remove everything that the node had stored."""
+        shutil.rmtree(self.folder / "data", ignore_errors=True)
+
     def run(self, *command: str) -> str:
         """Run one of the node's tools against it."""
         return self.run_tool([str(self._binaries / command[0]), *command[1:]], self._environment)
 
 
 def _environment(folder: Path, distribution: int, epmd: int) -> dict[str, str]:
-    # HOME holds the Erlang cookie. Busy waiting of idle schedulers would take the tests' own cores.
+    # Busy waiting of idle schedulers would take the tests' own cores.
     return {
-        "HOME": str(folder),
-        "RABBITMQ_NODENAME": f"amtsbote-{folder.name[-8:]}@localhost",
         "RABBITMQ_CONF_ENV_FILE": "/dev/null",
         "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
         "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),

@@ -41,6 +41,9 @@ class Runtime(Protocol):
     def discard(self) -> None:
         """End the server at once and remove its data."""
 
+    def lose_data(self) -> None:
+        """Remove the data of a server that has ended; the next start is its first."""
+
     def run(self, *command: str) -> str:
         """Run one of the server's own tools against it and return what it printed."""
 
