@@ -24,6 +24,7 @@ CLIENT, SECRET = "portal", "secret-of-the-portal-0123456789"
 ROOT = Path(__file__).parents[1]
 _AMTSBOTE = str(Path(sys.executable).with_name("amtsbote"))
 _READY_S = 120.0
+_COMMAND_S = 90.0
 _PORT = re.compile(r"(?<=127\.0\.0\.1:)\d+")
 _ENTRY_POINTS = """\
 [amtsbote.adapters]
@@ -120,11 +121,13 @@ class Town:
             stderr=asyncio.subprocess.STDOUT,
         )
         try:
-            output, _ = await asyncio.wait_for(process.communicate(), 90)
+            output, _ = await asyncio.wait_for(process.communicate(), _COMMAND_S)
         except TimeoutError:
-            process.kill()
-            await process.wait()
-            return -9, "did not end within 90 s"
+            return -9, f"did not end within {_COMMAND_S:.0f} s"
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.communicate()
         return process.returncode or 0, output.decode(errors="replace")
 
     def lines_of(self, target: str) -> list[Line]:
