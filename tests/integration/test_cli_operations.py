@@ -42,7 +42,11 @@ class Town:
     def invoke(self, *arguments: str) -> Result:
         """Run a command in this process: starting one for each would take most of the time."""
         # Logs are set up once a process, and other tests of this one want to read them.
-        with patch("gateway.cli.operations.configure_logs"), capture_logs():
+        with (
+            patch("gateway.cli.operations.configure_logs"),
+            patch("gateway.cli.reconciling.configure_logs"),
+            capture_logs(),
+        ):
             return CliRunner().invoke(app, arguments, env=self.installation.variables)
 
     def run(self, *arguments: str) -> tuple[int, Any]:
@@ -160,6 +164,40 @@ def test_everything_that_failed_is_tried_again(town: Town) -> None:
         (LEAD, "waiting"),
         (COPY, "failed"),
     }
+
+
+def test_reconcile_prints_a_balance_that_closes(town: Town) -> None:
+    town.submit()
+    code, balance = town.run("reconcile")
+    assert (code, balance["closes"], balance["faults"]) == (DONE, True, [])
+    assert {(line["tenant"], line["destination"]) for line in balance["destinations"]} == {
+        (TENANT, LEAD),
+        (TENANT, COPY),
+    }
+    said = town.say("reconcile").splitlines()
+    assert said[-1] == "The balance closes."
+    assert (
+        f"{TENANT}  {LEAD}: 1 created = "
+        "1 waiting + 0 sent + 0 accepted + 0 refused + 0 failed + 0 cancelled" in said
+    )
+
+
+def test_reconcile_names_what_is_wrong_and_repairs_what_it_can(town: Town) -> None:
+    submitted = town.submit()
+
+    async def lose(store: SqlStore) -> None:
+        async with store.write() as connection:
+            await connection.execute(deliveries.delete())
+
+    town.do(lose)
+    code, balance = town.run("reconcile")
+    assert (code, balance["closes"]) == (REFUSED, False)
+    assert [(fault["kind"], fault["ids"]) for fault in balance["faults"]] == [
+        ("without_delivery", [submitted.submission_id])
+    ]
+    assert "1 submissions go nowhere" in town.say("reconcile")
+    code, balance = town.run("reconcile", "--repair")
+    assert (code, balance["repaired"]) == (DONE, [submitted.submission_id])
 
 
 @pytest.mark.parametrize(
