@@ -72,6 +72,7 @@ async def _close_refused(work: CaseWork) -> None:
     noticed = set()
     for row in await work.waiting_submissions():
         work.settle(row, DeliveryState.CANCELLED)
+        work.resolve_findings(row)
         if row.message_id not in noticed:
             noticed.add(row.message_id)
             work.post(
