@@ -10,7 +10,8 @@ from gateway.contract.report import Accepted, Failed, FailureKind, Refused
 from gateway.contract.states import DeliveryState, Role
 from gateway.domain.case import CaseEvent
 from gateway.domain.delivery import Effect, Fence
-from gateway.domain.retry import next_try
+from gateway.domain.retry import ALERT_AFTER, next_try
+from gateway.store import overdue
 from gateway.store.actions import ActionKind
 from gateway.store.rows import DeliveryRow
 from gateway.store.signals import destination_key
@@ -71,6 +72,7 @@ async def _close_refused(work: CaseWork) -> None:
     noticed = set()
     for row in await work.waiting_submissions():
         work.settle(row, DeliveryState.CANCELLED)
+        work.resolve_findings(row)
         if row.message_id not in noticed:
             noticed.add(row.message_id)
             work.post(
@@ -114,6 +116,8 @@ async def expired(work: CaseWork, row: DeliveryRow, *, attempt: int | None) -> E
     effect = Fence(row.state, row.attempt).ended(attempt)
     if effect is Effect.APPLY and not await wishes.fulfil(work, row):
         work.retry(row, due_at=work.now, look_up=True, outcome="expired", counts=False)
+        for silent in await overdue.find_silent(work.connection, [row], before=work.now - ALERT_AFTER):
+            work.find("delivery_silent", delivery=silent)
         work.wakes.add(destination_key(row.destination))
     return effect
 

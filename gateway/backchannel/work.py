@@ -260,15 +260,19 @@ class CaseWork:
         still = (row for row in now.values() if row.destination == destination and row.state in UNSETTLED)
         return sorted(still, key=lambda row: row.case_seq)
 
-    def send_elsewhere(self, row: DeliveryRow, destination: str, *, look_up: bool) -> None:
-        """Put the message of a delivery on its way to another destination, in the same role and place."""
+    def send_elsewhere(self, row: Any, destination: str, *, look_up: bool, role: Role | None = None) -> None:
+        """Put a message of the case on its way to another destination.
+
+        Args:
+            row: a delivery, or with a `role` the message itself.
+        """
         new = delivery_row(
             tenant=row.tenant,
             message_id=row.message_id,
             case_id=row.case_id,
             case_seq=row.case_seq,
             destination=destination,
-            role=row.role,
+            role=role or row.role,
             now=self.now,
             look_up=look_up,
         )

@@ -8,7 +8,7 @@ import os
 
 import typer
 
-from gateway.cli import custody, operations, portal, serving
+from gateway.cli import custody, operations, portal, reconciling, serving
 
 __all__ = ["app", "main"]
 
@@ -21,6 +21,9 @@ app = typer.Typer(
 app.add_typer(serving.app)
 app.add_typer(serving.config_app, name="config")
 app.add_typer(portal.app)
+app.add_typer(reconciling.app)
+app.add_typer(reconciling.receipts_app, name="receipts")
+app.add_typer(reconciling.reports_app, name="reports")
 app.add_typer(operations.deliveries_app, name="deliveries")
 app.add_typer(custody.app)
 app.add_typer(custody.keys_app, name="keys")

@@ -13,10 +13,13 @@ from gateway.contract.delivery import Delivery
 from gateway.contract.message import Message
 from gateway.contract.report import Failed, FailureKind
 from gateway.errors import NotFound, StoreDeadlock, StoreUnavailable
-from gateway.store import SqlStore
+from gateway.store import SqlStore, reports
+from gateway.store.tables import findings
 
 _KINDS = {"rejected": FailureKind.TRANSIENT, "delivery_limit": FailureKind.UNKNOWN}
 _PAUSE_S = 2.0
+MAX_FAULTS = 3
+"""After so many unexpected exceptions a dead letter is given up; its delivery returns with its lease."""
 
 _log = structlog.get_logger()
 
@@ -35,16 +38,43 @@ class DeadLetters:
         except ValidationError as error:
             _log.error("dead_letter_malformed", fields=sorted({str(e["loc"][0]) for e in error.errors()}))
             return Outcome.ACK
-        reason = message.death_reason or "rejected"
+        await self._take_in_the_end(delivery, message.death_reason or "rejected")
+        return Outcome.ACK
+
+    async def _take_in_the_end(self, delivery: Delivery, reason: str) -> None:
+        """Wait for a store that is away; give up only what nothing here can deal with."""
+        faults = 0
         while True:
             try:
-                await self._take(delivery, reason)
+                await (self._take(delivery, reason) if faults < MAX_FAULTS else self._show(delivery))
+                return
             except (StoreUnavailable, StoreDeadlock):
-                await asyncio.sleep(_PAUSE_S)
-                continue
+                pass
             except NotFound:
                 _log.error("dead_letter_without_case", delivery_id=delivery.delivery_id)
-            return Outcome.ACK
+                return
+            except Exception:
+                faults += 1
+                _log.exception(
+                    "dead_letter_failed", delivery_id=delivery.delivery_id, reason=reason, faults=faults
+                )
+                if faults > MAX_FAULTS:
+                    return
+            await asyncio.sleep(_PAUSE_S)
+
+    async def _show(self, delivery: Delivery) -> None:
+        """Ask an operator about a dead letter without effect; the lease brings the delivery back."""
+        async with self._store.write() as connection:
+            now = await self._store.read_clock(connection)
+            row = reports.finding_row(
+                "dead_letter_failed",
+                tenant=delivery.tenant,
+                now=now,
+                destination=delivery.destination,
+                case_id=delivery.case_id,
+                delivery_id=delivery.delivery_id,
+            )
+            await connection.execute(findings.insert().values(row))
 
     async def _take(self, delivery: Delivery, reason: str) -> None:
         async with work_on(self._store, self._config, delivery.case_id, tenant=delivery.tenant) as work:

@@ -17,7 +17,7 @@ from gateway.contract.ids import new_id
 from gateway.contract.states import CaseStatus, DeliveryState, Role, SubmissionStatus
 from gateway.domain.case import citizen_status
 from gateway.domain.delivery import CANCELLABLE
-from gateway.store import cases
+from gateway.store import cases, reports
 from gateway.store.bulk import insert_all, insert_new
 from gateway.store.engine import SqlStore
 from gateway.store.rows import Accepted, Case, NewSubmission, Part, name_place, payload_place
@@ -122,9 +122,10 @@ async def _cancel_what_waits(
         update(deliveries)
         .where(*of_case, deliveries.c.state.in_(CANCELLABLE), deliveries.c.message_id.in_(sent_in))
         .values(state=DeliveryState.CANCELLED, updated_at=now)
-        .returning(deliveries.c.message_id, deliveries.c.destination)
+        .returning(deliveries.c.delivery_id, deliveries.c.message_id, deliveries.c.destination)
     )
-    for row in cancelled.all():
+    rows = cancelled.all()
+    for row in rows:
         await cases.record(
             connection,
             case,
@@ -133,11 +134,12 @@ async def _cancel_what_waits(
             message_id=row.message_id,
             destination=row.destination,
         )
+    await reports.resolve_findings(connection, store, [row.delivery_id for row in rows], now=now)
     await cases.refresh_submissions(connection, store, [case.case_id], now=now)
-    rows = await connection.execute(
+    reached = await connection.execute(
         select(deliveries.c.destination).where(*of_case, deliveries.c.attempt > 0).distinct()
     )
-    return set(rows.scalars())
+    return set(reached.scalars())
 
 
 async def _insert(

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.contract.states import CaseStatus, CitizenStatus, DeliveryState, Role
-from gateway.domain.case import citizen_status
+from gateway.domain.case import CaseEvent, citizen_status, move
 from gateway.domain.submission import status_of
 from gateway.errors import NotFound
 from gateway.store.bulk import among, listed, update_all
@@ -145,7 +145,9 @@ def event_row(
 
 
 async def close_unsent(connection: AsyncConnection, case: Case, *, now: datetime) -> None:
-    """Withdraw a locked case that no destination has ever seen."""
+    """Withdraw a locked case that its lead has never seen; what an earlier lead has decided stands."""
+    if not move(case.status, CaseEvent.WITHDRAWAL).legal:
+        return
     withdrawn = CaseStatus.WITHDRAWN
     citizen = citizen_status(withdrawn, received=False)
     await connection.execute(

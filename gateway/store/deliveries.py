@@ -210,7 +210,8 @@ async def return_expired(store: SqlStore, *, everything: bool = False) -> list[D
     Args:
         everything: at start with the in-process broker, which forgot all that was in flight.
     """
-    over = true() if everything else _D.lease_until < store.now()
+    # Nothing writes `sent` without a lease; should it happen all the same, nothing else would end it.
+    over = true() if everything else or_(_D.lease_until < store.now(), _D.lease_until.is_(None))
     async with store.write() as connection:
         rows = (
             await connection.execute(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, literal, or_, select, text, union, union_all
+from sqlalchemy import and_, exists, func, literal, or_, select, text, union, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.contract.ids import is_id
@@ -12,6 +12,7 @@ from gateway.contract.states import DeliveryState
 from gateway.store.cases import to_case
 from gateway.store.deliveries import lower_unsettled
 from gateway.store.engine import SqlStore
+from gateway.store.reports import ReportState
 from gateway.store.rows import Case
 from gateway.store.tables import (
     OPEN_STATES,
@@ -21,6 +22,7 @@ from gateway.store.tables import (
     deliveries,
     findings,
     messages,
+    reports,
 )
 
 NUMBER_KINDS = ("aktenzeichen", "kassenzeichen", "reference")
@@ -160,6 +162,35 @@ async def case_attempts(connection: AsyncConnection, case_id: str, *, tenant: st
         .order_by(a.sent_at, a.attempt)
     )
     return (await connection.execute(statement)).all()
+
+
+async def known_submissions(connection: AsyncConnection, submission_ids: Sequence[str]) -> dict[str, str]:
+    """Return the digests of those submissions that are stored, by their ids."""
+    m = messages.c
+    statement = select(m.message_id, m.body_sha256).where(
+        m.message_id.in_(submission_ids), m.direction == "in"
+    )
+    return {row.message_id: row.body_sha256 for row in await connection.execute(statement)}
+
+
+async def reporters(connection: AsyncConnection, case_id: str) -> list[str]:
+    """Name the destinations that have sent a report about a case, whether or not it is stored."""
+    statement = select(reports.c.destination).where(reports.c.case_id == case_id).distinct()
+    return sorted((await connection.execute(statement)).scalars())
+
+
+async def kept_reports(
+    connection: AsyncConnection, *, state: ReportState | None, destination: str | None, limit: int
+) -> Sequence[Any]:
+    """List reports without effect, the latest first: rows of `reports` with `known`, whether its case is."""
+    r = reports.c
+    known = exists().where(cases.c.case_id == r.case_id, cases.c.tenant == r.tenant)
+    statement = select(reports, known.label("known")).where(
+        r.state == state if state else r.state != ReportState.APPLIED
+    )
+    if destination:
+        statement = statement.where(r.destination == destination)
+    return (await connection.execute(statement.order_by(r.received_at.desc()).limit(limit))).all()
 
 
 async def open_findings(

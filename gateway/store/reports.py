@@ -145,32 +145,6 @@ def _to_report(store: SqlStore, row: Any) -> Report:
     )
 
 
-async def flag_overdue(store: SqlStore, *, parked_s: float) -> list[Any]:
-    """Ask an operator about reports that wait too long for an earlier number; each is returned once."""
-    r, f = reports.c, findings.c
-    async with store.write() as connection:
-        now = await store.read_clock(connection)
-        overdue = select(reports).where(
-            r.state == ReportState.PARKED, r.received_at < now - timedelta(seconds=parked_s)
-        )
-        asked = set((await connection.execute(select(f.code).where(f.kind == "report_parked"))).scalars())
-        flagged = [row for row in await connection.execute(overdue) if row.report_id not in asked]
-        for row in flagged:
-            await connection.execute(
-                findings.insert().values(
-                    finding_row(
-                        "report_parked",
-                        tenant=row.tenant,
-                        now=now,
-                        destination=row.destination,
-                        case_id=row.case_id,
-                        code=row.report_id,
-                    )
-                )
-            )
-    return flagged
-
-
 def reference_row(vault: Vault, case: Case, destination: str, kind: str, value: str) -> dict[str, Any]:
     """Build the row of a number, foreign id or contact under which a destination keeps a case.
 

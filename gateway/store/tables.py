@@ -176,6 +176,7 @@ OPEN_STATES = ("waiting", "sent", "failed")
 _WAITING = text("state = 'waiting'")
 _SENT = text("state = 'sent'")
 _FAILED = text("state = 'failed'")
+_PARKED = text("state = 'parked'")
 _WISHED = text("wish IS NOT NULL")
 _UNRESOLVED = text("resolved_at IS NULL")
 
@@ -269,6 +270,7 @@ reports = Table(
     Column("body", LargeBinary),
     *_erasure(),
     Index("reports_case", "case_id", "destination", "case_sequence"),
+    Index("reports_parked", "received_at", postgresql_where=_PARKED, sqlite_where=_PARKED),
     Index("reports_erasure", "tenant", "erase_after", postgresql_where=_HAS_BODY, sqlite_where=_HAS_BODY),
 )
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 from unittest.mock import patch
@@ -13,12 +14,13 @@ from structlog.testing import capture_logs
 from typer.testing import CliRunner, Result
 
 from gateway.cli import app
+from gateway.contract.ids import new_id
 from gateway.store import SqlStore
 from gateway.store.accept import accept
 from gateway.store.deliveries import claim
 from gateway.store.migrate import migrate
 from gateway.store.rows import Accepted
-from gateway.store.tables import deliveries
+from gateway.store.tables import deliveries, reports
 from tests.acceptance.installation import Installation
 from tests.contract.store.make import COPY, LEAD, MASTER_KEY, TENANT, submission
 
@@ -42,7 +44,11 @@ class Town:
     def invoke(self, *arguments: str) -> Result:
         """Run a command in this process: starting one for each would take most of the time."""
         # Logs are set up once a process, and other tests of this one want to read them.
-        with patch("gateway.cli.operations.configure_logs"), capture_logs():
+        with (
+            patch("gateway.cli.operations.configure_logs"),
+            patch("gateway.cli.reconciling.configure_logs"),
+            capture_logs(),
+        ):
             return CliRunner().invoke(app, arguments, env=self.installation.variables)
 
     def run(self, *arguments: str) -> tuple[int, Any]:
@@ -162,6 +168,40 @@ def test_everything_that_failed_is_tried_again(town: Town) -> None:
     }
 
 
+def test_reconcile_prints_a_balance_that_closes(town: Town) -> None:
+    town.submit()
+    code, balance = town.run("reconcile")
+    assert (code, balance["closes"], balance["faults"]) == (DONE, True, [])
+    assert {(line["tenant"], line["destination"]) for line in balance["destinations"]} == {
+        (TENANT, LEAD),
+        (TENANT, COPY),
+    }
+    said = town.say("reconcile").splitlines()
+    assert said[-1] == "The balance closes."
+    assert (
+        f"{TENANT}  {LEAD}: 1 created = "
+        "1 waiting + 0 sent + 0 accepted + 0 refused + 0 failed + 0 cancelled" in said
+    )
+
+
+def test_reconcile_names_what_is_wrong_and_repairs_what_it_can(town: Town) -> None:
+    submitted = town.submit()
+
+    async def lose(store: SqlStore) -> None:
+        async with store.write() as connection:
+            await connection.execute(deliveries.delete())
+
+    town.do(lose)
+    code, balance = town.run("reconcile")
+    assert (code, balance["closes"]) == (REFUSED, False)
+    assert [(fault["kind"], fault["ids"]) for fault in balance["faults"]] == [
+        ("without_delivery", [submitted.submission_id])
+    ]
+    assert "1 submissions go nowhere" in town.say("reconcile")
+    code, balance = town.run("reconcile", "--repair")
+    assert (code, balance["repaired"]) == (DONE, [submitted.submission_id])
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -182,3 +222,38 @@ def test_command_reaches_a_store_that_is_being_served_from_another_process(town:
     done = town.installation.run("deliveries", "list", "--json")
     assert (done.returncode, done.stderr) == (DONE, "")
     assert len(json.loads(done.stdout)["deliveries"]) == 1
+
+
+def test_receipts_that_the_store_does_not_know_are_listed(town: Town, tmp_path: Path) -> None:
+    kept = town.submit()
+    held = tmp_path / "receipts.jsonl"
+    receipt = {"case_id": new_id(), "received_at": "2026-11-23T08:00:00Z", "receipt": {"sha256": kept.digest}}
+    held.write_text(json.dumps(receipt | {"submission_id": kept.submission_id}) + "\n", "utf-8")
+    assert town.run("receipts", "compare", str(held)) == (DONE, {"receipts": 1, "missing": []})
+    lost = new_id()
+    held.write_text(json.dumps(receipt | {"submission_id": lost}) + "\n", "utf-8")
+    code, said = town.run("receipts", "compare", str(held))
+    assert (code, [each["submission_id"] for each in said["missing"]]) == (REFUSED, [lost])
+    assert "send these again" in said["missing"][0]["detail"]
+    spoken = town.say("receipts", "compare", str(held))
+    assert f"submission {lost}" in spoken
+    assert kept.digest in spoken
+
+
+def test_reports_of_unknown_cases_are_listed(town: Town) -> None:
+    assert town.run("reports", "list") == (DONE, {"reports": []})
+    report_id, case_id = new_id(), new_id()
+    now = datetime.now(UTC)
+
+    async def keep(store: SqlStore) -> None:
+        what = {"tenant": TENANT, "type": "delivery.accepted", "state": "rejected", "destination": LEAD}
+        row = {"report_id": report_id, "case_id": case_id, "received_at": now, "created_at": now} | what
+        async with store.write() as connection:
+            await connection.execute(reports.insert().values(row))
+
+    town.do(keep)
+    _, said = town.run("reports", "list", "--state", "rejected", "--destination", LEAD)
+    (only,) = said["reports"]
+    assert (only["report_id"], only["case_id"], only["case_known"]) == (report_id, case_id, False)
+    assert "not in the store" in town.say("reports", "list")
+    assert town.run("reports", "list", "--state", "parked") == (DONE, {"reports": []})

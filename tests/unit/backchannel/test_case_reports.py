@@ -302,11 +302,11 @@ async def test_report_without_number_is_rejected_and_uses_none_up(world: World, 
 async def test_report_parked_for_an_hour_asks_an_operator_once(world: World, dialogue: Dialogue) -> None:
     report = await dialogue.note(case_sequence=2)
     world.clock.advance(minutes=59)
-    await world.sweep.find_overdue_reports()
+    await world.sweep.look()
     assert await world.findings() == []
     world.clock.advance(minutes=2)
     for _ in range(3):
-        await world.sweep.find_overdue_reports()
+        await world.sweep.look()
     finding = await world.finding()
     assert (finding.kind, finding.code, finding.case_id) == (
         "report_parked",
@@ -315,6 +315,8 @@ async def test_report_parked_for_an_hour_asks_an_operator_once(world: World, dia
     )
     await dialogue.process(case_sequence=1)
     assert await world.letters() == ["1120", "1134"]
+    await world.sweep.look()
+    assert (await world.finding()).resolved_at is not None
 
 
 # --- what is not to contract

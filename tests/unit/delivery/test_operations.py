@@ -377,3 +377,22 @@ async def test_redirect_names_a_destination_that_can_take_it(
 async def test_delivery_that_is_not_there_is_said(world: World) -> None:
     with pytest.raises(NotPossible, match="no such delivery"):
         await act(world, "cancel", "01930000-0000-7000-8000-000000000000")
+
+
+# --- what the machines against their model have shown
+
+
+async def test_decision_of_the_former_lead_stands_when_the_new_one_has_seen_nothing(world: World) -> None:
+    first = await world.submit(copies=())
+    await world.accepted(await world.send_one())
+    await Dialogue(world, first).decide()
+    await redirect(world, await waiting(world, case_id=first.case_id))
+    await world.submit(case_id=first.case_id, withdraws=True)
+    assert (await world.case(first)).status == "decided"
+
+
+async def test_withdrawal_that_cancels_what_failed_closes_its_finding(world: World) -> None:
+    first = await world.submit(copies=())
+    await world.failed(await world.send_one(), FailureKind.PERMANENT)
+    await world.submit(case_id=first.case_id, withdraws=True)
+    assert await open_findings(world) == []

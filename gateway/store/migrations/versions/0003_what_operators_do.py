@@ -1,4 +1,4 @@
-"""What operators do: their actions, and the wish that waits for a copy in flight."""
+"""What operators do and must see: actions, wishes that wait for a copy, and indexes for the sweep."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -35,6 +35,7 @@ def upgrade() -> None:
     op.create_index("actions_case", "actions", ["case_id"], unique=False)
     op.add_column("deliveries", sa.Column("wish", sa.Uuid(as_uuid=False), nullable=True))
     _partial("deliveries_wished", "deliveries", "wish", "wish IS NOT NULL")
+    _partial("reports_parked", "reports", "received_at", "state = 'parked'")
     _partial("findings_delivery", "findings", "delivery_id", "resolved_at IS NULL")
 
 

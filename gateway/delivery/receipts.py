@@ -1,0 +1,90 @@
+"""Receipts that were issued, compared with what the store knows: after a restore some may be missing."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.contract.ids import is_id
+from gateway.store import SqlStore, operators
+
+_AT_ONCE = 500
+_LOGGED = frozenset({"submission_accepted", "submission_repeated"})
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A receipt as a portal or the log holds it."""
+
+    submission_id: str
+    case_id: str | None
+    client: str | None
+    received_at: str | None
+    sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A receipt that the store does not honour, and which destinations have reported about its case.
+
+    `differs` where the submission is there with other bytes.
+    """
+
+    issued: Issued
+    differs: bool
+    reported_by: list[str]
+
+
+def read_receipts(lines: Iterable[str]) -> Iterator[Issued]:
+    """Read answers to `POST /v1/submissions`, one a line or as `--json` prints them, or the gateway's log.
+
+    What is neither is passed over: a log holds much else.
+    """
+    for document in _documents(lines):
+        receipt = document.get("receipt") or {}
+        submission_id = document.get("submission_id")
+        if document.get("event", "submission_accepted") not in _LOGGED or not is_id(str(submission_id)):
+            continue
+        if "receipt" not in document and "event" not in document:
+            continue
+        yield Issued(
+            str(submission_id),
+            document.get("case_id"),
+            document.get("client"),
+            document.get("received_at") or document.get("timestamp"),
+            document.get("sha256") or receipt.get("sha256"),
+        )
+
+
+def _documents(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    spread: list[str] = []
+    for line in lines:
+        # A document over several lines begins and ends with a brace of its own at the margin.
+        if spread or line.rstrip() == "{":
+            spread.append(line)
+            if line.rstrip() != "}":
+                continue
+        text, spread = "".join(spread) or line, []
+        try:
+            document = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(document, dict):
+            yield document
+
+
+async def compare(store: SqlStore, issued: Iterable[Issued]) -> tuple[int, list[Missing]]:
+    """Return how many receipts there are, and those that the store does not honour."""
+    receipts = list({each.submission_id: each for each in issued}.values())
+    missing = []
+    for start in range(0, len(receipts), _AT_ONCE):
+        some = receipts[start : start + _AT_ONCE]
+        async with store.read() as connection:
+            known = await operators.known_submissions(connection, [each.submission_id for each in some])
+            for each in some:
+                if each.submission_id in known and each.sha256 in (None, known[each.submission_id]):
+                    continue
+                case_id = each.case_id or ""
+                reported_by = await operators.reporters(connection, case_id) if is_id(case_id) else []
+                missing.append(Missing(each, each.submission_id in known, reported_by))
+    return len(receipts), missing
