@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 REPORT_CONCURRENCY = 32
 DEAD_CONCURRENCY = 8
+GRACE_S = 3.0
+"""For reports, dead letters and adapters in hand, of the ten seconds that a stop may take."""
+INTAKE_GRACE_S = 1.0
+"""Whoever still waits then has gone, or been told to come again."""
 _OPTION = re.compile(r"(?:options\.)?([A-Za-z_][\w.\[\]-]*): ")
 """How an adapter's sentence about one option begins."""
 
@@ -88,7 +93,7 @@ async def running_gateway(settings: Settings, roles: Collection[Role] = ALL_ROLE
         service = Service(settings, config, catalogue, store, broker, intake)
         if Role.HTTP in roles:
             await intake.start()
-            stack.push_async_callback(intake.stop)
+            stack.push_async_callback(intake.stop, INTAKE_GRACE_S)
         if Role.REPORTS in roles:
             await _start_reports(stack, service)
         app = create_app(service) if Role.HTTP in roles else create_probes(service)
@@ -110,14 +115,20 @@ def _check_roles(settings: Settings, roles: Collection[Role]) -> None:
 
 async def _start_reports(stack: AsyncExitStack, service: "Service") -> None:
     from gateway.backchannel import ReportIntake
-    from gateway.delivery import DeadLetters
+    from gateway.delivery import DeadLetters, Taps
 
     config, broker, store = service.config, service.broker, service.store
     reports = ReportIntake(config, service.catalogue, store)
-    consumer = await broker.consume_reports(reports.handle, concurrency=REPORT_CONCURRENCY)
-    stack.push_async_callback(consumer.cancel)
-    dead = await broker.consume_dead(DeadLetters(config, store).handle, concurrency=DEAD_CONCURRENCY)
-    stack.push_async_callback(dead.cancel)
+    dead = DeadLetters(config, store)
+    taps = Taps(
+        store,
+        [
+            partial(broker.consume_reports, reports.handle, concurrency=REPORT_CONCURRENCY),
+            partial(broker.consume_dead, dead.handle, concurrency=DEAD_CONCURRENCY),
+        ],
+    )
+    await taps.start()
+    stack.push_async_callback(taps.stop, GRACE_S)
 
 
 async def _start_sweep(stack: AsyncExitStack, service: "Service") -> None:
@@ -156,7 +167,7 @@ async def _start_embedded(
 
 async def _stop(runners: list["Runner"]) -> None:
     """Stop all at once: each may take its grace."""
-    results = await asyncio.gather(*(runner.stop() for runner in runners), return_exceptions=True)
+    results = await asyncio.gather(*(runner.stop(GRACE_S) for runner in runners), return_exceptions=True)
     for error in filter(None, results):
         raise error
 

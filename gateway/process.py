@@ -2,12 +2,23 @@
 
 import asyncio
 import gc
+import os
 import signal
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+import structlog
+
 T = TypeVar("T")
+
+STOP_S = 10.0
+"""How long a stop may take, all in all."""
+CUT_SHORT = 75
+"""The exit code of a process whose stop was cut short."""
+
+_log = structlog.get_logger()
 
 
 def run(work: Awaitable[T]) -> T:
@@ -37,6 +48,21 @@ def spare_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+
+
+def end_within(timeout_s: float) -> None:
+    """Let this process end by then, whatever still hangs: a thread, a disk, a server that does not answer.
+
+    Nothing is lost by it: what was in hand goes back to the broker with the connection, and leases run out.
+    """
+
+    def end() -> None:
+        _log.error("stop_cut_short", after_s=timeout_s)
+        os._exit(CUT_SHORT)
+
+    timer = threading.Timer(timeout_s, end)
+    timer.daemon = True
+    timer.start()
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from gateway.errors import ConfigurationError
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-GRACE_S = 10
+GRACE_S = 4
+"""For requests in hand, of the ten seconds that a stop may take."""
 KEEP_ALIVE_S = 75
 MAX_HEAD_BYTES = 64 * 1024
 _HEAD_TOO_LARGE = (

@@ -15,6 +15,8 @@ Settle = Callable[[Outcome], Awaitable[None]]
 
 _FIRST_BACK_OFF_S = 0.1
 _LONGEST_BACK_OFF_S = 5.0
+HAND_BACK_S = 1.0
+"""How long handing back may take, once nothing is waited for."""
 
 
 def back_off_s(failures: int) -> float:
@@ -51,7 +53,8 @@ class Hands:
             await asyncio.wait(self._tasks, timeout=grace_s)
         for task in (late := list(self._tasks)):
             task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+        if late:  # one that will not end keeps its message; the broker has it back with the connection
+            await asyncio.wait(late, timeout=HAND_BACK_S)
 
     async def _deal_with(self, message: Message, settle: Settle) -> Outcome:
         try:

@@ -1,7 +1,7 @@
 """The broker inside this process: the embedded default. What it holds ends with it; the store resends."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import partial
 
@@ -16,10 +16,17 @@ from gateway.errors import BrokerUnavailable, MessageReturned
 class _MemoryConsumer:
     """Feeds the entries of one queue to a handler."""
 
-    def __init__(self, queue: MemoryQueue, hands: Hands, concurrency: int) -> None:
+    def __init__(
+        self,
+        queue: MemoryQueue,
+        hands: Hands,
+        concurrency: int,
+        forget: Callable[["_MemoryConsumer"], object],
+    ) -> None:
         self._queue = queue
         self._hands = hands
         self._feeders = [asyncio.create_task(self._feed()) for _ in range(concurrency)]
+        self._forget = forget
         queue.consumers += 1
 
     async def cancel(self, grace_s: float = 10) -> None:
@@ -31,6 +38,7 @@ class _MemoryConsumer:
         self._feeders = []
         await asyncio.gather(*feeders, return_exceptions=True)
         await self._hands.finish(grace_s)
+        self._forget(self)
 
     async def _feed(self) -> None:
         while True:
@@ -75,7 +83,7 @@ class MemoryBroker:
         self._timeout_s = timeout_s
         self._destinations: set[str] = set()
         self._queues: dict[str, MemoryQueue] = {}
-        self._consumers: list[_MemoryConsumer] = []
+        self._consumers: set[_MemoryConsumer] = set()
         self._report_consumers: list[_ReportConsumer] = []  # the next to take one first
         self._connected = False
 
@@ -170,8 +178,10 @@ class MemoryBroker:
             queue=declaration.name,
             has_dead_letters=declaration.destination is not None,
         )
-        consumer = _MemoryConsumer(self._queues[declaration.name], hands, concurrency)
-        self._consumers.append(consumer)
+        consumer = _MemoryConsumer(
+            self._queues[declaration.name], hands, concurrency, self._consumers.discard
+        )
+        self._consumers.add(consumer)
         return consumer
 
     def _declare(self) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from gateway.cli.run import REFUSED, AsJson, announce, errors, read_settings, run_in_loop, show
 from gateway.logs import configure_logs
-from gateway.process import spare_collector, stop_on_signal
+from gateway.process import STOP_S, end_within, spare_collector, stop_on_signal
 from gateway.settings import Settings
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ async def _serve(settings: Settings, roles: "frozenset[Role]", *, as_json: bool)
             else:
                 typer.echo(f"Amtsbote ({', '.join(sorted(roles))}): {url}/readyz", err=True)
             await stop.wait()
+            end_within(STOP_S - 0.5)
 
 
 @app.command(epilog="Example: amtsbote demo --once")

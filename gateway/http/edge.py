@@ -1,5 +1,6 @@
 """The outermost layer: admission, request ids, security headers, one log event, nothing unanswered."""
 
+import asyncio
 import time
 from typing import Any
 
@@ -45,6 +46,10 @@ class Edge:
                 await self._app(answer.scope, receive, answer.send)
         except ClientDisconnect:
             answer.status = 499
+        except asyncio.CancelledError:  # the process is to end, and this took too long
+            if not answer.status:
+                await answer.give(Unavailable(), receive)
+            raise
         except Unavailable as problem:  # not let in: within the application it would have been answered
             await answer.give(problem, receive)
         except Exception as error:

@@ -1,6 +1,7 @@
 """Bring a database to the newest schema, with Alembic, from the migrations that come with the product."""
 
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
@@ -12,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 from gateway.errors import ConfigurationError, StoreUnavailable
 from gateway.store.engine import sync_url
 
+_LOOK_S = 10
 _FOLDER = Path(__file__).parent / "migrations"
 
 
@@ -43,7 +45,7 @@ def check_schema(address: str) -> None:
         ConfigurationError: it has another; says which command mends it.
         StoreUnavailable: the database cannot be reached.
     """
-    engine = create_engine(sync_url(address))
+    engine = create_engine(sync_url(address), connect_args=_bounded(address))
     try:
         with engine.connect() as connection:
             current = MigrationContext.configure(connection).get_current_revision()
@@ -57,6 +59,13 @@ def check_schema(address: str) -> None:
             f"the database is at schema {current or 'none'}, this version needs {newest}: "
             "run `amtsbote migrate`"
         )
+
+
+def _bounded(address: str) -> dict[str, Any]:
+    """Bound the look at the schema: a start must not hang where the database does."""
+    if sync_url(address).get_backend_name() == "sqlite":
+        return {}
+    return {"connect_timeout": _LOOK_S, "tcp_user_timeout": _LOOK_S * 1000}
 
 
 def _config() -> Config:

@@ -39,7 +39,7 @@ class RabbitBroker:
         self._topology = topology or Topology()
         self._timeout_s = timeout_s
         self._destinations: set[str] = set()
-        self._consumers: list[RabbitConsumer] = []
+        self._consumers: set[RabbitConsumer] = set()
         self._publisher = Publisher(Link(urls, f"{name} publish", timeout_s), self._queues, timeout_s)
         self._consuming = Link(urls, f"{name} consume", timeout_s)
 
@@ -55,9 +55,7 @@ class RabbitBroker:
     async def close(self, grace_s: float = 10) -> None:
         """Cancel every consumer and disconnect; `start` may follow."""
         await asyncio.gather(*(consumer.cancel(grace_s) for consumer in self._consumers))
-        self._consumers.clear()
-        await self._consuming.close()
-        await self._publisher.close()
+        await asyncio.gather(self._consuming.close(), self._publisher.close())
 
     async def declare(self, destinations: Collection[str]) -> None:
         """Have a queue for each destination, now and after every reconnect."""
@@ -105,9 +103,14 @@ class RabbitBroker:
             has_dead_letters=queue.destination is not None,
         )
         consumer = RabbitConsumer(
-            self._consuming, queue, hands, concurrency=concurrency, timeout_s=self._timeout_s
+            self._consuming,
+            queue,
+            hands,
+            concurrency=concurrency,
+            timeout_s=self._timeout_s,
+            forget=self._consumers.discard,
         )
-        self._consumers.append(consumer)
+        self._consumers.add(consumer)
         await consumer.start()
         return consumer
 

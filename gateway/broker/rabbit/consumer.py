@@ -1,6 +1,7 @@
 """Consumes one queue over every lost connection, channel and queue."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
@@ -11,7 +12,7 @@ from gateway.broker.hands import Hands
 from gateway.broker.protocol import Outcome
 from gateway.broker.rabbit.declare import declare
 from gateway.broker.rabbit.faults import translated
-from gateway.broker.rabbit.link import Link, closed_within, keep
+from gateway.broker.rabbit.link import CLOSE_S, Link, closed, keep
 from gateway.broker.rabbit.wire import from_wire
 from gateway.broker.topology import QueueDeclaration
 from gateway.errors import AmtsboteError
@@ -24,16 +25,27 @@ class RabbitConsumer:
 
     The handlers run in tasks of their own: a lost connection does not interrupt them, they only cannot
     acknowledge any more, and the message comes again.
+
+    Args:
+        forget: called once it is cancelled.
     """
 
     def __init__(
-        self, link: Link, queue: QueueDeclaration, hands: Hands, *, concurrency: int, timeout_s: float
+        self,
+        link: Link,
+        queue: QueueDeclaration,
+        hands: Hands,
+        *,
+        concurrency: int,
+        timeout_s: float,
+        forget: Callable[["RabbitConsumer"], object],
     ) -> None:
         self._link = link
         self._queue = queue
         self._hands = hands
         self._concurrency = concurrency
         self._timeout_s = timeout_s
+        self._forget = forget
         self._channel: AbstractChannel | None = None
         self._consumer_tag = ""
         self._taking = asyncio.Event()
@@ -55,6 +67,7 @@ class RabbitConsumer:
         await self._stop_taking()
         await self._hands.finish(grace_s)
         await self._close_channel()
+        self._forget(self)
 
     async def _use(self, connection: AbstractConnection) -> None:
         await self._close_channel()
@@ -96,11 +109,11 @@ class RabbitConsumer:
         try:
             with translated():
                 underlay = await self._channel.get_underlay_channel()
-                await underlay.basic_cancel(self._consumer_tag, timeout=self._timeout_s)
+                await underlay.basic_cancel(self._consumer_tag, timeout=CLOSE_S)
         except AmtsboteError:
             await self._close_channel()
 
     async def _close_channel(self) -> None:
         channel, self._channel = self._channel, None
         if channel is not None and channel.is_initialized:
-            await closed_within(channel, self._timeout_s)
+            await closed(channel)

@@ -17,6 +17,8 @@ log = structlog.get_logger(__name__)
 
 _HEARTBEAT_S = 10  # aiormq gives a silent connection up after three of them
 _LONGEST_PAUSE_S = 5.0
+CLOSE_S = 1.0
+"""The longest wait for a node when hanging up: one that does not answer notices by itself."""
 
 
 class Link:
@@ -85,7 +87,7 @@ class Link:
                 async with asyncio.timeout(self._timeout_s):
                     await connection.connect()
         except BaseException:
-            await closed_within(connection, self._timeout_s)  # or its destructor tries, without a loop
+            await closed(connection)  # or its destructor tries, without a loop
             raise
         return connection
 
@@ -102,7 +104,7 @@ class Link:
         finally:
             self._up.clear()
             self._connection = None
-            await closed_within(connection, self._timeout_s)
+            await closed(connection)
 
 
 async def keep(link: Link, use: Callable[[AbstractConnection], Awaitable[None]], **context: object) -> None:
@@ -125,10 +127,10 @@ async def pause(failures: int) -> None:
     await asyncio.sleep(longest * random.uniform(0.5, 1))  # noqa: S311 - spreads reconnects, no secret
 
 
-async def closed_within(closable: AbstractConnection | AbstractChannel, timeout_s: float) -> None:
+async def closed(closable: AbstractConnection | AbstractChannel) -> None:
     """Close a connection or channel, which may be broken already."""
     with suppress(AmtsboteError), translated():
-        async with asyncio.timeout(timeout_s):
+        async with asyncio.timeout(CLOSE_S):
             await closable.close()
 
 

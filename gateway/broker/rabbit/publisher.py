@@ -11,7 +11,7 @@ from aiormq.channel import Channel
 from gateway.broker.protocol import QueueDepth, check_headers
 from gateway.broker.rabbit.declare import count, declare
 from gateway.broker.rabbit.faults import translated
-from gateway.broker.rabbit.link import Link, closed_within, keep
+from gateway.broker.rabbit.link import Link, closed, keep
 from gateway.broker.rabbit.wire import to_wire
 from gateway.broker.topology import QueueDeclaration
 from gateway.contract.message import Message
@@ -126,7 +126,7 @@ class Publisher:
         finally:
             self._ready.clear()
             self._channel = None
-            await closed_within(channel, self._timeout_s)
+            await closed(channel)
 
     @asynccontextmanager
     async def _alone(self, message_id: str) -> AsyncIterator[None]:

@@ -24,6 +24,7 @@ from tests.contract.broker.broker_contract import (
     waits,
 )
 from tests.services import PrivateRabbitMQ, RabbitMQ
+from tests.services.proxy import Proxy
 
 QUEUE = f"amtsbote.deliveries.{DESTINATION}"
 
@@ -178,6 +179,73 @@ class TestRabbitBroker(BrokerContract):
         await broker.close()
 
 
+class TestRabbitBrokerSilent:
+    """Connections stay open, and nothing comes: the node hangs, or the network swallows everything."""
+
+    HEARTBEAT_S = 1
+    NOTICED_S = 3.0 * (HEARTBEAT_S + 1) + 4
+    """After three heartbeats, and what a loaded machine may add."""
+
+    @pytest.fixture
+    async def proxy(self, amqp_url: str) -> AsyncIterator[Proxy]:
+        async with Proxy(amqp_url) as proxy:
+            yield proxy
+
+    @pytest.fixture
+    async def broker(self, proxy: Proxy) -> AsyncIterator[RabbitBroker]:
+        broker = RabbitBroker([f"{proxy.url}?heartbeat={self.HEARTBEAT_S}"], timeout_s=1)
+        await broker.start()
+        await broker.declare([DESTINATION])
+        yield broker
+        proxy.thaw()
+        await broker.close(grace_s=0)
+
+    async def test_loss_is_noticed_and_healed_when_nothing_comes_any_more(
+        self, broker: RabbitBroker, proxy: Proxy
+    ) -> None:
+        inbox = Inbox()
+        await broker.consume_deliveries(DESTINATION, inbox, concurrency=1)
+        with capture_logs() as logs:
+            proxy.freeze()
+            with pytest.raises(BrokerUnavailable):
+                await broker.publish_delivery(DESTINATION, a_message())
+
+            async def noticed() -> bool:
+                return [entry["event"] for entry in logs].count("broker_connection_lost") == 2
+
+            await until(noticed, self.NOTICED_S)
+        assert not broker.connected
+        proxy.thaw()
+        await until(lambda: published(broker))
+        await inbox.next()
+
+    async def test_close_is_bounded_when_the_node_hangs(self, broker: RabbitBroker, proxy: Proxy) -> None:
+        held = Held()
+        await broker.consume_deliveries(DESTINATION, held, concurrency=1)
+        await broker.publish_delivery(DESTINATION, a_message())
+        await held.next()
+        proxy.freeze()
+        began = time.monotonic()
+        await broker.close(grace_s=0.1)
+        assert time.monotonic() - began < 6
+
+    async def test_message_is_handed_on_when_its_consumer_hung_up_on_a_silent_node(
+        self, broker: RabbitBroker, proxy: Proxy, amqp_url: str
+    ) -> None:
+        held = Held()
+        await broker.consume_deliveries(DESTINATION, held, concurrency=1)
+        await broker.publish_delivery(DESTINATION, sent := a_message())
+        await held.next()
+        proxy.freeze()
+        await broker.close(grace_s=0)
+        proxy.thaw()
+        other, inbox = RabbitBroker([amqp_url], timeout_s=TIMEOUT_S), Inbox()
+        await other.start()
+        await other.consume_deliveries(DESTINATION, inbox, concurrency=1)
+        assert (await inbox.next()).message_id == sent.message_id
+        await other.close()
+
+
 class TestRabbitBrokerAway:
     """The node is stopped, killed and restarted."""
 
@@ -230,6 +298,21 @@ class TestRabbitBrokerAway:
             await until(noticed)
         await until(lambda: published(broker))
         await inbox.next()
+
+    async def test_publish_is_refused_in_time_when_the_node_blocks_publishers(
+        self, broker: RabbitBroker, stoppable_rabbitmq: PrivateRabbitMQ
+    ) -> None:
+        control = stoppable_rabbitmq.rabbitmqctl
+        await asyncio.to_thread(control, "set_vm_memory_high_watermark", "0.0000001")
+        try:
+            began = time.monotonic()
+            for _ in range(3):
+                with pytest.raises(BrokerUnavailable):
+                    await broker.publish_delivery(DESTINATION, a_message())
+            assert time.monotonic() - began < 3 * 1 + 4
+        finally:
+            await asyncio.to_thread(control, "set_vm_memory_high_watermark", "0.4")
+        await until(lambda: published(broker))
 
     async def test_start_does_not_raise_when_the_node_is_away(
         self, stoppable_rabbitmq: PrivateRabbitMQ

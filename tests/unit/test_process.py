@@ -1,0 +1,33 @@
+"""A process ends in time, whatever hangs."""
+
+import subprocess
+import sys
+import time
+
+from gateway.process import CUT_SHORT
+
+HANGS = """
+import threading
+from gateway.process import end_within
+end_within(0.3)
+threading.Thread(target=threading.Event().wait).start()
+"""
+ENDS = "from gateway.process import end_within; end_within(30)"
+
+
+def run(program: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_process_is_ended_and_says_so_when_a_thread_hangs() -> None:
+    done = run(HANGS)
+    assert done.returncode == CUT_SHORT
+    assert "stop_cut_short" in done.stdout + done.stderr
+
+
+def test_process_ends_by_itself_when_nothing_hangs() -> None:
+    began = time.monotonic()
+    assert run(ENDS).returncode == 0
+    assert time.monotonic() - began < 20
