@@ -24,7 +24,7 @@ TESTS = Path(__file__).parents[1]
 GATEWAY = Path(errors.__file__).parent
 WITH_FINDINGS = ("backchannel", "delivery", "intake", "store")
 GUIDE = TESTS.parent / "docs" / "operator-guide.md"
-_FINDING = re.compile(r"(?:\.find\(|add_finding\(\s*[\w.]+,)\s*f?\"([\w{}]+)\"")
+_FINDING = re.compile(r"(?:\.find\(|finding_row\()\s*f?\"([\w{}]+)\"")
 
 
 @pytest.mark.parametrize("kind", CONCRETE)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from gateway.backchannel.work import work_on
 from gateway.contract.ids import new_id
 from gateway.contract.report import Report, ReportType
 from gateway.contract.states import DeliveryState
@@ -27,6 +28,7 @@ from gateway.store.tables import deliveries, documents, events, findings, messag
 from gateway.store.tables import reports as reports_table
 from tests.contract.store.contract import accept_one
 from tests.contract.store.make import CLIENT, LEAD, MASTER_KEY, TENANT, again, back_message, part, submission
+from tests.unit.backchannel.world import demo_config
 
 TODAY = date(2030, 3, 1)
 DUE, NOT_YET = TODAY - timedelta(days=1), TODAY
@@ -68,9 +70,8 @@ async def case_of(store: SqlStore, accepted: Accepted) -> Case:
 
 async def post(store: SqlStore, case: Case) -> str:
     message = back_message()
-    async with store.write() as connection:
-        await mailbox.post(connection, store, case, message, now=case.updated_at)
-        await mailbox.number(connection, store, case.client, [message.message_id])
+    async with work_on(store, demo_config(), case.case_id, tenant=TENANT) as work:
+        work.post(message)
     await change(store, deliveries, state=DeliveryState.ACCEPTED)
     return message.message_id
 
@@ -85,10 +86,12 @@ async def keep_report(store: SqlStore, accepted: Accepted, state: ReportState) -
         created_at=accepted.received_at,
         body=b"<status/>",
     )
+    async with work_on(store, demo_config(), accepted.case_id, tenant=TENANT) as work:
+        work.register(report)
+        work.mark(report, state, keep_body=True)
     async with store.write() as connection:
-        now = await store.read_clock(connection)
-        await reports.register(connection, store, report, tenant=TENANT, now=now, erase_after=DUE)
-        await reports.mark(connection, store, report, state, tenant=TENANT, keep_body=True)
+        kept = reports_table.c.report_id == report.report_id
+        await connection.execute(update(reports_table).where(kept).values(erase_after=DUE))
 
 
 async def run(store: SqlStore, tenant: str = TENANT, *, dry_run: bool = False) -> Erasure:
@@ -186,14 +189,13 @@ class ErasureContract:
 
     async def test_numbers_and_contact_go_and_the_foreign_id_stays(self, store: SqlStore) -> None:
         case = await case_of(store, await delivered(store, due()))
-        async with store.write() as connection:
-            for kind in ("aktenzeichen", "foreign_id"):
-                await reports.add_reference(connection, store, case, LEAD, kind, f"{kind} 17")
-            await reports.set_contact(connection, store, case, LEAD, "Frau Muster, Zi. 12")
+        async with work_on(store, demo_config(), case.case_id, tenant=TENANT) as work:
+            for kind, value in (("aktenzeichen", "17"), ("foreign_id", "4711"), ("contact", "Frau Muster")):
+                work.add_reference(LEAD, kind, value)
         assert counts(await run(store)) == {"messages": 1, "contents": 1, "references": 2}
         async with store.read() as connection:
             left = await reads.readable_references(connection, store, case.case_id, tenant=TENANT)
-        assert [(each.kind, each.value) for each in left] == [("foreign_id", "foreign_id 17")]
+        assert [(each.kind, each.value) for each in left] == [("foreign_id", "4711")]
         (erased,) = await rows(store, cases_table)
         assert erased.erased_at is not None
 

@@ -12,7 +12,7 @@ from gateway.store import SqlStore
 from gateway.store.migrate import migrate
 from gateway.store.tables import messages
 from tests.contract.store.contract import count
-from tests.contract.store.make import submission
+from tests.contract.store.make import MASTER_KEY, submission
 from tests.services.proxy import Proxy
 
 TIMEOUT_S = 1.0
@@ -29,7 +29,7 @@ async def proxy(postgresql_url: str) -> AsyncIterator[Proxy]:
 
 @pytest.fixture
 async def store(proxy: Proxy) -> AsyncIterator[SqlStore]:
-    store = SqlStore(proxy.url, timeout_s=TIMEOUT_S)
+    store = SqlStore(proxy.url, master_key=MASTER_KEY, timeout_s=TIMEOUT_S)
     await store.ping()
     yield store
     await store.close()

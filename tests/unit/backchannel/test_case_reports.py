@@ -15,9 +15,10 @@ from gateway.contract.ids import new_id
 from gateway.contract.report import FailureKind, Reference, Report, ReportType
 from gateway.contract.states import CitizenStatus
 from gateway.errors import ReportRejected
-from gateway.store.tables import reports
+from gateway.store import reads
+from gateway.store.tables import case_references, reports
 from gateway.xml import rueckkanal_read
-from tests.contract.store.make import COPY, LEAD
+from tests.contract.store.make import COPY, LEAD, TENANT
 from tests.unit.backchannel.world import (
     START,
     Dialogue,
@@ -157,6 +158,19 @@ async def test_reference_numbers_are_indexed_and_told_to_the_applicant(
     root = catalogue().read(await world.body(row.message_id), today=today_of(world)).root
     assert rueckkanal_read.message_name(root) == "rueckkanal.aktenzeichen.1111"
     assert root.findtext("{*}aktenzeichen") == "32-2026-17"
+
+
+async def test_latest_contact_counts_and_lies_encrypted(world: World, dialogue: Dialogue) -> None:
+    for contact in ("Frau Muster, Zi. 12", "Herr Probe, Zi. 14"):
+        await dialogue.say(ReportType.CASE_REFERENCE, Reference(aktenzeichen="A-1", contact=contact))
+    (row,) = await world.rows(select(case_references).where(case_references.c.kind == "contact"))
+    assert row.value == ""
+    assert b"Probe" not in row.body
+    async with world.store.read() as connection:
+        found = await reads.readable_references(
+            connection, world.store, dialogue.about.case_id, tenant=TENANT
+        )
+    assert [each.value for each in found if each.kind == "contact"] == ["Herr Probe, Zi. 14"]
 
 
 @pytest.mark.parametrize(
