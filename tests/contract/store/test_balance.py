@@ -3,26 +3,23 @@
 import asyncio
 from datetime import UTC, datetime
 
+from gateway.backchannel.work import work_on
 from gateway.delivery.reconcile import _QUESTIONS, reconcile, repair
-from gateway.store import SqlStore, cases, mailbox
+from gateway.store import SqlStore
 from gateway.store.accept import accept
 from gateway.store.migrate import migrate
 from tests.contract.store.damage import DAMAGES
-from tests.contract.store.make import TENANT, back_message, submission
+from tests.contract.store.make import MASTER_KEY, TENANT, back_message, submission
 from tests.unit.backchannel.world import demo_config
 
 
 async def test_every_question_is_answered_and_finds_its_damage(postgresql_url: str) -> None:
     await asyncio.to_thread(migrate, postgresql_url)
-    store, config = SqlStore(postgresql_url), demo_config()
+    store, config = SqlStore(postgresql_url, master_key=MASTER_KEY), demo_config()
     try:
         accepted = await accept(store, [submission() for _ in range(3)])
-        async with store.write() as connection:
-            now = await store.read_clock(connection)
-            case = await cases.lock(connection, accepted[0].case_id, tenant=TENANT)
-            message = back_message()
-            await mailbox.post(connection, case, message, now=now)
-            await mailbox.number(connection, store, case.client, [message.message_id])
+        async with work_on(store, config, accepted[0].case_id, tenant=TENANT) as work:
+            work.post(back_message())
         assert (await reconcile(store, config)).closes
         assert await repair(store, config) == []
         # Those that can be had together; each alone is shown on SQLite.
