@@ -20,6 +20,7 @@ from benchmarks.amtsbote import Amtsbote, Embedded
 from benchmarks.bounds import Bounds
 from benchmarks.figures import Figure, table, write
 from benchmarks.layout import LAYOUT, Layout
+from benchmarks.nation import nation
 from benchmarks.peer import Peer, find_peer
 from benchmarks.servers import Servers, machine
 from benchmarks.side import Side
@@ -71,7 +72,11 @@ def main() -> None:
             figures = _compare(
                 stack, folder, servers, given.layout, extent, given.rounds or extent.rounds, bounds
             )
-    print(f"\n{table(figures)}\n\nWhat bounds them:\n{bounds}\n\n{time.monotonic() - started:.0f} s in all")
+    print(f"\n{table(figures)}\n")
+    if not given.growth:
+        print(f"What bounds them:\n\n{bounds}\n\nWith the costs of `to_mailbox`:\n")
+        print(nation([*figures, *bounds.figures]))
+    print(f"\n{time.monotonic() - started:.0f} s in all")
     write([*figures, *bounds.figures], GROWTH_RESULT if given.growth else RESULT)
 
 

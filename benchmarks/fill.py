@@ -136,7 +136,8 @@ def _copy(
     values = [columns.get((table, name)) or _value(name, kind) for name, kind in types.items()]
     return sql.SQL(
         "INSERT INTO {table} ({names}) SELECT {values} "
-        "FROM generate_series(%(first)s::bigint, %(last)s) AS copy(nth), (SELECT * FROM {table} WHERE {of_case} AND {condition}) template"
+        "FROM generate_series(%(first)s::bigint, %(last)s) AS copy(nth), "
+        "(SELECT * FROM {table} WHERE {of_case} AND {condition}) AS template"
     ).format(
         table=sql.Identifier(table),
         names=sql.SQL(", ").join([sql.Identifier(name) for name in types]),

@@ -43,7 +43,7 @@ class Return:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """The seconds of one application: to its receipt, from there to the handler, and from post to decision."""
+    """The seconds of one application: to its receipt, from it to the handler, from post to decision."""
 
     receipt_s: float
     handler_s: float
