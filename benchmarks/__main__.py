@@ -15,11 +15,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import accepting, bench_xml, returning
+from benchmarks import accepting, bench_xml, growth, returning
 from benchmarks.amtsbote import Amtsbote, Embedded
 from benchmarks.bounds import Bounds
 from benchmarks.figures import Figure, table, write
 from benchmarks.layout import LAYOUT, Layout
+from benchmarks.nation import nation
 from benchmarks.peer import Peer, find_peer
 from benchmarks.servers import Servers, machine
 from benchmarks.side import Side
@@ -50,7 +51,9 @@ def main() -> None:
     """Run everything and print it."""
     arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     arguments.add_argument("--quick", action="store_true", help="short rounds: under three minutes in all")
-    arguments.add_argument("--growth", action="store_true", help="a full database beside an empty one instead")
+    arguments.add_argument(
+        "--growth", action="store_true", help="a full database beside an empty one instead"
+    )
     arguments.add_argument("--rounds", type=int, help="rounds of each side instead of 10, with --quick 3")
     arguments.add_argument("--layout", type=Layout.parse, default=LAYOUT, help=f"gateway processes; {LAYOUT}")
     given = arguments.parse_args()
@@ -64,11 +67,16 @@ def main() -> None:
         servers.start()
         print(f"{machine()}\n{servers}; {accepting.CONCURRENCY} requests at once")
         if given.growth:
-            from benchmarks import growth
             figures = growth.measure(stack, folder, servers, given.layout, quick=given.quick)
         else:
-            figures = _compare(stack, folder, servers, given.layout, extent, given.rounds or extent.rounds, bounds)
-    print(f"\n{table(figures)}\n\nWhat bounds them:\n{bounds}\n\n{time.monotonic() - started:.0f} s in all")
+            figures = _compare(
+                stack, folder, servers, given.layout, extent, given.rounds or extent.rounds, bounds
+            )
+    print(f"\n{table(figures)}\n")
+    if not given.growth:
+        print(f"What bounds them:\n\n{bounds}\n\nWith the costs of `to_mailbox`:\n")
+        print(nation([*figures, *bounds.figures]))
+    print(f"\n{time.monotonic() - started:.0f} s in all")
     write([*figures, *bounds.figures], GROWTH_RESULT if given.growth else RESULT)
 
 
@@ -93,6 +101,7 @@ def _compare(
     accepting.warm_up(sides, 1)
     figures = accepting.sustained(sides, rounds, extent.round_s, bounds)
     figures += accepting.in_a_burst(sides, extent.bursts, extent.burst_s, bounds)
+    figures += _embedded(stack, folder, sides[1:], extent, bounds)
     figures += returning.to_mailbox(sides, extent.returns, extent.returned, bounds)
     print("\n".join(f"{side.name}: {side.processes}" for side in sides))
     wire = Wire(folder, servers)
@@ -100,12 +109,20 @@ def _compare(
     wire.start()
     figures += returning.alone(own, peer, wire, extent.returns, extent.alone)
     print(f"Amtsbote's payloads are stored as: {own.codecs()}")
-    own.stop()
+    xml = bench_xml.measure(rounds * 2, bench_xml.SAMPLE)
+    return [*figures, *(Figure(**each) for each in xml)]  # type: ignore[arg-type]
+
+
+def _embedded(
+    stack: ExitStack, folder: Path, others: Sequence[Side], extent: Extent, bounds: Bounds
+) -> list[Figure]:
     embedded = Embedded(folder / "embedded")
     stack.callback(embedded.stop)
     embedded.start()
-    figures += accepting.embedded([embedded, *sides[1:]], extent.bursts, extent.round_s, bounds)
-    return [*figures, *(Figure(**each) for each in bench_xml.measure(rounds * 2, bench_xml.SAMPLE))]
+    print(f"{embedded.name}: {embedded.processes}, with the broker and the adapter in it")
+    figures = accepting.embedded([embedded, *others], extent.bursts, extent.round_s, bounds)
+    embedded.stop()
+    return figures
 
 
 if __name__ == "__main__":

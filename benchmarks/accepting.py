@@ -96,7 +96,9 @@ def sustained(sides: Sequence[Side], rounds: int, seconds: float, bounds: Bounds
     After such a round less is offered: a little below what the relay sent in it; after a good one a little
     more again.
     """
-    ours, peers, tried, offered = [], [], 0, float("inf")
+    ours: list[Round] = []
+    peers: list[Round] = []
+    tried, offered = 0, float("inf")
     own, others = sides[0], sides[1:]
     while len(ours) < rounds and tried < 2 * rounds + 2:
         tried += 1
@@ -110,7 +112,10 @@ def sustained(sides: Sequence[Side], rounds: int, seconds: float, bounds: Bounds
         else:
             offered = _LESS * (measured.accepted - measured.backlog_growth) / measured.seconds
             note += f": does not count, offered from here on {offered:.0f}/s"
-        rates = "  ".join(f"{side.name} {each.rate:.0f}/s" for side, each in zip(sides, [measured, *neighbours], strict=True))
+        rates = "  ".join(
+            f"{side.name} {each.rate:.0f}/s"
+            for side, each in zip(sides, [measured, *neighbours], strict=True)
+        )
         print(f"accepting, round {tried}: {rates}  {note}", flush=True)
     if not ours:
         print("The relay never kept pace: there is no sustained rate.")
@@ -139,13 +144,18 @@ def in_a_burst(sides: Sequence[Side], rounds: int, seconds: float, bounds: Bound
         for column, side in zip(results, sides, strict=True):
             column.append(uvloop.run(accept(side, seconds)))
         measured, drained_s = results[0][-1]
-        rates = "  ".join(f"{side.name} {column[-1][0].rate:.0f}/s" for side, column in zip(sides, results, strict=True))
+        rates = "  ".join(
+            f"{side.name} {column[-1][0].rate:.0f}/s" for side, column in zip(sides, results, strict=True)
+        )
         print(
             f"burst of {seconds:.0f} s, round {number + 1}: {rates}  {measured.backlog_growth} behind, "
             f"drained in {drained_s:.1f} s",
             flush=True,
         )
-    ours, peers = [each for each, _ in results[0]], [each for each, _ in results[-1]] if len(sides) > 1 else []
+    ours, peers = (
+        [each for each, _ in results[0]],
+        [each for each, _ in results[-1]] if len(sides) > 1 else [],
+    )
     bounds.note_cpu("accept_burst", ours, peers)
     return [
         _rates("accept_burst", ours, peers, Wanted(1.0)),
@@ -167,7 +177,9 @@ def embedded(sides: Sequence[Side], rounds: int, seconds: float, bounds: Bounds)
         for column, side in zip(results, sides, strict=True):
             column.append(uvloop.run(accept(side, seconds))[0])
         behind.append(results[0][-1].behind)
-        rates = "  ".join(f"{side.name} {column[-1].rate:.0f}/s" for side, column in zip(sides, results, strict=True))
+        rates = "  ".join(
+            f"{side.name} {column[-1].rate:.0f}/s" for side, column in zip(sides, results, strict=True)
+        )
         print(f"embedded, round {number + 1}: {rates}  {behind[-1]:.0%} not taken over yet", flush=True)
     ours, peers = results[0], results[-1] if len(sides) > 1 else []
     bounds.note_cpu("accept_embedded", ours, peers)

@@ -27,11 +27,11 @@ _NEXT = re.compile(rb'"next":\s*"(\d+)"')
 _ITEM = b'"message_id":'
 
 # What the broker has confirmed has a lease of minutes; the short one is that of a publish under way.
-_CONFIRMED = "state = 'sent' AND lease_until > now() + interval '5 minutes'"
-_UNCONFIRMED = "state = 'sent' AND lease_until <= now() + interval '5 minutes'"
-_SETTLE = f"UPDATE deliveries SET state = 'accepted', lease_until = NULL WHERE {_CONFIRMED} AND destination = %s"
-_BACKLOG = f"""SELECT (SELECT count(*) FROM deliveries WHERE state = 'waiting' AND destination = %(to)s)
-    + (SELECT count(*) FROM deliveries WHERE {_UNCONFIRMED} AND destination = %(to)s)"""
+_SETTLE = """UPDATE deliveries SET state = 'accepted', lease_until = NULL
+    WHERE state = 'sent' AND destination = %s AND lease_until > now() + interval '5 minutes'"""
+_BACKLOG = """SELECT (SELECT count(*) FROM deliveries WHERE state = 'waiting' AND destination = %(to)s)
+    + (SELECT count(*) FROM deliveries
+       WHERE state = 'sent' AND destination = %(to)s AND lease_until <= now() + interval '5 minutes')"""
 
 
 class _Running:

@@ -41,11 +41,11 @@ class Bounds:
             costs = {group: _cost_ms(rounds, group) for group in (rounds[0].cpu_s if rounds else ())}
             shares = {group: _busy(rounds, group) for group in costs}
             if side == "Amtsbote":
-                self.figures += [
-                    Figure(f"{name}.cpu {group}", cost, "ms") for group, cost in costs.items()
-                ]
+                self.figures += [Figure(f"{name}.cpu {group}", cost, "ms") for group, cost in costs.items()]
             if any(costs.values()):
-                words = ", ".join(f"{group} {cost:.2f} ({shares[group]:.0%} of a core)" for group, cost in costs.items())
+                words = ", ".join(
+                    f"{group} {cost:.2f} ({shares[group]:.0%} of a core)" for group, cost in costs.items()
+                )
                 self._lines.append(f"{name}, {side}: ms of processor time for each application: {words}")
 
     def profile(self, name: str, processes: Sequence[Process], run: Callable[[], object]) -> None:
@@ -61,7 +61,9 @@ class Bounds:
             return
         shares = {part: counts[part] / total for part in _PARTS}
         self.figures += [Figure(f"{name}.share {part}", share, "share") for part, share in shares.items()]
-        words = ", ".join(f"{part} {share:.0%}" for part, share in sorted(shares.items(), key=lambda each: -each[1]))
+        words = ", ".join(
+            f"{part} {share:.0%}" for part, share in sorted(shares.items(), key=lambda each: -each[1])
+        )
         self._lines.append(f"{name}, inside the gateway's processes: {words}")
 
     def __str__(self) -> str:

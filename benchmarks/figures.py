@@ -68,14 +68,18 @@ def table(figures: Sequence[Figure]) -> str:
     rows = [("", "Amtsbote", "beside it", "", "ratio", "wanted"), *map(_row, figures)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [_line([cell.ljust(width) for cell, width in zip(row, widths, strict=True)]) for row in rows]
-    rule = _line(["-" * width if column in (0, 3) else "-" * (width - 1) + ":" for column, width in enumerate(widths)])
+    rule = _line(
+        ["-" * width if column in (0, 3) else "-" * (width - 1) + ":" for column, width in enumerate(widths)]
+    )
     return "\n".join([lines[0], rule, *lines[1:]])
 
 
 def write(figures: Sequence[Figure], path: Path) -> None:
     """Write figures for a program: a list of `{name, value, unit, peer, ratio, wanted, met}`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    written = [asdict(each) | {"wanted": str(each.wanted or "") or None, "met": each.is_met} for each in figures]
+    written = [
+        asdict(each) | {"wanted": str(each.wanted or "") or None, "met": each.is_met} for each in figures
+    ]
     path.write_text(json.dumps(written, ensure_ascii=False, indent=2) + "\n")
 
 

@@ -132,15 +132,16 @@ def _execute(database: str, statement: str) -> None:
 def _copy(
     connection: psycopg.Connection, table: str, condition: str, columns: Mapping[tuple[str, str], str]
 ) -> sql.Composed:
-    types = dict(connection.execute(_COLUMNS, [table]).fetchall())
+    types: dict[str, str] = dict(connection.execute(_COLUMNS, [table]).fetchall())
     values = [columns.get((table, name)) or _value(name, kind) for name, kind in types.items()]
     return sql.SQL(
-        "INSERT INTO {table} ({names}) SELECT {values} FROM generate_series(%(first)s::bigint, %(last)s) AS copy(nth), "
-        "(SELECT * FROM {table} WHERE {of_case} AND {condition}) template"
+        "INSERT INTO {table} ({names}) SELECT {values} "
+        "FROM generate_series(%(first)s::bigint, %(last)s) AS copy(nth), "
+        "(SELECT * FROM {table} WHERE {of_case} AND {condition}) AS template"
     ).format(
         table=sql.Identifier(table),
-        names=sql.SQL(", ").join(map(sql.Identifier, types)),
-        values=sql.SQL(", ").join(map(sql.SQL, values)),
+        names=sql.SQL(", ").join([sql.Identifier(name) for name in types]),
+        values=sql.SQL(", ").join([sql.SQL(value) for value in values]),
         of_case=sql.SQL(_OF_CASE.get(table, "case_id = %(case)s")),
         condition=sql.SQL(condition),
     )

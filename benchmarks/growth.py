@@ -37,9 +37,7 @@ _SAMPLED = 5000
 Sides = tuple[Amtsbote, Amtsbote]
 
 
-def measure(
-    stack: ExitStack, folder: Path, servers: Servers, layout: Layout, *, quick: bool
-) -> list[Figure]:
+def measure(stack: ExitStack, folder: Path, servers: Servers, layout: Layout, *, quick: bool) -> list[Figure]:
     """Fill one of two installations, then compare them in alternating rounds."""
     scale = _QUICK if quick else 1
     rounds, seconds = (3, 3.0) if quick else (8, 5.0)
@@ -54,8 +52,16 @@ def measure(
     print(f"Amtsbote: {full.processes}; payloads are stored as: {full.codecs()}")
     begun = time.monotonic()
     fill(empty.database, settled(_FEW))
-    fill(full.database, settled(STORED // scale), waiting(WAITING // scale, STALLED), in_flight(MAX_SENT, STALLED))
-    print(f"filled with {STORED // scale} submissions, {WAITING // scale} waiting, in {time.monotonic() - begun:.0f} s")
+    fill(
+        full.database,
+        settled(STORED // scale),
+        waiting(WAITING // scale, STALLED),
+        in_flight(MAX_SENT, STALLED),
+    )
+    print(
+        f"filled with {STORED // scale} submissions, {WAITING // scale} waiting, "
+        f"in {time.monotonic() - begun:.0f} s"
+    )
     for side in sides:
         side.installation.start()
         uvloop.run(accept(side, 1))
@@ -81,7 +87,7 @@ def _accepting(sides: Sides, rounds: int, seconds: float) -> list[Figure]:
         for column, side in zip(rates, sides, strict=True):
             column.append(uvloop.run(accept(side, seconds))[0].rate)
         print(f"growth, accepting: full {rates[0][-1]:.0f}/s  empty {rates[1][-1]:.0f}/s", flush=True)
-    return [compare("growth.accept", "1/s", *rates, Wanted(0.9))]
+    return [compare("growth.accept", "1/s", rates[0], rates[1], Wanted(0.9))]
 
 
 def _reading(
@@ -94,12 +100,14 @@ def _reading(
             read = uvloop.run(burst(call, bytes, concurrency=_READERS, count=_READS))
             column.append(percentile(read.latencies_s, 99) * 1000)
     print(f"{name}: full {p99s[0][-1]:.1f} ms  empty {p99s[1][-1]:.1f} ms", flush=True)
-    return compare(name, "ms", *p99s, Wanted(1.5, at_most=True))
+    return compare(name, "ms", p99s[0], p99s[1], Wanted(1.5, at_most=True))
 
 
 def _status_calls(side: Amtsbote) -> Callable[[], Target]:
     """Read the status of any submission."""
-    question = "SELECT message_id FROM messages WHERE direction = 'in' ORDER BY md5(message_id::text) LIMIT %s"
+    question = (
+        "SELECT message_id FROM messages WHERE direction = 'in' ORDER BY md5(message_id::text) LIMIT %s"
+    )
     with psycopg.connect(side.database) as connection:
         ids = [row[0] for row in connection.execute(question, [_SAMPLED])]
     return lambda: side.get(f"/v1/submissions/{random.choice(ids)}")  # noqa: S311
@@ -122,7 +130,7 @@ def _starting(sides: Sides, rounds: int) -> Figure:
             side.installation.start()
             column.append(time.perf_counter() - begun)
     print(f"growth, ready after: full {took[0][-1]:.2f} s  empty {took[1][-1]:.2f} s", flush=True)
-    return compare("growth.ready", "s", *took, Wanted(2.0, at_most=True))
+    return compare("growth.ready", "s", took[0], took[1], Wanted(2.0, at_most=True))
 
 
 def _memory(side: Amtsbote, messages: int) -> list[Figure]:
@@ -134,8 +142,13 @@ def _memory(side: Amtsbote, messages: int) -> list[Figure]:
         occupied = [resident[number] for _, resident in points]
         slope, _ = statistics.linear_regression(counts, occupied)
         name = f"growth.memory_slope {title} {number + 1}"
-        figures.append(Figure(name, slope, "B/message", wanted=Wanted(FLAT_BYTES, at_most=True, of_value=True)))
-        print(f"{name}: {occupied[0] / 1e6:.1f} MB after {counts[0]} messages, {occupied[-1] / 1e6:.1f} MB after {counts[-1]}")
+        figures.append(
+            Figure(name, slope, "B/message", wanted=Wanted(FLAT_BYTES, at_most=True, of_value=True))
+        )
+        print(
+            f"{name}: {occupied[0] / 1e6:.1f} MB after {counts[0]} messages, "
+            f"{occupied[-1] / 1e6:.1f} MB after {counts[-1]}"
+        )
     return figures
 
 
@@ -148,5 +161,7 @@ async def _occupied(side: Amtsbote, messages: int) -> list[tuple[int, Sequence[i
             await burst(side.submit, side.make_body, concurrency=CONCURRENCY, count=step)
             await rest(side)
             if count > messages // 10:
-                points.append((count, [read_resident_bytes(each.pid) for _, each in side.installation.gateway]))
+                points.append(
+                    (count, [read_resident_bytes(each.pid) for _, each in side.installation.gateway])
+                )
     return points

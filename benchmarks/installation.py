@@ -83,7 +83,9 @@ class Installation:
     @property
     def http_ports(self) -> list[int]:
         """Where portals are answered."""
-        return [port for port, roles in zip(self.ports, self.layout.processes, strict=True) if "http" in roles]
+        return [
+            port for port, roles in zip(self.ports, self.layout.processes, strict=True) if "http" in roles
+        ]
 
     def set_up(self) -> None:
         """Write configuration and secrets, offer the adapter, create the tables."""

@@ -43,7 +43,7 @@ class Return:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """The seconds that one application took: to its receipt, from there to the handler, from post to decision."""
+    """The seconds of one application: to its receipt, from it to the handler, from post to decision."""
 
     receipt_s: float
     handler_s: float
@@ -61,7 +61,9 @@ def to_mailbox(sides: Sequence[Side], rounds: int, count: int, bounds: Bounds) -
     for number in range(rounds):
         for column, side in zip(results, sides, strict=True):
             column.append(uvloop.run(round_trip(side, count)))
-        rates = "  ".join(f"{side.name} {column[-1].rate:.0f}/s" for side, column in zip(sides, results, strict=True))
+        rates = "  ".join(
+            f"{side.name} {column[-1].rate:.0f}/s" for side, column in zip(sides, results, strict=True)
+        )
         print(f"{count} to the decision and back, round {number + 1}: {rates}", flush=True)
     ours, peers = results[0], results[-1] if len(sides) > 1 else []
     stored = storage.per_application(rounds * count) if storage else []
@@ -165,7 +167,7 @@ async def _ask_back(peer: Side, count: int) -> list[float]:
         posted = time.perf_counter()
         await connection.ask_for(peer.submit(), peer.make_body())
         back += 1
-        while await peer.replies(connection, wait_s=1) < back:
+        while await peer.replies(connection, wait_s=1) < back:  # noqa: ASYNC110 - another process is asked
             await asyncio.sleep(0.001)
         took.append(time.perf_counter() - posted)
         await asyncio.sleep(_PAUSE_S)

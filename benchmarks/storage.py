@@ -1,4 +1,4 @@
-"""What an application leaves in PostgreSQL: rows, bytes, log. The arithmetic of larger installations needs it."""
+"""What an application leaves in PostgreSQL: the arithmetic of larger installations needs it."""
 
 from dataclasses import dataclass
 

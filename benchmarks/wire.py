@@ -9,6 +9,7 @@ import os
 import time
 import uuid
 from pathlib import Path
+from typing import Any
 
 import aio_pika
 import uvloop
@@ -20,7 +21,7 @@ from benchmarks.servers import Servers
 from benchmarks.stamps import Stamps
 
 _QUEUE = "bench.wire"
-_ARGUMENTS = {"x-queue-type": "quorum"}
+_ARGUMENTS: dict[str, Any] = {"x-queue-type": "quorum"}
 _AMQP = "BENCH_AMQP"
 _ROOT = Path(__file__).parents[1]
 
