@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from gateway.http.service import Service
     from gateway.store import SqlStore
 
-REPORT_CONCURRENCY = 32
+REPORT_CONCURRENCY = 128
+"""What is in hand at once can share a transaction."""
 DEAD_CONCURRENCY = 8
 GRACE_S = 3.0
 """For reports, dead letters and adapters in hand, of the ten seconds that a stop may take."""

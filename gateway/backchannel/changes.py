@@ -1,8 +1,7 @@
 """What one transaction is to write, gathered in memory: then one statement a table, whatever their number."""
 
 from collections.abc import Iterable, Sequence
-from copy import copy
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
@@ -39,7 +38,7 @@ class Changes:
 
     def copy(self) -> Self:
         """Return what there is so far, to go back to."""
-        return type(self)(*(copy(getattr(self, each.name)) for each in fields(self)))
+        return type(self)(*(getattr(self, name).copy() for name in self.__slots__))
 
 
 async def write(

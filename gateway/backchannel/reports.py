@@ -12,6 +12,7 @@ import structlog
 from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
+from gateway import metrics
 from gateway.backchannel import case_reports, outcomes
 from gateway.backchannel.case_reports import CaseReport
 from gateway.backchannel.work import CaseWork, Docket, open_docket
@@ -37,6 +38,7 @@ MAX_FAULTS = 3
 
 MAX_BATCH = 128
 MAX_BATCH_BYTES = 16 * 1024 * 1024
+BUSY_ROUND_S = 0.1
 
 _log = structlog.get_logger()
 
@@ -58,20 +60,19 @@ class _Checked:
 
 
 class ReportIntake:
-    """Handles what adapters report; one for the process, any number of reports at once.
-
-    `batches.observe` is told how many reports each transaction took.
-    """
+    """Handles what adapters report; one for the process, any number of reports at once."""
 
     def __init__(self, config: Config, catalogue: Catalogue, store: SqlStore) -> None:
         self._config = config
         self._catalogue = catalogue
         self._store = store
-        self.batches: Batches[_Checked, str] = Batches(
+        self._batches: Batches[_Checked, str] = Batches(
             self._take_twice,
             max_batch=MAX_BATCH,
             max_bytes=MAX_BATCH_BYTES,
             size_bytes=lambda each: len(each.report.body),
+            observe=metrics.REPORT_BATCH.observe,
+            round_s=BUSY_ROUND_S,
         )
 
     async def handle(self, message: Message) -> Outcome:
@@ -110,7 +111,7 @@ class ReportIntake:
             checked = _Checked(report, tenant, fault="cannot_be_handled")
         else:
             checked = self._check(report, tenant)
-        state = await self.batches.take(checked)
+        state = await self._batches.take(checked)
         _log.info(
             "report_taken",
             state=state,

@@ -4,6 +4,7 @@ While one runs the next gathers. One item that the database refuses never takes 
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
@@ -39,6 +40,9 @@ class Batches(Generic[Item, Result]):
         max_batch: items in one transaction at most.
         max_bytes: a batch grows no further once it has as many.
         size_bytes: of an item.
+        observe: is told how many items each transaction took.
+        round_s: under load batches begin at least so far apart, unless half a batch waits: one costs nearly
+            as much for a few as for many. What comes after a quiet moment goes at once.
     """
 
     def __init__(
@@ -48,13 +52,17 @@ class Batches(Generic[Item, Result]):
         max_batch: int,
         max_bytes: int,
         size_bytes: Callable[[Item], int],
+        observe: Callable[[int], None],
+        round_s: float,
     ) -> None:
-        self.observe: Callable[[int], None] = lambda _: None
+        self._observe = observe
+        self._round_s = round_s
         self._run = run
         self._max_batch = max_batch
         self._max_bytes = max_bytes
         self._size_bytes = size_bytes
         self._queue: deque[_Waiting[Item, Result]] = deque()
+        self._enough = asyncio.Event()
         self._runner: asyncio.Task[None] | None = None
 
     async def take(self, item: Item) -> Result:
@@ -66,13 +74,26 @@ class Batches(Generic[Item, Result]):
         """
         waiting: _Waiting[Item, Result] = _Waiting(item)
         self._queue.append(waiting)
+        if len(self._queue) >= self._max_batch // 2:
+            self._enough.set()
         if self._runner is None or self._runner.done():
             self._runner = asyncio.create_task(self._run_all())
         return await asyncio.shield(waiting.result)
 
     async def _run_all(self) -> None:
+        loop = asyncio.get_running_loop()
         while self._queue:
-            await self._run_batch(self._next())
+            began, batch = loop.time(), self._next()
+            await self._run_batch(batch)
+            if len(batch) > 1:
+                await self._gather(until=began + self._round_s)
+
+    async def _gather(self, *, until: float) -> None:
+        if len(self._queue) < self._max_batch // 2:
+            self._enough.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(until):
+                await self._enough.wait()
 
     def _next(self) -> list[_Waiting[Item, Result]]:
         batch: list[_Waiting[Item, Result]] = []
@@ -95,7 +116,7 @@ class Batches(Generic[Item, Result]):
                 for waiting in batch:
                     await self._run_batch([waiting])
         else:
-            self.observe(len(batch))
+            self._observe(len(batch))
             for waiting, result in zip(batch, results, strict=True):
                 waiting.end(result)
 

@@ -268,9 +268,11 @@ async def put_document(
 async def known_documents(
     connection: AsyncConnection, store: SqlStore, wanted: Collection[Document]
 ) -> set[Document]:
-    """Say which of these documents were uploaded."""
+    """Say which of these documents are there."""
     d, names = documents.c, ("destination", "sha256")
-    statement = select(d.tenant, d.destination, d.sha256).where(among_pairs(store, documents, names, "keys"))
+    statement = select(d.tenant, d.destination, d.sha256).where(
+        among_pairs(store, documents, names, "keys"), d.erased_at.is_(None)
+    )
     keys = {(each.destination, each.sha256) for each in wanted}
     rows = await connection.execute(statement, {"keys": paired(store, names, keys)})
     return {Document(row.tenant, row.destination, row.sha256) for row in rows}.intersection(wanted)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from gateway import metrics
 from gateway.backchannel import outcomes
 from gateway.backchannel import reports as report_module
 from gateway.broker import Outcome
@@ -69,13 +70,18 @@ def note(delivery: Delivery, number: int) -> Report:
     return of_case(delivery, number, ReportType.CASE_MESSAGE, note_xml(delivery))
 
 
-async def take(world: World, *reports: Report) -> list[int]:
-    """Hand reports in at the same moment, as a broker does; return how many each transaction took."""
-    sizes: list[int] = []
-    world.reports.batches.observe = sizes.append
+def transactions() -> tuple[float, float]:
+    """Return how many there were, and how many reports they took."""
+    read = metrics.REGISTRY.get_sample_value
+    return read("amtsbote_report_batch_size_count") or 0, read("amtsbote_report_batch_size_sum") or 0
+
+
+async def take(world: World, *reports: Report) -> tuple[float, float]:
+    """Hand reports in at the same moment, as a broker does; return what `transactions` counts of it."""
+    count, taken = transactions()
     results = await asyncio.gather(*(world.reports.handle(report.to_message()) for report in reports))
     assert set(results) == {Outcome.ACK}
-    return sizes
+    return transactions()[0] - count, transactions()[1] - taken
 
 
 class BatchContract:
@@ -95,7 +101,7 @@ class BatchContract:
         digest = await world.upload(b"%PDF-Bescheid")
         decision = of_case(delivery, 2, ReportType.CASE_DECISION, decision_xml(delivery, digest))
         status = of_case(delivery, 1, ReportType.CASE_STATUS, status_xml(delivery))
-        assert await take(world, accepted(delivery), status, decision) == [3]
+        assert await take(world, accepted(delivery), status, decision) == (1, 3)
         case = await world.case(delivery)
         assert (case.status, case.citizen_status, case.next_seq) == ("decided", "COMPLETED", 4)
         assert [kind for kind, _ in await world.events(delivery)] == [
@@ -119,7 +125,7 @@ class BatchContract:
         submitted = [await world.submit() for _ in range(20)]
         deliveries = await world.send()
         reports = [r for d in deliveries for r in (accepted(d), note(d, 1))]
-        assert await take(world, *reports) == [40]
+        assert await take(world, *reports) == (1, 40)
         assert {await world.status(each.submission_id) for each in submitted} == {"accepted"}
         await take(world, *map(accepted, await world.send(COPY)))
         assert {await world.status(each.submission_id) for each in submitted} == {"delivered"}
@@ -141,9 +147,9 @@ class BatchContract:
         await world.submit()
         delivery = await world.send_one()
         reports = [note(delivery, number) for number in range(1, 7)]
-        assert await take(world, reports[4], reports[1], reports[2]) == [3]
+        assert await take(world, reports[4], reports[1], reports[2]) == (1, 3)
         assert await world.letters() == []
-        assert await take(world, reports[5], reports[0]) == [2]
+        assert await take(world, reports[5], reports[0]) == (1, 2)
         assert len(await world.letters()) == 3
         await take(world, reports[3])
         texts = [row.message_id for row in await world.mailbox()]
@@ -155,7 +161,7 @@ class BatchContract:
         await world.submit()
         delivery = await world.send_one()
         failed = of_delivery(delivery, FAILED, Failed(kind=FailureKind.TRANSIENT, reason="x"))
-        assert await take(world, failed, failed, note(delivery, 1), failed) == [4]
+        assert await take(world, failed, failed, note(delivery, 1), failed) == (1, 4)
         await take(world, failed)
         assert (await world.delivery(delivery.delivery_id)).tries == 1
         assert await world.letters() == ["1134"]
@@ -176,7 +182,7 @@ class BatchContract:
         assert copy.submission_id == second.submission_id
         refusal = of_delivery(lead, REFUSED, Refused(code="S999", reason="Nein."))
         failure = of_delivery(copy, FAILED, Failed(kind=FailureKind.TRANSIENT, reason="x"))
-        assert await take(world, failure, refusal) == [2]
+        assert await take(world, failure, refusal) == (1, 2)
         assert await world.states(second.submission_id) == {LEAD: "cancelled", COPY: "cancelled"}
         assert [await world.status(each.submission_id) for each in (first, second)] == [
             "refused",
@@ -201,8 +207,8 @@ class BatchContract:
             await world.submit()
         good, poisoned, other = await world.send()
         poison = accepted(poisoned, "POISON")
-        sizes = await take(world, accepted(good), poison, note(poisoned, 1), accepted(other))
-        assert sizes == [4, 1, 1, 1]
+        counted = await take(world, accepted(good), poison, note(poisoned, 1), accepted(other))
+        assert counted == (4, 7)
         assert [await world.state(each) for each in (good, poisoned, other)] == [
             "accepted",
             "sent",
@@ -303,7 +309,7 @@ class TestBatchesOnPostgres(BatchContract):
             await _until_somebody_waits(world.store)
             # The batch holds the lower case and waits for ours: now both wait for each other.
             await cases.lock(connection, low.case_id, tenant=TENANT)
-        assert await taking == [2]
+        assert await taking == (1, 2)
         assert await world.letters() == ["1134", "1134"]
 
 
