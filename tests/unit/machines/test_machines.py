@@ -2,6 +2,25 @@
 
 Portals, relay, wire, destinations, time, sweep and operators take turns at random; copies are lost, doubled,
 delayed and reported about in any order. After each step the store must stand where the model stands.
+
+Which test shows which sentence of the design (§5) by itself:
+
+- `attempt` only grows; `tries` is reset by an operator: here; test_retry_begins_backoff_and_days_anew
+- an illegal move leaves the state, is recorded, and reaches the mailbox: test_illegal_move_leaves_the_case_…
+- a copy on the wire expires, its lease is longer: test_confirmed_copy_has_…, test_copy_whose_lease_…
+- an expired copy is no attempt that failed: test_expired_dead_letter_is_no_failure_and_goes_out_at_once
+- at most so many `sent`: test_no_more_than_allowed_are_on_the_wire
+- cancel and redirect at once on `waiting`, on `sent` once settled: tests/unit/delivery/test_operations.py
+- back-off, alert, end: test_transient_failure_waits_longer_…, test_destination_down_for_a_week_…
+- permanent fails, unknown is looked up: test_permanent_failure_is_…, test_unknown_outcome_is_looked_up_…
+- only the lead refuses, from a copy it is failed: test_refusal_by_the_lead_…, test_refusal_by_a_copy_…
+- dead letters by reason: test_rejected_dead_letter_…, test_dead_letter_at_the_delivery_limit_…
+- the fence: tests/unit/backchannel/test_fence.py, and here
+- n+1 goes once the lower ones are settled: `Machines.send` here
+- a refused first message cancels what waits, with notice: test_refused_first_message_cancels_what_waits_…
+- a withdrawal, and a decision that crosses it: tests/unit/backchannel/test_withdrawals.py
+- case reports in the lead's order, parked for an hour: test_parked_reports_wait_…, test_report_parked_for_…
+- mailbox positions without gap or double, balance: here; tests/unit/delivery/test_reconcile.py
 """
 
 import asyncio
@@ -347,7 +366,7 @@ def test_machines_stand_where_the_model_stands(tmp_path: Path, database_template
     run_machine(
         start,
         settings=settings(
-            max_examples=20,
+            max_examples=25,
             stateful_step_count=30,
             derandomize=True,
             deadline=None,
