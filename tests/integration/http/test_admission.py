@@ -38,7 +38,8 @@ async def one_in_hand(portal: Portal, length: int | None = None) -> AsyncIterato
     slow = Slow(message())
     headers = {} if length is None else {"Content-Length": str(length)}
     task = asyncio.create_task(portal.submit(slow, headers=headers))
-    await slow.reached.wait()
+    async with asyncio.timeout(10):
+        await slow.reached.wait()
     yield
     slow.go_on.set()
     assert (await task).status_code == 202
