@@ -115,13 +115,11 @@ def _check_roles(settings: Settings, roles: Collection[Role]) -> None:
 
 
 async def _start_reports(stack: AsyncExitStack, service: "Service") -> None:
-    from gateway import metrics
     from gateway.backchannel import ReportIntake
     from gateway.delivery import DeadLetters, Taps
 
     config, broker, store = service.config, service.broker, service.store
     reports = ReportIntake(config, service.catalogue, store)
-    reports.batches.observe = metrics.REPORT_BATCH.observe
     dead = DeadLetters(config, store)
     taps = Taps(
         store,
