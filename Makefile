@@ -3,7 +3,7 @@
 # to find them; the versions are those of constraints.txt.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench constraints venv clean
+.PHONY: help demo test check bench chaos constraints venv clean
 
 VENV    := .venv
 BIN     := $(VENV)/bin
@@ -11,6 +11,7 @@ PYTHON  ?=
 ARGS    ?=
 QUICK   ?=
 GROWTH  ?=
+SEED    ?=
 # The servers are shared by all workers, but for the tests that kill one; more workers help on a large machine.
 WORKERS ?= 2
 
@@ -34,6 +35,10 @@ check: $(VENV)/.dev  ## style, types and the direction of imports
 bench: $(VENV)/.dev  ## measure every speed this project claims (QUICK=1 for three minutes, GROWTH=1 with a full database)
 	scripts/install-services
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(GROWTH),--growth) $(ARGS)
+
+chaos: $(VENV)/.dev  ## break everything under load and check that nothing is lost or doubled (SEED=n, QUICK=1)
+	scripts/install-services
+	$(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(QUICK),--short) $(ARGS)
 
 venv: $(VENV)/.dev  ## set up .venv for development
 

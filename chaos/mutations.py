@@ -73,7 +73,7 @@ def sequence_cursor() -> None:
             row["position"] = (await connection.execute(_DRAW)).scalar_one()
         await insert_all(connection, store, messages, rows)
         if rows:
-            await asyncio.sleep(random.uniform(0, _SOME_S))  # noqa: S311 a slow commit
+            await asyncio.sleep(random.uniform(0, 4 * _SOME_S))  # noqa: S311 a slow commit
 
     _DRAW = text("SELECT nextval('chaos_mailbox')")
     _replace("gateway.store.mailbox", "put", put)

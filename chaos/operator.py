@@ -56,7 +56,16 @@ class Operator:
 
     async def reconcile(self) -> list[str]:
         """Return what does not close, in the product's own words."""
-        return []
+        code, printed = await self._town.run("reconcile", "--json")
+        if code == 0:
+            return []
+        try:
+            balance = json.loads(printed)
+        except ValueError:
+            return [f"amtsbote reconcile: exit {code}: {printed[-300:]}"]
+        faults = [f"{each['detail']} ({each['count']}): {' '.join(each['ids'])}" for each in balance["faults"]]
+        open_ = [str(each) for each in balance["destinations"] if not each["closes"]]
+        return [*faults, *open_] or [f"amtsbote reconcile: exit {code}"]
 
     async def _look_after(self) -> None:
         while True:

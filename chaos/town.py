@@ -1,6 +1,7 @@
 """The town: servers, two gateways and the offices' workers, each behind lines of its own."""
 
 import asyncio
+import base64
 import json
 import os
 import re
@@ -261,6 +262,7 @@ class Town:
         (plugin / "entry_points.txt").write_text(_ENTRY_POINTS)
         secrets = self.var / "secrets"
         _write_secret(secrets / "token.key", "a key for a test, and long enough")
+        _write_secret(secrets / "master.key", base64.b64encode(self.plan.rng("key").randbytes(32)).decode())
         _write_secret(secrets / "clients" / CLIENT, SECRET)
         _write_secret(secrets / "operators" / "operator", "secret-of-the-operator-0123456789")
         for destination in config["destinations"]:
