@@ -12,6 +12,7 @@ from pathlib import Path
 
 from chaos.mutations import MUTATIONS
 from chaos.plan import LONG, SHORT, Plan, provoke
+from chaos.restore import Restore, restore_plan
 from chaos.run import run
 from chaos.servers import Servers
 
@@ -25,6 +26,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--nodes", type=int, help="RabbitMQ nodes")
     parser.add_argument(
         "--mutation", choices=sorted(MUTATIONS), help="a mutation of the product that must be reported"
+    )
+    parser.add_argument(
+        "--scenario", choices=["restore"], help="instead: restore PostgreSQL to an earlier point"
     )
     return parser.parse_args()
 
@@ -43,7 +47,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
 
 
 async def _main(arguments: argparse.Namespace) -> int:
-    plan = _plan(arguments)
+    plan = restore_plan(_seed(arguments)) if arguments.scenario else _plan(arguments)
     began = time.monotonic()
 
     def say(text: str) -> None:
@@ -55,15 +59,20 @@ async def _main(arguments: argparse.Namespace) -> int:
     servers = Servers(plan.form.nodes)
     try:
         await servers.start()
-        verdict = await run(plan, folder, servers, mutation=arguments.mutation, say=say)
+        if arguments.scenario:
+            violations = await Restore(plan, folder, servers, say).run()
+            print("\n".join(map(str, violations)))
+        else:
+            verdict = await run(plan, folder, servers, mutation=arguments.mutation, say=say)
+            violations = verdict.violations
+            print(verdict.text)
     finally:
         await servers.close()
-    print(verdict.text)
-    if verdict.violations:
+    if violations:
         print(f"everything is kept in {folder}; repeat with --seed {plan.seed}")
         return 1
     shutil.rmtree(folder)
-    print("nothing was lost, nothing came twice")
+    print("all that was lost is named" if arguments.scenario else "nothing was lost, nothing came twice")
     return 0
 
 

@@ -63,7 +63,9 @@ class Operator:
             balance = json.loads(printed)
         except ValueError:
             return [f"amtsbote reconcile: exit {code}: {printed[-300:]}"]
-        faults = [f"{each['detail']} ({each['count']}): {' '.join(each['ids'])}" for each in balance["faults"]]
+        faults = [
+            f"{each['detail']} ({each['count']}): {' '.join(each['ids'])}" for each in balance["faults"]
+        ]
         open_ = [str(each) for each in balance["destinations"] if not each["closes"]]
         return [*faults, *open_] or [f"amtsbote reconcile: exit {code}"]
 

@@ -3,8 +3,8 @@
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
-from itertools import count
+from collections.abc import Awaitable, Callable, Iterator
+from itertools import count, islice
 from typing import Any
 
 import httpx2
@@ -90,12 +90,13 @@ class Portal:
         self._numbers = iter(range(plan.form.applications))
         self._turn = count()
 
-    async def post_everything(self) -> None:
-        """Post every application with its follow-ups, as many at once as the form says."""
-        await asyncio.gather(*(self._post_on() for _ in range(self.plan.form.at_once)))
+    async def post_everything(self, at_most: int | None = None) -> None:
+        """Post every application that is left, or some, as many at once as the form says."""
+        numbers = islice(self._numbers, at_most)
+        await asyncio.gather(*(self._post_on(numbers) for _ in range(self.plan.form.at_once)))
 
-    async def _post_on(self) -> None:
-        for number in self._numbers:
+    async def _post_on(self, numbers: Iterator[int]) -> None:
+        for number in numbers:
             self.begun = number + 1
             await self._gate(number)
             await self._post_application(number)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,13 +46,8 @@ async def run(
     *,
     mutation: str | None = None,
     say: Callable[[str], None] = print,
-    until: Sequence[str] = (),
 ) -> Verdict:
-    """Put a town under load, break it as planned, let it settle, and check it.
-
-    Args:
-        until: kinds of violation; where one is found for good, the run need not settle.
-    """
+    """Put a town under load, break it as planned, let it settle, and check it."""
     began = time.monotonic()
     town = Town(plan, folder, servers, mutation)
     clients = {name: Client(name, url, (CLIENT, SECRET)) for name, url in town.urls.items()}

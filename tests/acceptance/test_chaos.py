@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from chaos.plan import SHORT, Kind, Plan, provoke
+from chaos.restore import Restore, restore_plan
 from chaos.run import Verdict, run
 from chaos.servers import Servers, Shared
 from tests.services import RabbitMQ
@@ -30,6 +31,17 @@ async def test_nothing_is_lost_or_doubled_when_everything_fails(tmp_path: Path) 
         await servers.close()
     assert verdict.violations == [], verdict.text
     assert set(verdict.faults) == set(Kind) - {Kind.KILL_NODE}
+
+
+async def test_everyone_is_told_what_is_missing_when_store_is_restored(tmp_path: Path) -> None:
+    servers = Servers()
+    try:
+        await servers.start()
+        restore = Restore(restore_plan(SEED), tmp_path, servers)
+        assert await restore.run() == []
+        assert restore.lost
+    finally:
+        await servers.close()
 
 
 @pytest.mark.parametrize("mutation", REPORTED)
