@@ -107,7 +107,7 @@ LONG = Form(
 )
 
 PROVOKED = Form(
-    applications=60,
+    applications=36,
     faults=0,
     at_once=6,
     nodes=1,

@@ -92,7 +92,9 @@ async def _settle(
             history = await collector.collect(whole=True)
             violations = check(history)
         lasting = any(each.kind in FOR_GOOD for each in violations)
-        if not violations or (mutated and lasting) or time.monotonic() > deadline:
+        if mutated and (lasting or time.monotonic() > deadline):
+            return history, violations
+        if not violations or time.monotonic() > deadline:
             break
         if (now := f"{len(violations)} things are still to come") != last:
             say(f"settling: {now}")
