@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from sqlalchemy import text
 
 from gateway import metrics
@@ -161,9 +162,12 @@ class BatchContract:
         await world.submit()
         delivery = await world.send_one()
         failed = of_delivery(delivery, FAILED, Failed(kind=FailureKind.TRANSIENT, reason="x"))
-        assert await take(world, failed, failed, note(delivery, 1), failed) == (1, 4)
-        await take(world, failed)
+        said = note(delivery, 1)
+        assert await take(world, failed, failed, said, failed, said) == (1, 5)
+        await take(world, failed, said)
         assert (await world.delivery(delivery.delivery_id)).tries == 1
+        assert [(await world.report_state(each))[0] for each in (failed, said)] == ["applied", "applied"]
+        assert await world.findings() == []
         assert await world.letters() == ["1134"]
 
     async def test_same_acceptance_twice_under_different_ids_is_no_second_application(
@@ -301,15 +305,17 @@ class TestBatchesOnPostgres(BatchContract):
         for _ in range(2):
             await world.submit()
         low, high = sorted(await world.send(), key=lambda each: each.case_id)
-        async with world.store.write() as connection:
-            # The batch looks for deadlocks after a second and is the one that is ended, not this test.
-            await connection.exec_driver_sql("SET LOCAL deadlock_timeout = '9s'")
-            await cases.lock(connection, high.case_id, tenant=TENANT)
-            taking = asyncio.create_task(take(world, note(high, 1), note(low, 1)))
-            await _until_somebody_waits(world.store)
-            # The batch holds the lower case and waits for ours: now both wait for each other.
-            await cases.lock(connection, low.case_id, tenant=TENANT)
-        assert await taking == (1, 2)
+        with structlog.testing.capture_logs() as logs:
+            async with world.store.write() as connection:
+                # The batch looks for deadlocks after a second and is the one that is ended, not this test.
+                await connection.exec_driver_sql("SET LOCAL deadlock_timeout = '9s'")
+                await cases.lock(connection, high.case_id, tenant=TENANT)
+                taking = asyncio.create_task(take(world, note(high, 1), note(low, 1)))
+                await _until_somebody_waits(world.store)
+                # The batch holds the lower case and waits for ours: now both wait for each other.
+                await cases.lock(connection, low.case_id, tenant=TENANT)
+            assert await taking == (1, 2)
+        assert {each["event"] for each in logs} == {"report_taken"}
         assert await world.letters() == ["1134", "1134"]
 
 
