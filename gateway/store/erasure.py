@@ -36,6 +36,7 @@ from gateway.store.operators import FOREIGN_ID
 from gateway.store.reports import ReportState
 from gateway.store.tables import (
     OPEN_STATES,
+    actions,
     case_references,
     cases,
     deliveries,
@@ -173,6 +174,9 @@ class _Run:
             ),
         )
         await self._change(connection, cases, cases.c.case_id.in_(case_ids), {"erased_at": now})
+        # Why an operator acted may have been written by hand; who did what and when stays.
+        acted = and_(actions.c.case_id.in_(case_ids), ~actions.c.legal_hold)
+        await self._change(connection, actions, acted, {"reason": None, "erased_at": now})
 
     async def erase_reports(self) -> None:
         r = reports.c

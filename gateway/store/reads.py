@@ -246,9 +246,9 @@ async def fetch_back_message(
 
 async def fetch_tenant(connection: AsyncConnection, case_id: str, *, destination: str) -> str | None:
     """Read whose a case is that goes, or went, to a destination."""
-    statement = select(cases.c.tenant, cases.c.lead, cases.c.copies).where(cases.c.case_id == case_id)
-    row = (await connection.execute(statement)).one_or_none()
-    return str(row.tenant) if row and destination in (row.lead, *row.copies) else None
+    d = deliveries.c
+    statement = select(d.tenant).where(d.case_id == case_id, d.destination == destination)
+    return (await connection.execute(statement.limit(1))).scalar_one_or_none()
 
 
 async def fetch_sender_id(connection: AsyncConnection, message_id: str, *, tenant: str) -> str | None:

@@ -16,15 +16,17 @@ from gateway.backchannel.work import work_on
 from gateway.contract.ids import new_id
 from gateway.contract.report import Report, ReportType
 from gateway.contract.states import DeliveryState
+from gateway.delivery import operations
 from gateway.errors import PayloadErased
 from gateway.store import SqlStore, cases, erasure, holds, mailbox, operators, reads, reports
 from gateway.store.accept import accept
+from gateway.store.actions import By
 from gateway.store.erasure import Erasure, erase
 from gateway.store.migrate import migrate
 from gateway.store.reports import ReportState
 from gateway.store.rows import Accepted, Case, NewSubmission, Part
+from gateway.store.tables import actions, deliveries, documents, events, findings, messages, payloads
 from gateway.store.tables import cases as cases_table
-from gateway.store.tables import deliveries, documents, events, findings, messages, payloads
 from gateway.store.tables import reports as reports_table
 from tests.contract.store.contract import accept_one
 from tests.contract.store.make import CLIENT, LEAD, MASTER_KEY, TENANT, again, back_message, part, submission
@@ -198,6 +200,16 @@ class ErasureContract:
         assert [(each.kind, each.value) for each in left] == [("foreign_id", "4711")]
         (erased,) = await rows(store, cases_table)
         assert erased.erased_at is not None
+
+    async def test_why_an_operator_acted_goes_and_that_one_did_stays(self, store: SqlStore) -> None:
+        accepted = await accept_one(store, due())
+        (first, *_) = await rows(store, deliveries)
+        by = By("betrieb", "Anruf von Frau Muster")
+        await operations.cancel(store, demo_config(), first.delivery_id, by)
+        await change(store, deliveries, state=DeliveryState.ACCEPTED)
+        await run(store)
+        (acted,) = await rows(store, actions, case_id=accepted.case_id)
+        assert (acted.operator, acted.kind, acted.reason) == ("betrieb", "cancel", None)
 
     async def test_body_of_a_report_goes_but_not_of_one_that_is_still_to_be_applied(
         self, store: SqlStore
