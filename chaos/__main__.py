@@ -30,6 +30,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--scenario", choices=["restore"], help="instead: restore PostgreSQL to an earlier point"
     )
+    parser.add_argument("--keep", action="store_true", help="keep the folder also when all is well")
     return parser.parse_args()
 
 
@@ -68,10 +69,12 @@ async def _main(arguments: argparse.Namespace) -> int:
             print(verdict.text)
     finally:
         await servers.close()
-    if violations:
+    if violations or arguments.keep:
         print(f"everything is kept in {folder}; repeat with --seed {plan.seed}")
+    else:
+        shutil.rmtree(folder)
+    if violations:
         return 1
-    shutil.rmtree(folder)
     print("all that was lost is named" if arguments.scenario else "nothing was lost, nothing came twice")
     return 0
 
