@@ -67,14 +67,15 @@ def main() -> None:
         servers.start()
         print(f"{machine()}\n{servers}; {accepting.CONCURRENCY} requests at once")
         if given.growth:
-            figures = growth.measure(stack, folder, servers, given.layout, quick=given.quick)
+            figures = growth.measure(stack, folder, servers, given.layout, bounds, quick=given.quick)
         else:
             figures = _compare(
                 stack, folder, servers, given.layout, extent, given.rounds or extent.rounds, bounds
             )
     print(f"\n{table(figures)}\n")
+    print(f"What bounds them:\n\n{bounds}")
     if not given.growth:
-        print(f"What bounds them:\n\n{bounds}\n\nWith the costs of `to_mailbox`:\n")
+        print("\nWith the costs of `to_mailbox`:\n")
         print(nation([*figures, *bounds.figures]))
     print(f"\n{time.monotonic() - started:.0f} s in all")
     write([*figures, *bounds.figures], GROWTH_RESULT if given.growth else RESULT)

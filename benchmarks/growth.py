@@ -11,8 +11,9 @@ import psycopg
 import uvloop
 
 from benchmarks import returning
-from benchmarks.accepting import CONCURRENCY, accept, rest
+from benchmarks.accepting import CONCURRENCY, Round, accept, rest
 from benchmarks.amtsbote import MAX_SENT, Amtsbote
+from benchmarks.bounds import Bounds
 from benchmarks.cpu import read_resident_bytes
 from benchmarks.figures import Figure, Wanted, compare, percentile
 from benchmarks.fill import fill, in_flight, settled, waiting
@@ -30,7 +31,7 @@ FLAT_BYTES = 50
 _QUICK = 20
 _FEW = 1000
 _READERS = 4
-_READS = 1000
+_READS, _QUICK_READS = 1000, 300
 _PAGE = 100
 _SAMPLED = 5000
 
@@ -40,7 +41,7 @@ Sides = tuple[Amtsbote, Amtsbote]
 def measure(stack: ExitStack, folder: Path, servers: Servers, layout: Layout, *, quick: bool) -> list[Figure]:
     """Fill one of two installations, then compare them in alternating rounds."""
     scale = _QUICK if quick else 1
-    rounds, seconds = (3, 3.0) if quick else (8, 5.0)
+    rounds, seconds, reads = (3, 3.0, _QUICK_READS) if quick else (8, 5.0, _READS)
     empty, full = (Amtsbote(folder / name, servers, layout) for name in ("empty", "full"))
     sides = (full, empty)
     for side in sides:
@@ -67,9 +68,9 @@ def measure(stack: ExitStack, folder: Path, servers: Servers, layout: Layout, *,
         uvloop.run(accept(side, 1))
     figures = [
         _size(full),
-        *_accepting(sides, rounds, seconds),
-        _reading(sides, rounds, "growth.status_p99", _status_calls),
-        _reading(sides, rounds, "growth.mailbox_page_p99", _page_calls),
+        *_accepting(sides, rounds, seconds, bounds),
+        _reading(sides, rounds, "growth.status_p99", _status_calls, reads),
+        _reading(sides, rounds, "growth.mailbox_page_p99", _page_calls, reads),
         _starting(sides, 3 if quick else 5),
     ]
     return figures + _memory(full, MESSAGES // scale)
@@ -81,23 +82,27 @@ def _size(full: Amtsbote) -> Figure:
     return Figure("growth.database", row[0] / 1e9, "GB")
 
 
-def _accepting(sides: Sides, rounds: int, seconds: float) -> list[Figure]:
-    rates: list[list[float]] = [[], []]
+def _accepting(sides: Sides, rounds: int, seconds: float, bounds: Bounds) -> list[Figure]:
+    results: tuple[list[Round], list[Round]] = ([], [])
     for _ in range(rounds):
-        for column, side in zip(rates, sides, strict=True):
-            column.append(uvloop.run(accept(side, seconds))[0].rate)
-        print(f"growth, accepting: full {rates[0][-1]:.0f}/s  empty {rates[1][-1]:.0f}/s", flush=True)
+        for column, side in zip(results, sides, strict=True):
+            column.append(uvloop.run(accept(side, seconds))[0])
+        full, empty = (column[-1].rate for column in results)
+        print(f"growth, accepting: full {full:.0f}/s  empty {empty:.0f}/s", flush=True)
+    for name, column in zip(("growth.accept", "growth.accept when empty"), results, strict=True):
+        bounds.note_cpu(name, column, [])
+    rates = [[each.rate for each in column] for column in results]
     return [compare("growth.accept", "1/s", rates[0], rates[1], Wanted(0.9))]
 
 
 def _reading(
-    sides: Sides, rounds: int, name: str, make_calls: Callable[[Amtsbote], Callable[[], Target]]
+    sides: Sides, rounds: int, name: str, make_calls: Callable[[Amtsbote], Callable[[], Target]], reads: int
 ) -> Figure:
     p99s: list[list[float]] = [[], []]
     calls = [make_calls(side) for side in sides]
     for _ in range(rounds):
         for column, call in zip(p99s, calls, strict=True):
-            read = uvloop.run(burst(call, bytes, concurrency=_READERS, count=_READS))
+            read = uvloop.run(burst(call, bytes, concurrency=_READERS, count=reads))
             column.append(percentile(read.latencies_s, 99) * 1000)
     print(f"{name}: full {p99s[0][-1]:.1f} ms  empty {p99s[1][-1]:.1f} ms", flush=True)
     return compare(name, "ms", p99s[0], p99s[1], Wanted(1.5, at_most=True))
