@@ -38,7 +38,9 @@ _SAMPLED = 5000
 Sides = tuple[Amtsbote, Amtsbote]
 
 
-def measure(stack: ExitStack, folder: Path, servers: Servers, layout: Layout, *, quick: bool) -> list[Figure]:
+def measure(
+    stack: ExitStack, folder: Path, servers: Servers, layout: Layout, bounds: Bounds, *, quick: bool
+) -> list[Figure]:
     """Fill one of two installations, then compare them in alternating rounds."""
     scale = _QUICK if quick else 1
     rounds, seconds, reads = (3, 3.0, _QUICK_READS) if quick else (8, 5.0, _READS)
