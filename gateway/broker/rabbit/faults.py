@@ -14,7 +14,8 @@ def translated() -> Iterator[None]:
     """Raise the broker's errors of `gateway.errors` for those of aio-pika and aiormq.
 
     aiormq fails whoever waits on a closed channel with what closed it: an AMQP error, a bare Exception, or
-    even CancelledError in a task that nobody cancelled.
+    even CancelledError in a task that nobody cancelled. A node, or what stands before it, that takes a
+    connection and hangs up at once comes as StopAsyncIteration.
     """
     try:
         yield
@@ -22,7 +23,7 @@ def translated() -> Iterator[None]:
         raise MessageReturned from error
     except DeliveryError as error:
         raise QueueFull from error
-    except (AMQPError, OSError, TimeoutError, RuntimeError) as error:
+    except (AMQPError, OSError, TimeoutError, RuntimeError, StopAsyncIteration) as error:
         raise BrokerUnavailable(_detail(error)) from error
     except asyncio.CancelledError as error:
         task = asyncio.current_task()

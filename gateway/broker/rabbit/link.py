@@ -75,8 +75,9 @@ class Link:
         for url in list(self._urls):
             try:
                 return await self._connect_to(url)
-            except BrokerUnavailable as error:
-                log.warning("broker_unreachable", node=f"{url.host}:{url.port}", why=error.detail)
+            except Exception as error:
+                # Whatever it is: nobody would notice a link that has given up.
+                log.warning("broker_unreachable", node=f"{url.host}:{url.port}", why=_why(error))
                 self._urls.append(self._urls.pop(0))
         return None
 
@@ -115,9 +116,9 @@ async def keep(link: Link, use: Callable[[AbstractConnection], Awaitable[None]],
             with translated():
                 await use(await link.connection())
             failures = 0
-        except AmtsboteError as error:
+        except Exception as error:
             failures += 1
-            log.warning("broker_channel_lost", why=error.detail, **context)
+            log.warning("broker_channel_lost", why=_why(error), **context)
         await pause(failures)
 
 
@@ -132,6 +133,10 @@ async def closed(closable: AbstractConnection | AbstractChannel) -> None:
     with suppress(AmtsboteError), translated():
         async with asyncio.timeout(CLOSE_S):
             await closable.close()
+
+
+def _why(error: Exception) -> str:
+    return error.detail if isinstance(error, AmtsboteError) else type(error).__name__
 
 
 def _with_heartbeat(url: URL) -> URL:

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import socket
+import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import aio_pika
 import pytest
@@ -11,6 +13,7 @@ from structlog.testing import capture_logs
 
 from gateway.broker import Outcome, RabbitBroker, Topology
 from gateway.errors import BrokerUnavailable
+from gateway.process import run
 from tests.contract.broker.broker_contract import (
     DESTINATION,
     SMALL,
@@ -48,6 +51,27 @@ async def silent_url() -> AsyncIterator[str]:
     async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server:
         host, port = server.sockets[0].getsockname()
         yield f"amqp://guest:guest@{host}:{port}/"
+
+
+@pytest.fixture
+def hanging_up_url() -> Iterator[str]:
+    """The address of what takes connections and hangs up: a load balancer whose nodes are all away.
+
+    In a thread, so that it has hung up before the client can say anything.
+    """
+
+    def hang_up() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                listening.accept()[0].close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        host, port = listening.getsockname()
+        yield f"amqp://guest:guest@{host}:{port}/"
+        listening.shutdown(socket.SHUT_RDWR)
+    thread.join()
 
 
 class TestRabbitBroker(BrokerContract):
@@ -171,6 +195,17 @@ class TestRabbitBroker(BrokerContract):
 
         await until(connected)
         await broker.close()
+
+    def test_next_node_is_used_when_the_first_hangs_up(self, hanging_up_url: str, amqp_url: str) -> None:
+        async def connect() -> bool:
+            broker = RabbitBroker([*[hanging_up_url] * 9, amqp_url], timeout_s=TIMEOUT_S)
+            await broker.start()
+            connected = broker.connected
+            await broker.close()
+            return connected
+
+        # In the event loop of the product, which mostly notices the end before the library reads.
+        assert run(connect())
 
     async def test_next_node_is_used_when_the_first_is_away(self, amqp_url: str) -> None:
         broker = RabbitBroker(["amqp://guest:guest@127.0.0.1:1/", amqp_url], timeout_s=TIMEOUT_S)
