@@ -267,4 +267,5 @@ def provoke(mutation: str, seed: int) -> Plan:
         case "report-without-id":
             return Plan(seed, PROVOKED, [], [Mishap.UNKNOWN_DECIDED])
         case _:
-            return Plan(seed, PROVOKED, [], [])
+            # Both gateways must number letters at the same moment, again and again.
+            return Plan(seed, replace(PROVOKED, applications=120, at_once=24), [], [])
