@@ -153,7 +153,6 @@ _SECONDS = {
     Kind.FILL: (3.0, 5.0),
 }
 
-_FATAL = (Mishap.DIE_BEFORE, Mishap.DIE_AFTER, Mishap.DIE_DECIDED)
 _IN_DMS = (
     Mishap.TRANSIENT,
     Mishap.UNKNOWN_BEFORE,

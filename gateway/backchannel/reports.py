@@ -7,6 +7,7 @@ away reports stay in hand: nothing is requeued in a loop.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from pydantic import BaseModel, ValidationError
@@ -15,7 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from gateway import metrics
 from gateway.backchannel import case_reports, outcomes
 from gateway.backchannel.case_reports import CaseReport
-from gateway.backchannel.work import CaseWork, Docket, open_docket
+from gateway.backchannel.docket import Docket, open_docket
+from gateway.backchannel.work import CaseWork
 from gateway.broker import Outcome
 from gateway.config import Config
 from gateway.contract.message import Message
@@ -24,7 +26,7 @@ from gateway.domain.delivery import Effect
 from gateway.errors import ReportRejected, StoreDeadlock, StoreUnavailable
 from gateway.standards import Catalogue
 from gateway.store import SqlStore, reads, reports
-from gateway.store.batches import Batches
+from gateway.store.batches import Batches, once_more
 from gateway.store.reports import ReportState
 from gateway.store.rows import Document
 from gateway.store.tables import findings
@@ -67,7 +69,7 @@ class ReportIntake:
         self._catalogue = catalogue
         self._store = store
         self._batches: Batches[_Checked, str] = Batches(
-            self._take_twice,
+            partial(once_more, self._take_all),
             max_batch=MAX_BATCH,
             max_bytes=MAX_BATCH_BYTES,
             size_bytes=lambda each: len(each.report.body),
@@ -145,12 +147,6 @@ class ReportIntake:
         return case_reports.read(self._catalogue, report)
 
     # --- one transaction
-
-    async def _take_twice(self, batch: Sequence[_Checked]) -> Sequence[str | Exception]:
-        try:
-            return await self._take_all(batch)
-        except StoreDeadlock:
-            return await self._take_all(batch)
 
     async def _take_all(self, batch: Sequence[_Checked]) -> Sequence[str | Exception]:
         """Take reports in the order in which they came; one that cannot be handled leaves no trace."""

@@ -1,11 +1,11 @@
-"""Work on cases under their row locks: everything that reports, dead letters and operators change.
+"""Work on one case under its row lock: everything that reports, dead letters and operators change.
 
-Any number of cases share one transaction. What is changed is gathered in memory, so that what one report
-did can be undone, and written at the end; a single case is a batch of one.
+What is changed is gathered in memory, so that what one report did can be undone, and written when the
+transaction ends. Transactions are opened by `gateway.backchannel.docket`.
 """
 
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime
 from hashlib import sha256
@@ -14,14 +14,13 @@ from typing import Any
 from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.backchannel.changes import Changes, write
+from gateway.backchannel.changes import Changes
 from gateway.backchannel.seen import Seen
 from gateway.config import Config
 from gateway.contract.report import Report
 from gateway.contract.states import CaseStatus, DeliveryState, Role
 from gateway.domain.case import CaseEvent, citizen_status, move
 from gateway.domain.delivery import UNSETTLED
-from gateway.errors import NotFound
 from gateway.store import SqlStore, cases, deliveries, mailbox, reads, reports
 from gateway.store.accept import delivery_row, payload_row
 from gateway.store.actions import ActionOutcome
@@ -348,76 +347,3 @@ class CaseWork:
         except BaseException:
             self.case, self.changes = case, changes
             raise
-
-
-class Docket:
-    """The cases that one transaction has locked."""
-
-    def __init__(
-        self,
-        store: SqlStore,
-        config: Config,
-        connection: AsyncConnection,
-        locked: Iterable[Case],
-        *,
-        now: datetime,
-    ) -> None:
-        self.store = store
-        self.connection = connection
-        self.now = now
-        self.caseless = Changes()
-        self.seen = Seen()
-        self._works = {
-            case.case_id: CaseWork(store, config, connection, case, now=now, seen=self.seen)
-            for case in locked
-        }
-
-    def fetch(self, case_id: str, *, tenant: str) -> CaseWork | None:
-        """Return the work on a case; None where the tenant has no such case."""
-        work = self._works.get(case_id)
-        return work if work and work.case.tenant == tenant else None
-
-    async def finish(self) -> set[str]:
-        """Write what has changed; return what is to be woken after the commit."""
-        works = self._works.values()
-        changes = [self.caseless, *(work.changes for work in works)]
-        changed = [work.case for work in works if work.case is not work.locked]
-        await write(self.connection, self.store, changes, changed, now=self.now)
-        return {key for work in works for key in work.wakes}
-
-
-@asynccontextmanager
-async def open_docket(
-    store: SqlStore, config: Config, case_ids: Collection[str], *, tenants: Collection[str]
-) -> AsyncIterator[Docket]:
-    """Lock cases, let the block change them, commit, and wake whoever waits for one.
-
-    Args:
-        tenants: whose contents may be written.
-
-    Raises:
-        StoreUnavailable: whether the changes took effect is unknown; doing it again is safe.
-    """
-    await store.vault.ready(tenants)
-    async with store.write() as connection:
-        now = await store.read_clock(connection)
-        locked = await cases.lock_all(connection, store, case_ids)
-        docket = Docket(store, config, connection, locked, now=now)
-        yield docket
-        wakes = await docket.finish()
-    store.signals.notify(wakes)
-
-
-@asynccontextmanager
-async def work_on(store: SqlStore, config: Config, case_id: str, *, tenant: str) -> AsyncIterator[CaseWork]:
-    """Lock a case, let the block change it, commit, and wake whoever waits for it.
-
-    Raises:
-        NotFound: the tenant has no such case.
-        StoreUnavailable: whether the change took effect is unknown; doing it again is safe.
-    """
-    async with open_docket(store, config, [case_id], tenants=[tenant]) as docket:
-        work = docket.fetch(case_id, tenant=tenant)
-        if work is None:
-            raise NotFound
-        yield work

@@ -6,7 +6,8 @@ import structlog
 from pydantic import ValidationError
 
 from gateway.backchannel import outcomes
-from gateway.backchannel.work import CaseWork, work_on
+from gateway.backchannel.docket import work_on
+from gateway.backchannel.work import CaseWork
 from gateway.broker import Outcome
 from gateway.config import Config
 from gateway.contract.delivery import Delivery

@@ -10,7 +10,8 @@ from contextlib import asynccontextmanager
 import structlog
 
 from gateway.backchannel import wishes
-from gateway.backchannel.work import CaseWork, work_on
+from gateway.backchannel.docket import work_on
+from gateway.backchannel.work import CaseWork
 from gateway.config import Config
 from gateway.contract.states import DeliveryState
 from gateway.domain.delivery import CANCELLABLE

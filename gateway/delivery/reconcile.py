@@ -7,7 +7,8 @@ from typing import Any
 import structlog
 from sqlalchemy import Select
 
-from gateway.backchannel.work import CaseWork, work_on
+from gateway.backchannel.docket import work_on
+from gateway.backchannel.work import CaseWork
 from gateway.config import Config
 from gateway.contract.states import DeliveryState, Role
 from gateway.store import SqlStore, balance, cases

@@ -8,7 +8,7 @@ import structlog
 
 from gateway import metrics
 from gateway.backchannel import outcomes
-from gateway.backchannel.work import work_on
+from gateway.backchannel.docket import work_on
 from gateway.broker import Broker
 from gateway.config import Config, Destination
 from gateway.contract.delivery import Delivery

@@ -11,7 +11,7 @@ from datetime import timedelta
 import structlog
 
 from gateway.backchannel import wishes
-from gateway.backchannel.work import work_on
+from gateway.backchannel.docket import work_on
 from gateway.config import Config
 from gateway.contract.states import DeliveryState
 from gateway.delivery.loop import keep

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
+from functools import partial
 
 import structlog
 
@@ -16,6 +17,7 @@ from gateway.contract.findings import Bilingual
 from gateway.errors import StoreDeadlock, StoreUnavailable, Unavailable
 from gateway.store import SqlStore
 from gateway.store.accept import accept
+from gateway.store.batches import once_more
 from gateway.store.rows import Accepted, NewSubmission
 
 MAX_BATCH_BYTES = 16 * 1024 * 1024
@@ -124,7 +126,7 @@ class GroupCommit:
             return
         began = time.monotonic()
         try:
-            results = await self._accept_twice([waiting.item for waiting in batch])
+            results = await once_more(partial(accept, self._store), [waiting.item for waiting in batch])
         except (StoreUnavailable, StoreDeadlock) as error:
             _log.warning("store_unavailable", error=str(error), submissions=len(batch))
             _fail(batch, Unavailable())
@@ -142,12 +144,6 @@ class GroupCommit:
             for waiting, result in zip(batch, results, strict=True):
                 if not waiting.result.done():
                     waiting.result.set_result(result)
-
-    async def _accept_twice(self, items: Sequence[NewSubmission]) -> list[Accepted]:
-        try:
-            return await accept(self._store, items)
-        except StoreDeadlock:
-            return await accept(self._store, items)
 
 
 def _fail(batch: Sequence[_Waiting], error: Exception) -> None:

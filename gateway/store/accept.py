@@ -256,16 +256,16 @@ def payload_row(vault: Vault, message_id: str, tenant: str, part: Part) -> dict[
     """Encrypt one part of a message as a row."""
     place = payload_place(message_id, part.number, part.sha256)
     sealed = vault.seal(part.data, tenant=tenant, place=place)
+    file_name = None
+    if part.file_name:
+        place = name_place(message_id, part.number)
+        file_name = vault.seal(part.file_name.encode(), tenant=tenant, place=place).data
     return {
         "message_id": message_id,
         "number": part.number,
         "tenant": tenant,
         "media_type": part.media_type,
-        "file_name": vault.seal(
-            part.file_name.encode(), tenant=tenant, place=name_place(message_id, part.number)
-        ).data
-        if part.file_name
-        else None,
+        "file_name": file_name,
         "sha256": part.sha256,
         "body_bytes": len(part.data),
         "codec": sealed.codec,

@@ -15,6 +15,14 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+async def once_more(run: Callable[[Sequence[Item]], Awaitable[Result]], batch: Sequence[Item]) -> Result:
+    """Run a batch, and once more where it met another in a deadlock: then nothing of it was stored."""
+    try:
+        return await run(batch)
+    except StoreDeadlock:
+        return await run(batch)
+
+
 class _Waiting(Generic[Item, Result]):
     def __init__(self, item: Item) -> None:
         self.item = item

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.backchannel.work import work_on
+from gateway.backchannel.docket import work_on
 from gateway.contract.states import CaseStatus, DeliveryState, Role
 from gateway.errors import NotFound, StoreConflict
 from gateway.store import SqlStore, cases, deliveries, mailbox, operators, reads

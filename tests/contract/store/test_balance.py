@@ -3,7 +3,7 @@
 import asyncio
 from datetime import UTC, datetime
 
-from gateway.backchannel.work import work_on
+from gateway.backchannel.docket import work_on
 from gateway.delivery.reconcile import _QUESTIONS, reconcile, repair
 from gateway.store import SqlStore
 from gateway.store.accept import accept

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from gateway.backchannel.work import work_on
+from gateway.backchannel.docket import work_on
 from gateway.contract.ids import new_id
 from gateway.contract.report import Report, ReportType
 from gateway.contract.states import DeliveryState

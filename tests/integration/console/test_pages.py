@@ -12,7 +12,7 @@ from lxml import html
 
 import gateway
 from gateway.backchannel import ReportIntake
-from gateway.backchannel.work import work_on
+from gateway.backchannel.docket import work_on
 from gateway.broker import Outcome
 from gateway.contract.ids import new_id
 from gateway.contract.report import Failed, FailureKind, Report, ReportType

@@ -18,7 +18,7 @@ import yaml
 from fastapi import FastAPI
 from sqlalchemy import select
 
-from gateway.backchannel.work import work_on
+from gateway.backchannel.docket import work_on
 from gateway.broker import MemoryBroker
 from gateway.config import Config
 from gateway.contract.ids import new_id
