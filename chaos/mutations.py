@@ -89,7 +89,7 @@ def ack_before_claim() -> None:
 
     async def ack_first(self: Any, message: Any, settle: Any) -> Any:
         await settle(Outcome.ACK)
-        await asyncio.sleep(_SOME_S)
+        await asyncio.sleep(6 * _SOME_S)  # a kill at any moment finds some of them
 
         async def settled(outcome: Outcome) -> None:
             return
