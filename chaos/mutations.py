@@ -73,7 +73,7 @@ def sequence_cursor() -> None:
         await insert_all(connection, store, messages, rows)
         if rows and (await connection.execute(_FIRST)).scalar_one():
             # A slow commit, beside which the other gateway's is quick: only one is slow at a time.
-            await asyncio.sleep(3 * _SOME_S)
+            await asyncio.sleep(2 * _SOME_S)
 
     _DRAW = text("SELECT nextval('chaos_mailbox')")
     _FIRST = text("SELECT pg_try_advisory_xact_lock(20260602)")

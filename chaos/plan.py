@@ -260,7 +260,8 @@ def provoke(mutation: str, seed: int) -> Plan:
     """Return a plan that brings a mutation of the product to light quickly."""
     match mutation:
         case "outbox-outside-transaction" | "ack-before-claim":
-            return Plan(seed, replace(PROVOKED, faults=4), [Kind.KILL_GATEWAY], [])
+            # Far enough apart that the gateway is back, and has something in hand, when it is killed again.
+            return Plan(seed, replace(PROVOKED, applications=120, faults=4), [Kind.KILL_GATEWAY], [])
         case "no-fence":
             return Plan(seed, PROVOKED, [], [Mishap.LATE])
         case "report-without-id":
