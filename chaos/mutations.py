@@ -5,24 +5,28 @@ Each is a patch of a running process by the harness's own launcher; the product 
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 
 def outbox_outside_transaction() -> None:
     """Write the outbox rows after the commit that the receipt is sent for: a kill in between loses them."""
     from gateway.store import accept
-    from gateway.store.bulk import insert_all
+    from gateway.store.bulk import insert_all, insert_family
     from gateway.store.tables import deliveries
 
     honest = accept.accept
     later: list[tuple[Any, ...]] = []
     tasks: set[asyncio.Task[None]] = set()
 
-    async def insert(connection: Any, store: Any, table: Any, rows: Any) -> None:
-        if table is deliveries:
-            later.append((store, rows))
-        else:
-            await insert_all(connection, store, table, rows)
+    async def insert(connection: Any, store: Any, family: Any) -> Any:
+        outbox = [child for child in family.children if child.table is deliveries]
+        others = [child for child in family.children if child.table is not deliveries]
+        new = await insert_family(connection, store, replace(family, children=others))
+        known = {row.message_id for row in new}
+        rows = [row for child in outbox for row in child.rows if row["message_id"] in known]
+        later.append((store, rows))
+        return new
 
     async def write_later(store: Any, rows: Any) -> None:
         await asyncio.sleep(_SOME_S)
@@ -37,7 +41,7 @@ def outbox_outside_transaction() -> None:
             task.add_done_callback(tasks.discard)
         return results
 
-    _replace("gateway.store.accept", "insert_all", insert)
+    _replace("gateway.store.accept", "insert_family", insert)
     _replace("gateway.intake.commit", "accept", accept_first)
 
 

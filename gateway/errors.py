@@ -36,6 +36,10 @@ class StoreConflict(AmtsboteError):
     """The database refused a row; the data are at fault, not the connection."""
 
 
+class ReferenceKnown(AmtsboteError):
+    """A submission was to open a case only if its reference is new, and it is not."""
+
+
 class StoreDeadlock(AmtsboteError):
     """Two transactions waited for each other; this one was ended and may be run again."""
 

@@ -14,13 +14,17 @@ import structlog
 
 from gateway import metrics
 from gateway.contract.findings import Bilingual
-from gateway.errors import StoreDeadlock, StoreUnavailable, Unavailable
+from gateway.errors import ReferenceKnown, StoreDeadlock, StoreUnavailable, Unavailable
 from gateway.store import SqlStore
 from gateway.store.accept import accept
 from gateway.store.batches import once_more
 from gateway.store.rows import Accepted, NewSubmission
 
 MAX_BATCH_BYTES = 16 * 1024 * 1024
+BUSY_ROUND_S = 0.02
+ENOUGH = 16
+"""Under load transactions begin at least so far apart, unless so many wait: one costs nearly as much for a
+few as for many. What comes alone goes at once."""
 MAX_WAITING_BYTES = 256 * 1024 * 1024
 """What may wait for the store before new requests are answered 503."""
 
@@ -55,6 +59,7 @@ class GroupCommit:
         self._max_batch = max_batch
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(max_waiting)
         self._waiting_bytes = 0
+        self._enough = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -81,6 +86,7 @@ class GroupCommit:
         """Store a submission durably, together with whatever else waits.
 
         Raises:
+            ReferenceKnown: nothing is stored; the reference that was to be new names something.
             Unavailable: too much waits already, or the store is away; a resend is safe.
         """
         waiting = _Waiting(item)
@@ -88,13 +94,16 @@ class GroupCommit:
             metrics.count_put_off("commit_queue")
             raise Unavailable(_TOO_MUCH_WAITS)
         self._queue.put_nowait(waiting)
+        if self._queue.qsize() >= ENOUGH:
+            self._enough.set()
         self._waiting_bytes += waiting.size_bytes
         return await asyncio.shield(waiting.result)
 
     async def _write_forever(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
             batch = [await self._queue.get()]
-            size_bytes = batch[0].size_bytes
+            began, size_bytes = loop.time(), batch[0].size_bytes
             while len(batch) < self._max_batch and size_bytes < MAX_BATCH_BYTES:
                 with contextlib.suppress(asyncio.QueueEmpty):
                     batch.append(self._queue.get_nowait())
@@ -110,6 +119,15 @@ class GroupCommit:
                 self._waiting_bytes -= size_bytes
                 for _ in batch:
                     self._queue.task_done()
+            if len(batch) > 1:
+                await self._gather(until=began + BUSY_ROUND_S)
+
+    async def _gather(self, *, until: float) -> None:
+        self._enough.clear()
+        if self._queue.qsize() < ENOUGH:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(until):
+                    await self._enough.wait()
 
     def _not_overdue(self, batch: Sequence[_Waiting]) -> list[_Waiting]:
         """Put off who has waited too long: a store that hangs must not keep the last as long as the first."""
@@ -142,7 +160,9 @@ class GroupCommit:
             metrics.COMMIT_BATCH.observe(len(batch))
             metrics.COMMIT_SECONDS.observe(time.monotonic() - began)
             for waiting, result in zip(batch, results, strict=True):
-                if not waiting.result.done():
+                if isinstance(result, ReferenceKnown):
+                    _fail([waiting], result)
+                elif not waiting.result.done():
                     waiting.result.set_result(result)
 
 

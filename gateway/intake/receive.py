@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
@@ -10,12 +10,11 @@ import structlog
 
 from gateway.config import Client, Config
 from gateway.contract.ids import is_id, new_id
-from gateway.errors import DuplicateMessageId, MetadataMismatch, NotFound, Problem
+from gateway.errors import DuplicateMessageId, MetadataMismatch, NotFound, Problem, ReferenceKnown
 from gateway.intake import refusals
 from gateway.intake.commit import GroupCommit
 from gateway.intake.examine import DIALOGUE, Examined, Facts, digest_of, examine, read, state_facts
 from gateway.intake.metadata import Attachment, Metadata
-from gateway.intake.references import References
 from gateway.settings import Settings
 from gateway.standards import Catalogue, Incoming
 from gateway.store import SqlStore, reads
@@ -48,6 +47,37 @@ class Receipt:
     created: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Posted:
+    """What a client posts, read and found valid; `case_id` where the call names a case."""
+
+    client: Client
+    body: bytes = field(repr=False)
+    metadata: Metadata = field(repr=False)
+    attachments: Sequence[Attachment] = field(repr=False)
+    case_id: str | None
+    incoming: Incoming = field(repr=False)
+    facts: Facts = field(repr=False)
+
+    @property
+    def in_dialogue(self) -> bool:
+        """Say whether it can only belong to a case that there is."""
+        return self.incoming.message_type.standard == DIALOGUE
+
+    def examine(self, config: Config, case: Case | None) -> Examined:
+        """Decide whether it may be accepted, into this case or a new one; raises as `examine`."""
+        return examine(
+            config,
+            self.client,
+            self.incoming,
+            self.facts,
+            self.metadata,
+            self.attachments,
+            body=self.body,
+            case=case,
+        )
+
+
 class Intake:
     """Receives submissions of portals; one for the process."""
 
@@ -60,7 +90,6 @@ class Intake:
             max_depth=settings.max_depth,
             max_attributes=settings.max_attributes,
         )
-        self._references = References(store)
         self._commit = GroupCommit(
             store,
             max_batch=settings.commit_batch,
@@ -75,7 +104,6 @@ class Intake:
     async def stop(self, grace_s: float = 5) -> None:
         """Store what still waits, then stop; what is not stored within the grace is put off."""
         await self._commit.stop(grace_s)
-        await self._references.stop()
 
     async def receive(
         self,
@@ -98,19 +126,19 @@ class Intake:
             DuplicateMessageId: the same id was used before for other bytes.
             Unavailable: whether it is stored is unknown; a resend is safe.
         """
-        incoming = await self._read(body)
-        facts = state_facts(incoming, metadata, idempotency_key)
-        try:
-            examined, case = await self._examine(
-                client, body, metadata, attachments, case_id=case_id, incoming=incoming, facts=facts
-            )
-        except Problem:
-            # What is stored stays receipted, whatever the configuration has become since.
-            if earlier := await self._fetch_earlier(client, facts, digest_of(body, attachments)):
-                return earlier
-            raise
-        item = self._new_submission(client, body, metadata, attachments, examined, case)
-        accepted = await self._commit.accept(item)
+        posted = await self._read(client, body, metadata, attachments, case_id, idempotency_key)
+        stored = await self._accept_as_new(posted)
+        if stored is None:
+            try:
+                examined, case = await self._examine(posted)
+            except Problem:
+                # What is stored stays receipted, whatever the configuration has become since.
+                if earlier := await self._fetch_earlier(posted):
+                    return earlier
+                raise
+            item = self._new_submission(posted, examined, case)
+            stored = item, await self._commit.accept(item)
+        item, accepted = stored
         if accepted.digest != item.digest:
             link = f"/v1/submissions/{accepted.submission_id}"
             raise DuplicateMessageId(hint=refusals.NEW_ID, link=link)
@@ -141,32 +169,37 @@ class Intake:
         Raises:
             Problem: as `receive`.
         """
-        incoming = await self._read(body)
-        facts = state_facts(incoming, metadata, idempotency_key)
         return await self._examine(
-            client, body, metadata, attachments, case_id=case_id, incoming=incoming, facts=facts
+            await self._read(client, body, metadata, attachments, case_id, idempotency_key)
         )
 
-    async def _examine(
-        self,
-        client: Client,
-        body: bytes,
-        metadata: Metadata,
-        attachments: Sequence[Attachment],
-        *,
-        case_id: str | None,
-        incoming: Incoming,
-        facts: Facts,
-    ) -> tuple[Examined, Case | None]:
-        case = await self._find_case(client, incoming, facts, case_id)
-        return (
-            examine(self._config, client, incoming, facts, metadata, attachments, body=body, case=case),
-            case,
-        )
+    async def _accept_as_new(self, posted: _Posted) -> tuple[NewSubmission, Accepted] | None:
+        """Store an application that nothing stored before has to do with; None if there may be something.
 
-    async def _fetch_earlier(self, client: Client, facts: Facts, digest: str) -> Receipt | None:
+        Nearly every application names a reference that the portal has just made up. Whether it is new is
+        asked for a whole batch: looking each one up by itself cost more than storing it.
+        """
+        if posted.case_id or not posted.facts.case_ref or posted.in_dialogue:
+            return None
+        try:
+            examined = posted.examine(self._config, None)
+        except Problem:  # the case that it names may know better
+            return None
+        item = self._new_submission(posted, examined, None)
+        try:
+            accepted = await self._commit.accept(replace(item, new_reference=posted.facts.case_ref))
+        except ReferenceKnown:
+            return None
+        return item, accepted
+
+    async def _examine(self, posted: _Posted) -> tuple[Examined, Case | None]:
+        case = await self._find_case(posted)
+        return posted.examine(self._config, case), case
+
+    async def _fetch_earlier(self, posted: _Posted) -> Receipt | None:
+        digest = digest_of(posted.body, posted.attachments)
         async with self._store.read() as connection:
-            row = await reads.fetch_by_sender_id(connection, facts.message_id, client=client.id)
+            row = await reads.fetch_by_sender_id(connection, posted.facts.message_id, client=posted.client.id)
         if row is None or row.digest != digest:
             return None
         return Receipt(
@@ -183,31 +216,37 @@ class Intake:
             created=False,
         )
 
-    async def _read(self, body: bytes) -> Incoming:
+    async def _read(
+        self,
+        client: Client,
+        body: bytes,
+        metadata: Metadata,
+        attachments: Sequence[Attachment],
+        case_id: str | None,
+        idempotency_key: str | None,
+    ) -> _Posted:
         if len(body) <= INLINE_BYTES:
-            return read(self._catalogue, body, self._limits)
-        return await asyncio.to_thread(read, self._catalogue, body, self._limits)
+            incoming = read(self._catalogue, body, self._limits)
+        else:
+            incoming = await asyncio.to_thread(read, self._catalogue, body, self._limits)
+        facts = state_facts(incoming, metadata, idempotency_key)
+        return _Posted(client, body, metadata, attachments, case_id, incoming, facts)
 
-    async def _find_case(
-        self, client: Client, incoming: Incoming, facts: Facts, case_id: str | None
-    ) -> Case | None:
+    async def _find_case(self, posted: _Posted) -> Case | None:
         """Find the case by its id, the portal's reference for it, or an earlier message of it.
 
         An application that repeats the portal's reference opens a case of its own: one life event may
         need several.
         """
-        if case_id is None and not facts.case_ref:
-            return None
+        client, case_id, facts = posted.client, posted.case_id, posted.facts
         reference = facts.case_ref or ""
-        dialogue = incoming.message_type.standard == DIALOGUE
-        applies = case_id is None and not dialogue
-        if applies and not await self._references.known(client.id, reference):
+        if case_id is None and not reference:
             return None
         tenants = [grant.tenant for grant in client.grants if "submit" in grant.scopes]
         fetch_case = partial(reads.fetch_case, client=client.id, tenants=tenants)
         async with self._store.read() as connection:
             named = await fetch_case(connection, reference) if is_id(reference) else None
-            if named is None and reference and (dialogue or case_id is not None):
+            if named is None and reference and (posted.in_dialogue or case_id is not None):
                 named = await reads.fetch_referenced_case(
                     connection, reference, client=client.id, tenants=tenants
                 )
@@ -224,35 +263,27 @@ class Intake:
             raise MetadataMismatch(refusals.OTHER_CASE, hint=refusals.POST_WHERE_IT_BELONGS)
         return case
 
-    def _new_submission(
-        self,
-        client: Client,
-        body: bytes,
-        metadata: Metadata,
-        attachments: Sequence[Attachment],
-        examined: Examined,
-        case: Case | None,
-    ) -> NewSubmission:
-        facts = examined.facts
+    def _new_submission(self, posted: _Posted, examined: Examined, case: Case | None) -> NewSubmission:
+        facts = posted.facts
         return NewSubmission(
             submission_id=new_id(),
             tenant=examined.tenant,
-            client=client.id,
+            client=posted.client.id,
             sender_message_id=facts.message_id,
             message_type=examined.message_type,
             service=examined.service,
             authority=examined.authority,
-            test=examined.incoming.header.test,
+            test=posted.incoming.header.test,
             channel=facts.channel,
             applied_on=facts.applied_on,
             digest=examined.digest,
-            parts=tuple(_parts(body, metadata, attachments)),
+            parts=tuple(_parts(posted.body, posted.metadata, posted.attachments)),
             lead=examined.lead,
             copies=examined.copies,
             received=self._config.tenant[examined.tenant].receiving_office,
             case_id=case.case_id if case else None,
             portal_reference=facts.case_ref,
-            withdraws=examined.incoming.message_type.name.split(".")[1:2] == [WITHDRAWAL],
+            withdraws=posted.incoming.message_type.name.split(".")[1:2] == [WITHDRAWAL],
             erase_after=self._erase_after(examined),
         )
 

@@ -1,8 +1,9 @@
 """Accept submissions: the one transaction behind a receipt.
 
-A batch is one transaction with multi-row statements. Rows are inserted in the order of (client, sender's
-message id) and existing ones skipped, children only for rows that were inserted; two overlapping batches
-therefore cannot wait for each other. Cases that are joined are locked first, in the order of their ids.
+A batch is one transaction, on PostgreSQL nearly always one statement. Rows are inserted in the order of
+(client, sender's message id) and existing ones skipped, children only for rows that were inserted; two
+overlapping batches therefore cannot wait for each other. Cases that are joined are locked first, in the order
+of their ids.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,9 +18,11 @@ from gateway.contract.ids import new_id
 from gateway.contract.states import CaseStatus, DeliveryState, Role, SubmissionStatus
 from gateway.domain.case import citizen_status
 from gateway.domain.delivery import CANCELLABLE
+from gateway.errors import ReferenceKnown
 from gateway.store import cases, reports
-from gateway.store.bulk import insert_all, insert_new
+from gateway.store.bulk import Child, Family, insert_family, is_one_statement
 from gateway.store.engine import SqlStore
+from gateway.store.reads import known_references
 from gateway.store.rows import Accepted, Case, NewSubmission, Part, name_place, payload_place
 from gateway.store.signals import case_key, destination_key
 from gateway.store.tables import cases as cases_table
@@ -29,28 +32,49 @@ from gateway.store.vault import Vault
 _KEY = (messages.c.client, messages.c.sender_message_id)
 
 
-async def accept(store: SqlStore, batch: Sequence[NewSubmission]) -> list[Accepted]:
+async def accept(store: SqlStore, batch: Sequence[NewSubmission]) -> list[Accepted | ReferenceKnown]:
     """Store a batch durably and return one result each, in the order given.
+
+    `ReferenceKnown` for a submission that was to open a case only if its reference is new.
 
     Raises:
         StoreConflict: a row is at fault; none of the batch is stored.
         StoreDeadlock: none of the batch is stored; it may be run again.
         StoreUnavailable: whether the batch is stored is unknown; a resend is safe.
     """
-    unique = {item.key: item for item in reversed(batch)}
+    known = await _fetch_known(store, batch)
+    unique = {item.key: item for item in reversed(batch) if item.reference not in known}
     ordered = [unique[key] for key in sorted(unique)]
     await store.vault.ready({item.tenant for item in ordered})
-    async with store.write() as connection:
-        now = await store.read_clock(connection)
-        placed = await _place(connection, store, ordered, now)
-        created = await _insert(connection, store, placed, now)
+    joining = any(item.case_id for item in ordered)
+    placed = [] if joining else [_open_case(item) for item in ordered]
+    family = _family(store, placed, store.own_time())
+    at_once = not joining and is_one_statement(store, family)
+    async with store.write(at_once=at_once) as connection:
+        if not at_once:
+            now = await store.read_clock(connection)
+            placed = await _place(connection, store, ordered, now)
+            family = _family(store, placed, now)
+        created = await _insert(connection, store, placed, family)
         earlier = await _fetch_earlier(connection, [key for key in unique if key not in created])
     store.signals.notify(key for result in created.values() for key in _wakes(result))
     results = created | earlier
     return [
-        result if unique[item.key] is item else replace(result, created=False)
-        for item, result in ((item, results[item.key]) for item in batch)
+        ReferenceKnown()
+        if item.reference in known
+        else results[item.key]
+        if unique[item.key] is item
+        else replace(results[item.key], created=False)
+        for item in batch
     ]
+
+
+async def _fetch_known(store: SqlStore, batch: Sequence[NewSubmission]) -> set[tuple[str, str] | None]:
+    asked = {item.reference for item in batch if item.reference}
+    if not asked:
+        return set()
+    async with store.read() as connection:
+        return {*await known_references(connection, store, asked)}
 
 
 def _wakes(result: Accepted) -> Iterable[str]:
@@ -88,8 +112,12 @@ async def _place(
         for item in joining
         if item.key not in known
     }
-    placed |= {item.key: _Placed(item, new_id(), 1, 1) for item in ordered if not item.case_id}
+    placed |= {item.key: _open_case(item) for item in ordered if not item.case_id}
     return [placed[item.key] for item in ordered if item.key in placed]
+
+
+def _open_case(item: NewSubmission) -> _Placed:
+    return _Placed(item, new_id(), 1, 1)
 
 
 async def _join(
@@ -142,29 +170,36 @@ async def _cancel_what_waits(
     return set(reached.scalars())
 
 
+def _family(store: SqlStore, placed: Sequence[_Placed], now: datetime | None) -> Family:
+    """Gather the rows of a batch; without a time they get the transaction's."""
+    opening = [each for each in placed if each.case_seq == 1]
+    return Family(
+        messages,
+        [_message_row(each, now) for each in placed],
+        [
+            Child(cases_table, "case_id", [_case_row(each, now) for each in opening]),
+            Child(
+                payloads, "message_id", [row for each in placed for row in _payload_rows(store.vault, each)]
+            ),
+            Child(events, "message_id", [_event_row(each, now) for each in placed]),
+            Child(deliveries, "message_id", [row for each in placed for row in _delivery_rows(each, now)]),
+        ],
+        unique=_KEY,
+        returning=(messages.c.message_id, messages.c.case_id, messages.c.received_at),
+    )
+
+
 async def _insert(
-    connection: AsyncConnection, store: SqlStore, placed: list[_Placed], now: datetime
+    connection: AsyncConnection, store: SqlStore, placed: Sequence[_Placed], family: Family
 ) -> dict[tuple[str, str], Accepted]:
     if not placed:
         return {}
-    inserted = await insert_new(
-        connection,
-        store,
-        messages,
-        [_message_row(each, now) for each in placed],
-        unique=_KEY,
-        returning=messages.c.message_id,
-    )
-    new = [each for each in placed if each.item.submission_id in inserted]
-    opening = [each for each in new if each.case_seq == 1]
-    for table, rows in (
-        (cases_table, [_case_row(each, now) for each in opening]),
-        (payloads, [row for each in new for row in _payload_rows(store.vault, each)]),
-        (events, [_event_row(each, now) for each in new]),
-        (deliveries, [row for each in new for row in _delivery_rows(each, now)]),
-    ):
-        await insert_all(connection, store, table, rows)
-    return {each.item.key: _result(each, now) for each in new}
+    new = {row.message_id: row.received_at for row in await insert_family(connection, store, family)}
+    return {
+        each.item.key: _result(each, new[each.item.submission_id])
+        for each in placed
+        if each.item.submission_id in new
+    }
 
 
 async def _fetch_earlier(
@@ -201,7 +236,7 @@ def _status(placed: _Placed) -> SubmissionStatus:
     return SubmissionStatus.ACCEPTED if placed.roles else SubmissionStatus.DELIVERED
 
 
-def _message_row(placed: _Placed, now: datetime) -> dict[str, Any]:
+def _message_row(placed: _Placed, now: datetime | None) -> dict[str, Any]:
     item = placed.item
     body = item.parts[0]
     return {
@@ -229,7 +264,7 @@ def _message_row(placed: _Placed, now: datetime) -> dict[str, Any]:
     }
 
 
-def _case_row(placed: _Placed, now: datetime) -> dict[str, Any]:
+def _case_row(placed: _Placed, now: datetime | None) -> dict[str, Any]:
     item = placed.item
     return {
         "case_id": placed.case_id,
@@ -279,7 +314,7 @@ def _payload_rows(vault: Vault, placed: _Placed) -> list[dict[str, Any]]:
     return [payload_row(vault, item.submission_id, item.tenant, part) for part in item.parts]
 
 
-def _event_row(placed: _Placed, now: datetime) -> dict[str, Any]:
+def _event_row(placed: _Placed, now: datetime | None) -> dict[str, Any]:
     return {
         "case_id": placed.case_id,
         "seq": placed.event_seq,
@@ -290,7 +325,7 @@ def _event_row(placed: _Placed, now: datetime) -> dict[str, Any]:
     }
 
 
-def _delivery_rows(placed: _Placed, now: datetime) -> list[dict[str, Any]]:
+def _delivery_rows(placed: _Placed, now: datetime | None) -> list[dict[str, Any]]:
     return [
         delivery_row(
             tenant=placed.item.tenant,
@@ -313,7 +348,7 @@ def delivery_row(
     case_seq: int,
     destination: str,
     role: Role,
-    now: datetime,
+    now: datetime | None,
     look_up: bool = False,
 ) -> dict[str, Any]:
     """Build the outbox row of one message for one destination."""

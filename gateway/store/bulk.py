@@ -8,18 +8,56 @@ in Python.
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, Text, any_, bindparam, cast, column, func, select, tuple_, update
+from pydantic_core import to_json
+from sqlalchemy import (
+    ColumnElement,
+    LargeBinary,
+    Table,
+    Text,
+    any_,
+    bindparam,
+    cast,
+    column,
+    func,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.engine import SqlStore
+from gateway.store.tables import UtcDateTime
 
 MAX_BYTES_AS_TEXT = 1024 * 1024
 """In a document contents double in size: more than this goes as parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """Rows that hang on rows of another table: both have the column `link`."""
+
+    table: Table
+    link: str
+    rows: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Rows of a table, each inserted unless `unique` knows it already, and what hangs on them.
+
+    `returning` names the columns to return of each new row; every child's link is among them.
+    """
+
+    table: Table
+    rows: Sequence[Mapping[str, Any]]
+    children: Sequence[Child]
+    unique: Sequence[Any]
+    returning: Sequence[Any]
 
 
 async def insert_all(
@@ -28,10 +66,10 @@ async def insert_all(
     """Insert rows that all name the same columns."""
     if not rows:
         return
-    if store.is_sqlite or _content_bytes(rows) > MAX_BYTES_AS_TEXT:
-        await connection.execute(table.insert(), rows)
-    else:
+    if goes_as_text(store, rows):
         await connection.execute(_from_document(table, tuple(rows[0])), {"document": _document(rows)})
+    else:
+        await connection.execute(table.insert(), rows)
 
 
 async def merge_all(
@@ -67,12 +105,12 @@ async def update_all(
     """Write rows that all name the same columns over those that have the same key."""
     if not rows:
         return
-    if store.is_sqlite or _content_bytes(rows) > MAX_BYTES_AS_TEXT:
-        parameters = [{f"new_{name}": value for name, value in row.items()} for row in rows]
-        await connection.execute(_update_one(table, tuple(rows[0]), tuple(key)), parameters)
-    else:
+    if goes_as_text(store, rows):
         statement = _update_from_document(table, tuple(rows[0]), tuple(key))
         await connection.execute(statement, {"document": _document(rows)})
+    else:
+        parameters = [{f"new_{name}": value for name, value in row.items()} for row in rows]
+        await connection.execute(_update_one(table, tuple(rows[0]), tuple(key)), parameters)
 
 
 def among(store: SqlStore, searched: ColumnElement[Any], name: str) -> ColumnElement[bool]:
@@ -107,19 +145,33 @@ def listed(store: SqlStore, values: Iterable[str]) -> Any:
     return "{" + json.dumps(list(values), ensure_ascii=False)[1:-1] + "}"
 
 
-async def insert_new(
-    connection: AsyncConnection,
-    store: SqlStore,
-    table: Table,
-    rows: Sequence[Mapping[str, Any]],
-    *,
-    unique: Sequence[Any],
-    returning: Any,
-) -> set[Any]:
-    """Insert the rows that `unique` does not know yet, in its order, and return a column of these."""
-    statement = _new_rows(store.is_sqlite, table, tuple(rows[0]), tuple(unique), returning)
-    parameters = rows if store.is_sqlite else {"document": _document(rows)}
-    return set((await connection.execute(statement, parameters)).scalars())
+def is_one_statement(store: SqlStore, family: Family) -> bool:
+    """Say whether a family is inserted by one statement, and so in full or not at all."""
+    return goes_as_text(store, family.rows, *(child.rows for child in family.children))
+
+
+async def insert_family(connection: AsyncConnection, store: SqlStore, family: Family) -> Sequence[Any]:
+    """Insert what is new of a family, in the order of `unique`; what hangs on a known row is left out."""
+    unique = tuple(family.unique)
+    rows = sorted(family.rows, key=lambda row: [row[each.name] for each in unique])
+    children = [child for child in family.children if child.rows]
+    if is_one_statement(store, family):
+        shapes = tuple((child.table, child.link, tuple(child.rows[0])) for child in children)
+        statement = _new_family(family.table, tuple(rows[0]), shapes, unique, tuple(family.returning))
+        documents = {child.table.name: _document(child.rows) for child in children}
+        return (await connection.execute(statement, {family.table.name: _document(rows)} | documents)).all()
+    insert = insert_or_skip(store, family.table, unique).returning(*family.returning)
+    new = (await connection.execute(insert, rows)).all()
+    for child in children:
+        known = {getattr(row, child.link) for row in new}
+        own = [row for row in child.rows if row[child.link] in known]
+        await insert_all(connection, store, child.table, own)
+    return new
+
+
+def goes_as_text(store: SqlStore, *lists: Sequence[Mapping[str, Any]]) -> bool:
+    """Say whether rows travel in a document."""
+    return not store.is_sqlite and sum(map(_content_bytes, lists)) <= MAX_BYTES_AS_TEXT
 
 
 def insert_or_skip(store: SqlStore, table: Table, unique: Sequence[Any]) -> Any:
@@ -132,14 +184,54 @@ def insert_or_skip(store: SqlStore, table: Table, unique: Sequence[Any]) -> Any:
 def _from_document(table: Table, names: tuple[str, ...], order: tuple[Any, ...] = ()) -> Any:
     """Insert what a document holds; put together once, since that takes longer than running it."""
     rows = _rows_of_document(table, names)
-    sorted_rows = select(*rows.c).order_by(*(rows.c[each.name] for each in order))
+    sorted_rows = select(*_values(table, rows, names)).order_by(*(rows.c[each.name] for each in order))
     return postgresql.insert(table).from_select(names, sorted_rows)
+
+
+@cache
+def _new_family(
+    parent: Table,
+    names: tuple[str, ...],
+    children: tuple[tuple[Table, str, tuple[str, ...]], ...],
+    unique: tuple[Any, ...],
+    returning: tuple[Any, ...],
+) -> Any:
+    rows = _rows_of_document(parent, names, parent.name)
+    insert = postgresql.insert(parent).from_select(names, select(*_values(parent, rows, names)))
+    # Not sorted here: the planner would sort by what it sees in the document, which is sorted already.
+    new = insert.on_conflict_do_nothing(index_elements=list(unique)).returning(*returning).cte("new")
+    statement = select(new)
+    for table, link, own_names in children:
+        own = _rows_of_document(table, own_names, table.name)
+        hanging = select(*_values(table, own, own_names)).where(own.c[link].in_(select(new.c[link])))
+        child = postgresql.insert(table).from_select(own_names, hanging)
+        statement = statement.add_cte(child.cte(f"new_{table.name}"))
+    return statement
 
 
 def _rows_of_document(table: Table, names: tuple[str, ...], parameter: str = "document") -> Any:
     document = cast(bindparam(parameter, type_=Text), postgresql.JSON)
-    columns = [column(name, table.c[name].type) for name in names]
-    return func.json_to_recordset(document).table_valued(*columns, name="new").render_derived(with_types=True)
+    columns = [column(name, Text if _is_binary(table, name) else table.c[name].type) for name in names]
+    name = f"{parameter}_rows"
+    return func.json_to_recordset(document).table_valued(*columns, name=name).render_derived(with_types=True)
+
+
+def _values(table: Table, rows: Any, names: tuple[str, ...]) -> list[Any]:
+    """Read the columns of a document as the table has them."""
+    return [_value(table, rows, name) for name in names]
+
+
+def _value(table: Table, rows: Any, name: str) -> Any:
+    written = rows.c[name]
+    if _is_binary(table, name):
+        return func.decode(written, "hex")
+    # A time that is left open is that of the transaction.
+    open_time = isinstance(table.c[name].type, UtcDateTime) and not table.c[name].nullable
+    return func.coalesce(written, func.now()) if open_time else written
+
+
+def _is_binary(table: Table, name: str) -> bool:
+    return isinstance(table.c[name].type, LargeBinary)
 
 
 @cache
@@ -156,7 +248,7 @@ def _merged_rows(
 @cache
 def _update_from_document(table: Table, names: tuple[str, ...], key: tuple[str, ...]) -> Any:
     new = _rows_of_document(table, names)
-    changed = {name: new.c[name] for name in names if name not in key}
+    changed = {name: _value(table, new, name) for name in names if name not in key}
     return update(table).where(*(table.c[name] == new.c[name] for name in key)).values(changed)
 
 
@@ -167,25 +259,13 @@ def _update_one(table: Table, names: tuple[str, ...], key: tuple[str, ...]) -> A
     return update(table).where(*(table.c[name] == new[name] for name in key)).values(changed)
 
 
-@cache
-def _new_rows(
-    is_sqlite: bool, table: Table, names: tuple[str, ...], unique: tuple[Any, ...], read: Any
-) -> Any:
-    insert = sqlite.insert(table) if is_sqlite else _from_document(table, names, unique)
-    return insert.on_conflict_do_nothing(index_elements=list(unique)).returning(read)
-
-
 def _content_bytes(rows: Sequence[Mapping[str, Any]]) -> int:
     return sum(len(value) for row in rows for value in row.values() if isinstance(value, bytes))
 
 
-def _document(rows: Sequence[Mapping[str, Any]]) -> str:
-    return json.dumps(rows, default=_as_text)
+def _document(rows: Iterable[Mapping[str, Any]]) -> str:
+    return to_json([_plain(row) for row in rows]).decode()
 
 
-def _as_text(value: object) -> str:
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, bytes):
-        return f"\\x{value.hex()}"  # PostgreSQL's way to write bytes
-    raise TypeError(f"a row cannot hold a {type(value).__name__}")
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value.hex() if isinstance(value, bytes) else value for name, value in row.items()}

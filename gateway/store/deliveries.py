@@ -11,7 +11,9 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Integer,
+    Interval,
     Select,
+    Update,
     and_,
     bindparam,
     exists,
@@ -23,6 +25,7 @@ from sqlalchemy import (
     union_all,
     update,
 )
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.contract.delivery import MAX_INLINE_BODY_BYTES
@@ -31,7 +34,7 @@ from gateway.store.bulk import among, insert_all, listed, update_all
 from gateway.store.codec import ERASED
 from gateway.store.engine import SqlStore
 from gateway.store.rows import Claimed, DeliveryRow
-from gateway.store.tables import OPEN_STATES, attempts, deliveries, messages, payloads
+from gateway.store.tables import OPEN_STATES, UtcDateTime, attempts, deliveries, messages, payloads
 
 CHANGEABLE = ("state", "tries", "look_up", "due_at", "lease_until", "first_failed_at", "code", "wish")
 """What `write` writes."""
@@ -53,27 +56,36 @@ async def claim(
 
     Any number of processes may claim at once; none waits for another or gets the same row.
     """
-    async with store.write() as connection:
-        sent, now = (await connection.execute(_count_sent(store), {"to": destination})).one()
-        room = max_sent - sent
-        if room <= 0:
-            return []
-        due = {"to": destination, "of": tenant, "now": now, "at_most": min(limit, room)}
-        lease_until = now + timedelta(seconds=publish_lease_s)
-        marked = (await connection.execute(_MARK_SENT, due | {"lease_until": lease_until})).all()
-        if not marked:
-            return []
-        rows = [
-            {"delivery_id": each.delivery_id, "attempt": each.attempt, "tenant": tenant, "sent_at": now}
-            for each in marked
-        ]
-        await insert_all(connection, store, attempts, rows)
-        ids = {"ids": listed(store, (each.delivery_id for each in marked))}
-        statement = _READ_CLAIMED.where(among(store, _D.delivery_id, "ids"))
-        claimed = (await connection.execute(statement, ids)).all()
-        await store.vault.learn(connection, (row.key_id for row in claimed))
-        expires_at = now + timedelta(seconds=copy_lifetime_s)
-        return [_to_claimed(store, row._mapping, expires_at) for row in claimed]
+    due = {"to": destination, "of": tenant, "at_most": limit, "max_sent": max_sent}
+    lease = timedelta(seconds=publish_lease_s)
+    async with store.write(at_once=True) as connection:
+        if store.is_sqlite:
+            rows = await _claim_step_by_step(connection, store, due, lease)
+        else:
+            rows = (await connection.execute(_CLAIM, due | {"lease": lease, "now": store.own_time()})).all()
+        await store.vault.learn(connection, (row.key_id for row in rows))
+        return [_to_claimed(store, row, timedelta(seconds=copy_lifetime_s)) for row in rows]
+
+
+async def _claim_step_by_step(
+    connection: AsyncConnection, store: SqlStore, due: dict[str, Any], lease: timedelta
+) -> Sequence[Any]:
+    """Claim on SQLite, which writes nothing within a query; a claim is a transaction there."""
+    room = due["max_sent"] - (await connection.execute(_COUNT_SENT, due)).scalar_one()
+    if room <= 0:
+        return []
+    now = await store.read_clock(connection)
+    due = due | {"now": now, "lease_until": now + lease, "at_most": min(due["at_most"], room)}
+    marked = (await connection.execute(_MARK_SENT, due)).all()
+    if not marked:
+        return []
+    rows = [
+        {"delivery_id": each.delivery_id, "attempt": each.attempt, "tenant": each.tenant, "sent_at": now}
+        for each in marked
+    ]
+    await insert_all(connection, store, attempts, rows)
+    ids = {"ids": [each.delivery_id for each in marked], "now": now}
+    return (await connection.execute(_READ_CLAIMED, ids)).all()
 
 
 async def due_destinations(store: SqlStore, names: Sequence[str]) -> list[str]:
@@ -110,70 +122,102 @@ def lower_unsettled() -> ColumnElement[bool]:
     return and_(_D.case_seq > 1, earlier)
 
 
+_COUNT_SENT = select(func.count()).where(_D.destination == bindparam("to"), _D.state == DeliveryState.SENT)
+
+
+def _mark_sent(now: ColumnElement[datetime], lease_until: Any, at_most: Any) -> Update:
+    due = (
+        select(_D.delivery_id)
+        .where(
+            _D.destination == bindparam("to"),
+            _D.tenant == bindparam("of"),
+            _D.state == DeliveryState.WAITING,
+            _D.due_at <= now,
+            _D.wish.is_(None),
+            ~lower_unsettled(),
+        )
+        .order_by(_D.due_at)
+        .limit(at_most)
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    sent = {"state": DeliveryState.SENT, "attempt": _D.attempt + 1}
+    marking = update(deliveries).where(_D.delivery_id.in_(select(due.c.delivery_id)))
+    return marking.values(**sent, lease_until=lease_until, updated_at=now)
+
+
+_OF_DELIVERY = (
+    *("delivery_id", "tenant", "message_id", "case_id", "case_seq", "destination", "role"),
+    *("attempt", "look_up"),
+)
+_OF_MESSAGE = (
+    *("message_type", "service", "authority", "test", "attachment_count", "body_sha256", "body_bytes"),
+    "received_at",
+)
+_OF_PAYLOAD = (_P.codec, _P.key_id, _P.body.label("stored"))
+# A large body is fetched by the adapter; that one was erased must be seen before it is sent.
+_INLINE = (_P.number == 0, or_(_P.body_bytes <= MAX_INLINE_BODY_BYTES, _P.codec == ERASED))
+
+
+def _claim_at_once() -> Select[Any]:
+    """Claim, write the attempts down and read what is sent, in one statement.
+
+    What belongs to a claimed delivery is looked up row by row (LATERAL; OFFSET keeps the planner from turning
+    it into a join): how many are claimed it cannot know, and expecting many it would read whole tables.
+    """
+    now = func.coalesce(bindparam("now", type_=UtcDateTime), func.now())
+    room = select(bindparam("max_sent", type_=Integer) - _COUNT_SENT.scalar_subquery()).scalar_subquery()
+    at_most = func.least(bindparam("at_most", type_=Integer), func.greatest(room, 0))
+    marking = _mark_sent(now, now + bindparam("lease", type_=Interval), at_most)
+    marked = marking.returning(*(_D[name] for name in _OF_DELIVERY), _D.due_at).cte("marked")
+    tried = select(marked.c.delivery_id, marked.c.attempt, marked.c.tenant, now)
+    written = postgresql.insert(attempts).from_select(["delivery_id", "attempt", "tenant", "sent_at"], tried)
+    message = (
+        select(*(_M[name] for name in _OF_MESSAGE))
+        .where(_M.message_id == marked.c.message_id)
+        .offset(0)
+        .lateral("message")
+    )
+    payload = (
+        select(*_OF_PAYLOAD)
+        .where(_P.message_id == marked.c.message_id, *_INLINE)
+        .offset(0)
+        .lateral("payload")
+    )
+    return (
+        select(*(marked.c[name] for name in _OF_DELIVERY), message, payload, now.label("now"))
+        .select_from(marked.join(message, true()).outerjoin(payload, true()))
+        .order_by(marked.c.due_at)
+        .add_cte(written.cte("written"))
+    )
+
+
 # Put together once: SQLAlchemy took longer to do it for each claim than the database for its part.
-_DUE = (
-    select(_D.delivery_id)
-    .where(
-        _D.destination == bindparam("to"),
-        _D.tenant == bindparam("of"),
-        _D.state == DeliveryState.WAITING,
-        _D.due_at <= bindparam("now"),
-        _D.wish.is_(None),
-        ~lower_unsettled(),
-    )
-    .order_by(_D.due_at)
-    .limit(bindparam("at_most", type_=Integer))
-    .with_for_update(skip_locked=True)
-    .cte("due")
-)
-_MARK_SENT = (
-    update(deliveries)
-    .where(_D.delivery_id.in_(select(_DUE.c.delivery_id)))
-    .values(
-        state=DeliveryState.SENT,
-        attempt=_D.attempt + 1,
-        lease_until=bindparam("lease_until"),
-        updated_at=bindparam("now"),
-    )
-    .returning(_D.delivery_id, _D.attempt)
-)
+_CLAIM = _claim_at_once()
+_MARK_SENT = _mark_sent(
+    bindparam("now", type_=UtcDateTime), bindparam("lease_until"), bindparam("at_most", type_=Integer)
+).returning(_D.delivery_id, _D.attempt, _D.tenant)
 _READ_CLAIMED = (
-    select(
-        *(_D.delivery_id, _D.tenant, _D.message_id, _D.case_id, _D.case_seq, _D.destination, _D.role),
-        *(_D.attempt, _D.look_up, _M.message_type, _M.service, _M.authority, _M.test, _M.attachment_count),
-        *(_M.body_sha256, _M.body_bytes, _M.received_at, _P.codec, _P.key_id),
-        _P.body.label("stored"),
-    )
+    select(*(_D[name] for name in _OF_DELIVERY), *(_M[name] for name in _OF_MESSAGE), *_OF_PAYLOAD)
+    .add_columns(bindparam("now", type_=UtcDateTime).label("now"))
     .join(messages, _M.message_id == _D.message_id)
-    .outerjoin(
-        payloads,
-        and_(
-            *(_P.message_id == _D.message_id, _P.number == 0),
-            # A large body is fetched by the adapter; that one was erased must be seen before it is sent.
-            or_(_P.body_bytes <= MAX_INLINE_BODY_BYTES, _P.codec == ERASED),
-        ),
-    )
+    .outerjoin(payloads, and_(_P.message_id == _D.message_id, *_INLINE))
+    .where(_D.delivery_id.in_(bindparam("ids", expanding=True)))
     .order_by(_D.due_at)
 )
 
 
-def _count_sent(store: SqlStore) -> Any:
-    """Count what is on its way to a destination, and read the clock along."""
-    return select(func.count(), store.now()).where(
-        _D.destination == bindparam("to"), _D.state == DeliveryState.SENT
-    )
-
-
-def _to_claimed(store: SqlStore, row: Any, expires_at: datetime) -> Claimed:
-    fields = dict(row)
+def _to_claimed(store: SqlStore, row: Any, lifetime: timedelta) -> Claimed:
+    fields = dict(row._mapping)
     fields["role"] = Role(fields["role"])
+    expires_at = fields.pop("now") + lifetime
     return Claimed(**fields, expires_at=expires_at, vault=store.vault)
 
 
 async def confirm_sent(store: SqlStore, claimed: Sequence[Claimed], *, lease_s: float) -> None:
     """Extend the lease of copies that the broker confirmed."""
     ids = {"ids": listed(store, (each.delivery_id for each in claimed))}
-    async with store.write() as connection:
+    async with store.write(at_once=True) as connection:
         # In the order that reports lock them in: either could otherwise wait for what the other holds.
         still = _still_sent(among(store, _D.delivery_id, "ids")).with_for_update()
         statement = update(deliveries).where(_D.delivery_id.in_(still))

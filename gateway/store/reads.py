@@ -7,6 +7,7 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.contract.ids import is_id
+from gateway.store.bulk import among, listed
 from gateway.store.cases import to_case
 from gateway.store.codec import Encoded
 from gateway.store.engine import SqlStore
@@ -81,16 +82,20 @@ async def fetch_referenced_case(
 
 
 async def known_references(
-    connection: AsyncConnection, references: Collection[tuple[str, str]]
+    connection: AsyncConnection, store: SqlStore, references: Collection[tuple[str, str]]
 ) -> set[tuple[str, str]]:
     """Say which of these (client, reference) name a case or an earlier message of that client."""
     c, m = cases.c, messages.c
     texts = {reference for _, reference in references}
-    by_id = select(c.client, c.case_id).where(c.case_id.in_(sorted(filter(is_id, texts))))
+    of_clients = m.client.in_(sorted({client for client, _ in references}))
     by_sender_id = select(m.client, m.sender_message_id).where(
-        m.client.in_(sorted({client for client, _ in references})), m.sender_message_id.in_(sorted(texts))
+        of_clients, among(store, m.sender_message_id, "texts")
     )
-    rows = [*await connection.execute(by_id), *await connection.execute(by_sender_id)]
+    rows = [*await connection.execute(by_sender_id, {"texts": listed(store, texts)})]
+    if ids := sorted(filter(is_id, texts)):
+        rows += await connection.execute(
+            select(c.client, c.case_id).where(among(store, c.case_id, "ids")), {"ids": listed(store, ids)}
+        )
     return {(client, reference) for client, reference in rows}.intersection(references)
 
 

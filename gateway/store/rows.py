@@ -47,7 +47,8 @@ class NewSubmission:
     """A submission that was examined and is to be accepted.
 
     `case_id` None opens a case with `lead` and `copies`; otherwise the submission joins that case of the
-    same client and goes where the case goes. `withdraws` marks the applicant's withdrawal.
+    same client and goes where the case goes. `withdraws` marks the applicant's withdrawal. With
+    `new_reference` it opens a case only if nothing that the client sent is known under that name.
     """
 
     submission_id: str
@@ -69,6 +70,12 @@ class NewSubmission:
     portal_reference: str | None = None
     withdraws: bool = False
     erase_after: date | None = None
+    new_reference: str | None = None
+
+    @property
+    def reference(self) -> tuple[str, str] | None:
+        """Whose reference must not be known yet."""
+        return (self.client, self.new_reference) if self.new_reference else None
 
     @property
     def key(self) -> tuple[str, str]:

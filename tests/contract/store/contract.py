@@ -10,8 +10,9 @@ from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.backchannel.docket import work_on
+from gateway.contract.ids import new_id
 from gateway.contract.states import CaseStatus, DeliveryState, Role
-from gateway.errors import NotFound, StoreConflict
+from gateway.errors import NotFound, ReferenceKnown, StoreConflict
 from gateway.store import SqlStore, cases, deliveries, mailbox, operators, reads
 from gateway.store.accept import accept
 from gateway.store.migrate import migrate
@@ -226,6 +227,33 @@ class StoreContract:
             results = await asyncio.gather(*(accept(store, [again(item)]) for _ in range(4)))
             assert Counter(result.created for (result,) in results) == {True: 1, False: 3}
             assert await states(store, first.case_id) == {"sent": 1, "cancelled": 1, "waiting": 1}
+
+    # --- a reference that must be new
+
+    async def test_reference_is_known_when_it_names_a_case_or_an_earlier_message(
+        self, store: SqlStore
+    ) -> None:
+        accepted = await accept_one(store, submission(sender_message_id="ours, not a UUID"))
+        asked = [accepted.case_id, "ours, not a UUID", new_id(), "never heard of", accepted.submission_id]
+        results = await accept(store, [submission(new_reference=each) for each in asked])
+        assert [isinstance(each, ReferenceKnown) for each in results] == [True, True, False, False, False]
+        assert await count(store, messages) == await count(store, payloads) == 4
+
+    async def test_reference_is_new_when_another_client_has_it(self, store: SqlStore) -> None:
+        item = submission()
+        accepted = await accept_one(store, item)
+        for reference in (accepted.case_id, item.sender_message_id):
+            theirs = submission(client="another-portal", new_reference=reference)
+            results = await accept(store, [theirs, submission(new_reference=reference)])
+            assert [isinstance(each, ReferenceKnown) for each in results] == [False, True]
+
+    async def test_resend_is_answered_as_before_when_its_reference_is_still_new(
+        self, store: SqlStore
+    ) -> None:
+        item = submission(new_reference="a case of the portal")
+        first = await accept_one(store, item)
+        (second,) = await accept(store, [again(item)])
+        assert (second.submission_id, second.created) == (first.submission_id, False)
 
     # --- claiming
 

@@ -21,7 +21,7 @@ async def test_claim_reads_no_open_delivery_but_those_it_takes(postgresql_url: s
     marking: list[tuple[str, Any]] = []
     event.listen(store._readers.sync_engine, "before_cursor_execute", lambda *a: marking.append(a[2:4]))
     assert len(await claim(store, limit=10)) == 10
-    statement, parameters = next(each for each in marking if each[0].startswith("WITH due"))
+    statement, parameters = next(each for each in marking if "due AS" in each[0])
     explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}"
     async with store.write() as connection:
         plan = (await connection.exec_driver_sql(explain, parameters)).scalar_one()
