@@ -9,6 +9,7 @@ from gateway.http.api import cases, destinations, health, mailbox, metrics, subm
 from gateway.http.edge import Edge
 from gateway.http.guesses import Guesses
 from gateway.http.service import Service
+from gateway.http.shortcut import Shortcut
 from gateway.http.tokens import Tokens
 from gateway.settings import read_secret
 
@@ -33,6 +34,7 @@ def create_probes(service: Service) -> FastAPI:
     app = _bare_app(service)
     app.include_router(health.router)
     app.include_router(metrics.router)
+    app.add_middleware(Edge, admission=app.state.admission)
     return app
 
 
@@ -50,6 +52,8 @@ def create_app(service: Service) -> FastAPI:
     app.state.sessions = console.Sessions(service.settings, service.config)
     for router in ROUTERS:
         app.include_router(router)
+    app.add_middleware(Shortcut)
+    app.add_middleware(Edge, admission=app.state.admission)
     return app
 
 
@@ -65,5 +69,4 @@ def _bare_app(service: Service) -> FastAPI:
     names.WAITS_IN_HAND.set_function(lambda: admission.waits)
     names.BODY_BYTES.set_function(lambda: admission.body_bytes)
     problems.install(app)
-    app.add_middleware(Edge, admission=admission)
     return app

@@ -57,11 +57,7 @@ class ClientToken(_BearerToken):
 
     async def __call__(self, request: Request) -> Client:
         """Identify the caller."""
-        subject = _subject(request)
-        client = (await service_of(request)).config.client.get(subject)
-        if client is None:
-            raise _refusal(subject, "clients")
-        return client
+        return client_of(request)
 
 
 class DestinationToken(_BearerToken):
@@ -85,6 +81,20 @@ DestinationCaller = Annotated[
     Destination,
     Security(DestinationToken("destination", "An adapter's token; its client id is `destination:<name>`.")),
 ]
+
+
+def client_of(request: Request) -> Client:
+    """Identify the portal that calls.
+
+    Raises:
+        Unauthenticated, NotAuthorised: it is none.
+    """
+    subject = _subject(request)
+    service: Service = request.app.state.service
+    client = service.config.client.get(subject)
+    if client is None:
+        raise _refusal(subject, "clients")
+    return client
 
 
 def _subject(request: Request) -> str:

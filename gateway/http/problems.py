@@ -97,21 +97,26 @@ def headers_of(problem: Problem) -> dict[str, str]:
 
 def install(app: FastAPI) -> None:
     """Have every exception that a route raises answered as a problem."""
-    app.add_exception_handler(Problem, _on_problem)
-    app.add_exception_handler(StoreUnavailable, _on_store_unavailable)
-    app.add_exception_handler(StoreDeadlock, _on_store_unavailable)
+    for kind in ANSWERED:
+        app.add_exception_handler(kind, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
 
 
-async def _on_problem(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Problem)  # noqa: S101 Starlette calls by class
-    return to_response(error, request)
+ANSWERED = (Problem, StoreUnavailable, StoreDeadlock)
+"""What our own functions raise."""
 
 
-async def _on_store_unavailable(request: Request, error: Exception) -> Response:
+def answer(request: Request, error: Exception) -> Response:
+    """Answer what is in `ANSWERED`."""
+    if isinstance(error, Problem):
+        return to_response(error, request)
     _log.warning("store_unavailable", reason=str(error), request_id=request.state.request_id)
     return to_response(Unavailable(), request)
+
+
+async def _on_problem(request: Request, error: Exception) -> Response:
+    return answer(request, error)
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:

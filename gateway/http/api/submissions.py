@@ -31,10 +31,12 @@ _DISK_FULL = Bilingual(
     en="The gateway's disk is nearly full; send the same again later.",
 )
 
+POST_PATH = "/v1/submissions"
+
 router = APIRouter(tags=["Submissions"])
 
 
-@router.post("/v1/submissions", **documented.POST_SUBMISSION)
+@router.post(POST_PATH, **documented.POST_SUBMISSION)
 async def post_submission(request: Request, client: ClientCaller) -> Response:
     """Post a message with its attachments.
 
