@@ -23,9 +23,9 @@ from gateway.store.signals import destination_key
 POLL_S = 0.5
 IDLE_S = 10.0
 BATCH = 250
-BUSY_ROUND_S = 0.04
+BUSY_ROUND_S = 0.08
 """Under load a round of claim, publish and confirm costs as much for a few as for many, so that rounds begin
-at least so far apart. What comes after a quiet moment goes at once."""
+at least so far apart. What comes alone goes at once."""
 LONGEST_PAUSE_S = 30.0
 
 _AGAIN = frozenset({BrokerUnavailable, KeyUnavailable, MessageReturned, QueueFull})
@@ -79,11 +79,11 @@ class Relay:
                 failures = 0 if sent else failures + 1
                 if failures:
                     await asyncio.sleep(min(PAUSE_S * 2.0 ** min(failures - 1, 10), LONGEST_PAUSE_S))
-                else:
+                elif sent > 1:
                     await asyncio.sleep(began + BUSY_ROUND_S - loop.time())
 
-    async def send_due(self, destination: Destination, *, limit: int = BATCH) -> bool | None:
-        """Claim and publish one batch; False when something was not sent, None when nothing is due."""
+    async def send_due(self, destination: Destination, *, limit: int = BATCH) -> int | None:
+        """Claim and publish one batch; 0 when something was not sent, None when nothing is due."""
         claimed = await deliveries.claim(
             self._store,
             destination.name,
@@ -102,7 +102,7 @@ class Relay:
             metrics.count_publishes(destination.name, "confirmed", len(sent))
             await deliveries.confirm_sent(self._store, sent, lease_s=self._settings.lease_s)
         await self._return_unsent(destination, claimed, results)
-        return len(sent) == len(claimed)
+        return len(sent) if len(sent) == len(claimed) else 0
 
     async def _publish(self, claimed: Claimed) -> Exception | None:
         try:
