@@ -17,21 +17,20 @@ from chaos.portal import Client, Portal
 from chaos.reader import Reader
 from chaos.town import Town
 
-_AT_ONCE = 8
+_AT_ONCE = 4
 
 
 class Collector:
     """Puts the history of a run together, again each time it is asked."""
 
     def __init__(
-        self, town: Town, portal: Portal, reader: Reader, client: Client, operator: Operator
+        self, town: Town, portal: Portal, reader: Reader, clients: Iterable[Client], operator: Operator
     ) -> None:
         self._town, self._portal, self._reader = town, portal, reader
-        self._client, self._operator = client, operator
+        self._clients, self._operator = list(clients), operator
         self._digests: dict[str, str] = {}
         self._known: set[str] = set()
         self._filed: dict[Path, Filed] = {}
-        self._settled: dict[str, dict[str, Any]] = {}
 
     async def collect(self, *, whole: bool) -> History:
         """Read everything; without `whole` only what is cheap, to see whether the town has settled."""
@@ -72,16 +71,17 @@ class Collector:
                 yield self._filed[path]
 
     async def _views(self, history: History) -> dict[str, dict[str, Any]]:
-        """Ask the API about every receipted submission; what has ended is not asked again."""
-        wanted = {receipts[0].submission_id or "" for receipts in history.receipts().values()}
-        todo = iter(sorted(wanted - self._settled.keys()))
+        """Ask the API about every receipted submission, one gateway as well as the other."""
+        todo = iter(sorted({receipts[0].submission_id or "" for receipts in history.receipts().values()}))
         views: dict[str, dict[str, Any]] = {}
-        await asyncio.gather(*(self._ask(todo, views) for _ in range(_AT_ONCE)))
-        return views | self._settled
+        await asyncio.gather(
+            *(self._ask(client, todo, views) for client in self._clients for _ in range(_AT_ONCE))
+        )
+        return views
 
-    async def _ask(self, todo: Iterable[str], views: dict[str, dict[str, Any]]) -> None:
+    async def _ask(self, client: Client, todo: Iterable[str], views: dict[str, dict[str, Any]]) -> None:
         for submission_id in todo:
-            answer = await self._client.ask(f"/v1/submissions/{submission_id}")
+            answer = await client.ask(f"/v1/submissions/{submission_id}")
             view = answer.json() if answer.is_success else {"status": f"HTTP {answer.status_code}"}
             views[submission_id] = view
 

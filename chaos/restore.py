@@ -47,9 +47,8 @@ class Restore:
         self._portal = Portal(plan, self._clients, _no_gate)
         self._reader = Reader(self._clients.values())
         operator = Operator(self._town, say)
-        self._collector = Collector(
-            self._town, self._portal, self._reader, self._clients[GATEWAYS[0]], operator
-        )
+        clients = self._clients.values()
+        self._collector = Collector(self._town, self._portal, self._reader, clients, operator)
         self._operator = operator
 
     async def run(self) -> list[Violation]:

@@ -61,7 +61,7 @@ async def run(
         reader = Reader(clients.values())
         portal = Portal(plan, clients, lambda number: faults.gate(number))
         faults = Faults(town, operator, lambda: portal.begun, say)
-        collector = Collector(town, portal, reader, clients[GATEWAYS[0]], operator)
+        collector = Collector(town, portal, reader, clients.values(), operator)
         reader.start()
         stack.push_async_callback(reader.stop)
         operator.start()
