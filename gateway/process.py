@@ -13,8 +13,8 @@ import structlog
 
 T = TypeVar("T")
 
-STOP_S = 10.0
-"""How long a stop may take, all in all."""
+STOP_S = 9.5
+"""How long a stop may take, all in all: it is promised within ten seconds."""
 CUT_SHORT = 75
 """The exit code of a process whose stop was cut short."""
 
@@ -66,12 +66,22 @@ def end_within(timeout_s: float) -> None:
 
 
 @contextmanager
-def stop_on_signal() -> Iterator[asyncio.Event]:
-    """Give an event that SIGINT or SIGTERM sets."""
+def stop_on_signal(within_s: float | None = None) -> Iterator[asyncio.Event]:
+    """Give an event that SIGINT or SIGTERM sets.
+
+    Args:
+        within_s: so long after the signal the process ends at the latest, as `end_within` says.
+    """
     stop = asyncio.Event()
+
+    def on_signal() -> None:
+        if within_s is not None and not stop.is_set():
+            end_within(within_s)
+        stop.set()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, on_signal)
     try:
         yield stop
     finally:

@@ -8,7 +8,7 @@ import typer
 
 from gateway.cli.run import REFUSED, AsJson, announce, errors, read_settings, run_in_loop, show
 from gateway.logs import configure_logs
-from gateway.process import STOP_S, end_within, spare_collector, stop_on_signal
+from gateway.process import STOP_S, spare_collector, stop_on_signal
 from gateway.settings import Settings
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ async def _serve(settings: Settings, roles: "frozenset[Role]", *, as_json: bool)
     from gateway.bootstrap import Role, running_gateway
     from gateway.server import serving
 
-    with stop_on_signal() as stop:
+    with stop_on_signal(STOP_S) as stop:
         async with (
             running_gateway(settings, roles) as parts,
             serving(parts.app, settings.host, settings.port) as port,
@@ -65,7 +65,6 @@ async def _serve(settings: Settings, roles: "frozenset[Role]", *, as_json: bool)
             else:
                 typer.echo(f"Amtsbote ({', '.join(sorted(roles))}): {url}/readyz", err=True)
             await stop.wait()
-            end_within(STOP_S - 0.5)
 
 
 @app.command(epilog="Example: amtsbote demo --once")
@@ -125,7 +124,7 @@ async def _work(settings: Settings, destination: str, since: datetime | None, *,
 
     if since is not None and since.tzinfo is None:
         since = since.astimezone()
-    with stop_on_signal() as stop:
+    with stop_on_signal(STOP_S) as stop:
         async with running_worker(settings, destination) as runner:
             await run_destination(runner, stop, resend_since=since, on_start=started)
 

@@ -96,7 +96,7 @@ async def due_destinations(store: SqlStore, names: Sequence[str]) -> list[str]:
     due = [
         select(literal(name).label("name")).where(
             select(_D.due_at)
-            .where(_D.destination == name, _D.state == DeliveryState.WAITING)
+            .where(_D.destination == name, _D.state == DeliveryState.WAITING, _D.wish.is_(None))
             .order_by(_D.due_at)
             .limit(1)
             .scalar_subquery()

@@ -12,6 +12,19 @@ from gateway.process import end_within
 end_within(0.3)
 threading.Thread(target=threading.Event().wait).start()
 """
+IGNORES_THE_SIGNAL = """
+import asyncio, os, signal
+from gateway.process import stop_on_signal
+
+async def main():
+    with stop_on_signal(0.3) as stop:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await stop.wait()
+        print("told to stop", flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
 ENDS = "from gateway.process import end_within; end_within(30)"
 
 
@@ -25,6 +38,12 @@ def test_process_is_ended_and_says_so_when_a_thread_hangs() -> None:
     done = run(HANGS)
     assert done.returncode == CUT_SHORT
     assert "stop_cut_short" in done.stdout + done.stderr
+
+
+def test_process_is_ended_when_it_does_not_stop_after_the_signal() -> None:
+    done = run(IGNORES_THE_SIGNAL)
+    assert done.returncode == CUT_SHORT
+    assert "told to stop" in done.stdout
 
 
 def test_process_ends_by_itself_when_nothing_hangs() -> None:
