@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli.run import REFUSED, AsJson, read_settings, run_in_loop, show
-from gateway.cli.text import deliveries_text
+from gateway.cli.text import actions_text, deliveries_text
 from gateway.config import Config
+from gateway.contract.ids import is_id
 from gateway.contract.states import DeliveryState
 from gateway.errors import NotPossible
 from gateway.logs import configure_logs
@@ -54,6 +55,49 @@ def list_(
     settings = _read_settings(as_json=as_json)
     found = run_in_loop(read(), as_json=as_json)
     show({"deliveries": found}, deliveries_text(found, limit=limit), as_json=as_json)
+
+
+@deliveries_app.command("actions", epilog="Example: amtsbote deliveries actions --case 0193…")
+def actions_(
+    case: Annotated[str | None, typer.Option(help="Only those on this case.")] = None,
+    tenant: Annotated[str | None, typer.Option(help="Only those of this tenant.")] = None,
+    limit: Limit = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List what operators did to deliveries: who, when, why, and what became of it."""
+
+    async def read() -> list[dict[str, Any]]:
+        from gateway.bootstrap import opened_store
+        from gateway.store import actions
+
+        async with opened_store(settings) as (_, store), store.read() as connection:
+            rows = await actions.history(connection, case_id=case, tenant=tenant, limit=limit)
+        return [_action_view(row) for row in rows]
+
+    if case is not None and not is_id(case):
+        raise typer.BadParameter("a case is named by its id, as `list` prints it")
+    settings = _read_settings(as_json=as_json)
+    found = run_in_loop(read(), as_json=as_json)
+    show({"actions": found}, actions_text(found, limit=limit), as_json=as_json)
+
+
+def _action_view(row: Any) -> dict[str, Any]:
+    names = (
+        "action_id",
+        "tenant",
+        "operator",
+        "kind",
+        "delivery_id",
+        "case_id",
+        "target",
+        "reason",
+        "outcome",
+    )
+    return {name: getattr(row, name) for name in names} | {
+        "outcome": row.outcome,
+        "at": _time(row.at),
+        "ended_at": _time(row.ended_at),
+    }
 
 
 def _read_settings(*, as_json: bool) -> Settings:

@@ -63,8 +63,23 @@ def problem_text(problem: dict[str, Any]) -> str:
 
 def deliveries_text(deliveries: Sequence[dict[str, Any]], *, limit: int) -> str:
     """List deliveries: id, destination, state, attempts, when it is due or changed, and why it is stuck."""
-    lines = [_delivery_line(each) for each in deliveries] or ["There are none."]
-    return "\n".join([*lines, f"… at most {limit}; --limit shows more"] if len(lines) == limit else lines)
+    return _listed([_delivery_line(each) for each in deliveries], limit)
+
+
+def actions_text(actions: Sequence[dict[str, Any]], *, limit: int) -> str:
+    """List actions: when, who, what to which delivery, what became of it, and why."""
+    return _listed([_action_line(each) for each in actions], limit)
+
+
+def _listed(lines: Sequence[str], limit: int) -> str:
+    more = [f"… at most {limit}; --limit shows more"] if len(lines) == limit else []
+    return "\n".join([*(lines or ["There are none."]), *more])
+
+
+def _action_line(each: dict[str, Any]) -> str:
+    what = f"{each['kind']} to {each['target']}" if each["target"] else each["kind"]
+    line = f"{each['at']}  {each['operator']}  {what}  {each['delivery_id']}  case {each['case_id']}"
+    return "  ".join([line, each["outcome"], *filter(None, [each["reason"]])])
 
 
 def _delivery_line(each: dict[str, Any]) -> str:

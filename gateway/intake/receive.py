@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 
 import structlog
 
 from gateway.config import Client, Config
 from gateway.contract.ids import is_id, new_id
+from gateway.domain.calendar import today
 from gateway.errors import DuplicateMessageId, MetadataMismatch, NotFound, Problem, ReferenceKnown
 from gateway.intake import refusals
 from gateway.intake.commit import GroupCommit
@@ -291,7 +292,7 @@ class Intake:
         service = self._config.service.get(examined.service)
         days = service.retention_days if service else None
         days = days or self._config.tenant[examined.tenant].retention_days
-        return datetime.now(UTC).date() + timedelta(days=days)
+        return today() + timedelta(days=days)
 
 
 def _parts(body: bytes, metadata: Metadata, attachments: Sequence[Attachment]) -> list[Part]:

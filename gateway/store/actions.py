@@ -131,3 +131,14 @@ async def overview(
             statement = statement.where(column == value)
     order = _D.delivery_id if open_ones else _D.delivery_id.desc()
     return (await connection.execute(statement.order_by(order).limit(limit))).all()
+
+
+async def history(
+    connection: AsyncConnection, *, case_id: str | None, tenant: str | None, limit: int
+) -> Sequence[Any]:
+    """List what operators did, the latest first: rows of `actions`."""
+    statement = select(actions)
+    for column, value in ((_A.case_id, case_id), (_A.tenant, tenant)):
+        if value is not None:
+            statement = statement.where(column == value)
+    return (await connection.execute(statement.order_by(_A.action_id.desc()).limit(limit))).all()

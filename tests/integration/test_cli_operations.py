@@ -119,6 +119,27 @@ def test_deliveries_are_listed_and_filtered(town: Town) -> None:
     assert "--limit" in said
 
 
+def test_what_operators_did_is_listed_with_who_and_why(town: Town) -> None:
+    assert town.say("deliveries", "actions") == "There are none.\n"
+    first, second = town.submit(copies=()), town.submit(copies=())
+    for each in town.list():
+        town.act("cancel", each["delivery_id"], *WHY)
+    code, said = town.run("deliveries", "actions")
+    assert code == DONE
+    assert [each["case_id"] for each in said["actions"]] == [second.case_id, first.case_id]
+    assert {
+        (each["operator"], each["kind"], each["reason"], each["outcome"]) for each in said["actions"]
+    } == {("a-kaya", "cancel", "posted twice", "done")}
+    (only,) = town.run("deliveries", "actions", "--case", first.case_id)[1]["actions"]
+    assert only["case_id"] == first.case_id
+    line = town.say("deliveries", "actions", "--limit", "1")
+    assert "a-kaya  cancel" in line
+    assert "posted twice" in line
+    assert "--limit" in line
+    assert town.run("deliveries", "actions", "--tenant", "beispielhausen")[1]["actions"] == []
+    assert town.invoke("deliveries", "actions", "--case", "one", "--json").exit_code == WRONG_USAGE
+
+
 def test_cancel_is_done_at_once_or_once_the_copy_is_settled(town: Town) -> None:
     town.submit(copies=())
     (delivery,) = town.list()
