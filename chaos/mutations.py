@@ -6,6 +6,7 @@ Each is a patch of a running process by the harness's own launcher; the product 
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 
@@ -19,12 +20,13 @@ def outbox_outside_transaction() -> None:
     later: list[tuple[Any, ...]] = []
     tasks: set[asyncio.Task[None]] = set()
 
-    async def insert(connection: Any, store: Any, family: Any) -> Any:
+    async def insert(connection: Any, store: Any, family: Any, *, as_text: bool) -> Any:
         outbox = [child for child in family.children if child.table is deliveries]
         others = [child for child in family.children if child.table is not deliveries]
-        new = await insert_family(connection, store, replace(family, children=others))
+        new = await insert_family(connection, store, replace(family, children=others), as_text=as_text)
         known = {row.message_id for row in new}
-        rows = [row for child in outbox for row in child.rows if row["message_id"] in known]
+        times = dict.fromkeys(("due_at", "created_at", "updated_at"), datetime.now(UTC))
+        rows = [row | times for child in outbox for row in child.rows if row["message_id"] in known]
         later.append((store, rows))
         return new
 

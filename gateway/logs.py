@@ -8,7 +8,6 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
-from pydantic_core import to_json
 
 
 def configure_logs(level: str) -> None:
@@ -23,7 +22,7 @@ def configure_logs(level: str) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _name_exception,
-            structlog.processors.JSONRenderer(_to_json),
+            structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
@@ -36,10 +35,6 @@ def configure_logs(level: str) -> None:
     # What is away is said once by us; these say it at every try, with tracebacks.
     for name in ("aiormq", "aio_pika", "psycopg"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-
-
-def _to_json(event: object, **_: object) -> str:
-    return to_json(event, fallback=repr).decode()
 
 
 class _LibraryFormatter(logging.Formatter):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import structlog
@@ -32,6 +33,17 @@ _AGAIN = frozenset({BrokerUnavailable, KeyUnavailable, MessageReturned, QueueFul
 """What another attempt may overcome; anything else lies in the delivery itself: an operator must look."""
 
 _log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """How many deliveries were claimed, and how many of them the broker has confirmed."""
+
+    claimed: int
+    sent: int
+
+
+NOTHING = Round(0, 0)
 
 
 class Relay:
@@ -72,18 +84,18 @@ class Relay:
                 # After a failure one delivery tries the way: each attempt is written down.
                 limit = 1 if failures else BATCH
                 began = loop.time()
-                sent = await self.send_due(destination, limit=limit) if self._broker.connected else None
-                if sent is None:
+                done = await self.send_due(destination, limit=limit) if self._broker.connected else NOTHING
+                if not done.claimed:
                     await listener.wait(IDLE_S)
                     continue
-                failures = 0 if sent else failures + 1
+                failures = 0 if done.sent == done.claimed else failures + 1
                 if failures:
                     await asyncio.sleep(min(PAUSE_S * 2.0 ** min(failures - 1, 10), LONGEST_PAUSE_S))
-                elif sent > 1:
+                elif done.sent > 1:
                     await asyncio.sleep(began + BUSY_ROUND_S - loop.time())
 
-    async def send_due(self, destination: Destination, *, limit: int = BATCH) -> int | None:
-        """Claim and publish one batch; 0 when something was not sent, None when nothing is due."""
+    async def send_due(self, destination: Destination, *, limit: int = BATCH) -> Round:
+        """Claim and publish one batch."""
         claimed = await deliveries.claim(
             self._store,
             destination.name,
@@ -94,7 +106,7 @@ class Relay:
             copy_lifetime_s=self._settings.copy_lifetime_s,
         )
         if not claimed:
-            return None
+            return NOTHING
         metrics.RELAY_BATCH.observe(len(claimed))
         results = await asyncio.gather(*map(self._publish, claimed))
         sent = [each for each, error in zip(claimed, results, strict=True) if error is None]
@@ -102,7 +114,7 @@ class Relay:
             metrics.count_publishes(destination.name, "confirmed", len(sent))
             await deliveries.confirm_sent(self._store, sent, lease_s=self._settings.lease_s)
         await self._return_unsent(destination, claimed, results)
-        return len(sent) if len(sent) == len(claimed) else 0
+        return Round(len(claimed), len(sent))
 
     async def _publish(self, claimed: Claimed) -> Exception | None:
         try:

@@ -28,6 +28,8 @@ from gateway.http.advice import ADVICE
 from gateway.http.request_faults import findings_of
 
 MEDIA_TYPE = "application/problem+json"
+ANSWERED = (Problem, StoreUnavailable, StoreDeadlock)
+"""Our own exceptions that are answered as a problem."""
 
 _LISTED = Bilingual(de="Alle Aufrufe stehen unter /docs.", en="All calls are listed at /docs.")
 _log = structlog.get_logger()
@@ -103,10 +105,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _on_http)
 
 
-ANSWERED = (Problem, StoreUnavailable, StoreDeadlock)
-"""What our own functions raise."""
-
-
 def answer(request: Request, error: Exception) -> Response:
     """Answer what is in `ANSWERED`."""
     if isinstance(error, Problem):
@@ -120,7 +118,7 @@ async def _on_problem(request: Request, error: Exception) -> Response:
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101 likewise
+    assert isinstance(error, RequestValidationError)  # noqa: S101 Starlette calls by class
     return to_response(InvalidRequest(findings=findings_of(error.errors())), request)
 
 

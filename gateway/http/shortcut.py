@@ -8,14 +8,14 @@ from fastapi import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.http import problems
-from gateway.http.api.submissions import POST_PATH, receive
+from gateway.http.api import submissions
 from gateway.http.auth import client_of
 
 
 class _Route:
     """What is logged and counted as the route of the call."""
 
-    path = POST_PATH
+    path = submissions.POST_PATH
 
 
 class Shortcut:
@@ -24,15 +24,16 @@ class Shortcut:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive_: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] != "http" or scope["path"] != POST_PATH or scope["method"] != "POST":
-            await self._app(scope, receive_, send)
+        path = submissions.POST_PATH
+        if scope["type"] != "http" or scope["path"] != path or scope["method"] != "POST":
+            await self._app(scope, receive, send)
             return
-        scope["route"] = _Route
-        request = Request(scope, receive_, send)
+        scope["route"] = _Route()
+        request = Request(scope, receive, send)
         try:
-            response = await receive(request, client_of(request))
+            response = await submissions.receive(request, client_of(request))
         except problems.ANSWERED as error:
             response = problems.answer(request, error)
-        await response(scope, receive_, send)
+        await response(scope, receive, send)

@@ -24,7 +24,7 @@ MAX_BATCH_BYTES = 16 * 1024 * 1024
 BUSY_ROUND_S = 0.02
 ENOUGH = 16
 """Under load transactions begin at least so far apart, unless so many wait: one costs nearly as much for a
-few as for many. What comes alone goes at once."""
+few as for many. What comes after one that was alone goes at once."""
 MAX_WAITING_BYTES = 256 * 1024 * 1024
 """What may wait for the store before new requests are answered 503."""
 
@@ -59,6 +59,7 @@ class GroupCommit:
         self._max_batch = max_batch
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(max_waiting)
         self._waiting_bytes = 0
+        self._enough_is = min(ENOUGH, max_batch, max_waiting)
         self._enough = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
 
@@ -94,9 +95,9 @@ class GroupCommit:
             metrics.count_put_off("commit_queue")
             raise Unavailable(_TOO_MUCH_WAITS)
         self._queue.put_nowait(waiting)
-        if self._queue.qsize() >= ENOUGH:
-            self._enough.set()
         self._waiting_bytes += waiting.size_bytes
+        if self._has_enough():
+            self._enough.set()
         return await asyncio.shield(waiting.result)
 
     async def _write_forever(self) -> None:
@@ -122,9 +123,12 @@ class GroupCommit:
             if len(batch) > 1:
                 await self._gather(until=began + BUSY_ROUND_S)
 
+    def _has_enough(self) -> bool:
+        return self._queue.qsize() >= self._enough_is or self._waiting_bytes >= MAX_BATCH_BYTES
+
     async def _gather(self, *, until: float) -> None:
         self._enough.clear()
-        if self._queue.qsize() < ENOUGH:
+        if not self._has_enough():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(until):
                     await self._enough.wait()

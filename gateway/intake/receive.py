@@ -175,7 +175,7 @@ class Intake:
         )
 
     async def _accept_as_new(self, posted: _Posted) -> tuple[NewSubmission, Accepted] | None:
-        """Store an application that nothing stored before has to do with; None if there may be something.
+        """Store an application that names something new; None where it must be looked at more closely.
 
         Nearly every application names a reference that the portal has just made up. Whether it is new is
         asked for a whole batch: looking each one up by itself cost more than storing it.

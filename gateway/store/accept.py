@@ -20,7 +20,7 @@ from gateway.domain.case import citizen_status
 from gateway.domain.delivery import CANCELLABLE
 from gateway.errors import ReferenceKnown
 from gateway.store import cases, reports
-from gateway.store.bulk import Child, Family, insert_family, is_one_statement
+from gateway.store.bulk import MAX_BYTES_AS_TEXT, Child, Family, insert_family
 from gateway.store.engine import SqlStore
 from gateway.store.reads import known_references
 from gateway.store.rows import Accepted, Case, NewSubmission, Part, name_place, payload_place
@@ -30,6 +30,7 @@ from gateway.store.tables import deliveries, events, messages, payloads
 from gateway.store.vault import Vault
 
 _KEY = (messages.c.client, messages.c.sender_message_id)
+_RETURNED = (messages.c.message_id, messages.c.case_id, messages.c.received_at)
 
 
 async def accept(store: SqlStore, batch: Sequence[NewSubmission]) -> list[Accepted | ReferenceKnown]:
@@ -42,20 +43,20 @@ async def accept(store: SqlStore, batch: Sequence[NewSubmission]) -> list[Accept
         StoreDeadlock: none of the batch is stored; it may be run again.
         StoreUnavailable: whether the batch is stored is unknown; a resend is safe.
     """
-    known = await _fetch_known(store, batch)
-    unique = {item.key: item for item in reversed(batch) if item.reference not in known}
-    ordered = [unique[key] for key in sorted(unique)]
-    await store.vault.ready({item.tenant for item in ordered})
-    joining = any(item.case_id for item in ordered)
-    placed = [] if joining else [_open_case(item) for item in ordered]
-    family = _family(store, placed, store.own_time())
-    at_once = not joining and is_one_statement(store, family)
+    await store.vault.ready({item.tenant for item in batch})
+    joining = any(item.case_id for item in batch)
+    small = sum(len(part.data) for item in batch for part in item.parts) <= MAX_BYTES_AS_TEXT
+    at_once = small and not joining
     async with store.write(at_once=at_once) as connection:
-        if not at_once:
-            now = await store.read_clock(connection)
-            placed = await _place(connection, store, ordered, now)
-            family = _family(store, placed, now)
-        created = await _insert(connection, store, placed, family)
+        known = await _fetch_known(connection, store, batch)
+        unique = {item.key: item for item in reversed(batch) if item.reference not in known}
+        ordered = [unique[key] for key in sorted(unique)]
+        if at_once:
+            now, placed = store.own_time(), [_open_case(item) for item in ordered]
+        else:
+            now = locked_at = await store.read_clock(connection)
+            placed = await _place(connection, store, ordered, locked_at)
+        created = await _insert(connection, store, placed, now, as_text=small)
         earlier = await _fetch_earlier(connection, [key for key in unique if key not in created])
     store.signals.notify(key for result in created.values() for key in _wakes(result))
     results = created | earlier
@@ -69,12 +70,11 @@ async def accept(store: SqlStore, batch: Sequence[NewSubmission]) -> list[Accept
     ]
 
 
-async def _fetch_known(store: SqlStore, batch: Sequence[NewSubmission]) -> set[tuple[str, str] | None]:
+async def _fetch_known(
+    connection: AsyncConnection, store: SqlStore, batch: Sequence[NewSubmission]
+) -> set[tuple[str, str] | None]:
     asked = {item.reference for item in batch if item.reference}
-    if not asked:
-        return set()
-    async with store.read() as connection:
-        return {*await known_references(connection, store, asked)}
+    return {*await known_references(connection, store, asked)} if asked else set()
 
 
 def _wakes(result: Accepted) -> Iterable[str]:
@@ -170,31 +170,26 @@ async def _cancel_what_waits(
     return set(reached.scalars())
 
 
-def _family(store: SqlStore, placed: Sequence[_Placed], now: datetime | None) -> Family:
-    """Gather the rows of a batch; without a time they get the transaction's."""
-    opening = [each for each in placed if each.case_seq == 1]
-    return Family(
-        messages,
-        [_message_row(each, now) for each in placed],
-        [
-            Child(cases_table, "case_id", [_case_row(each, now) for each in opening]),
-            Child(
-                payloads, "message_id", [row for each in placed for row in _payload_rows(store.vault, each)]
-            ),
-            Child(events, "message_id", [_event_row(each, now) for each in placed]),
-            Child(deliveries, "message_id", [row for each in placed for row in _delivery_rows(each, now)]),
-        ],
-        unique=_KEY,
-        returning=(messages.c.message_id, messages.c.case_id, messages.c.received_at),
-    )
-
-
 async def _insert(
-    connection: AsyncConnection, store: SqlStore, placed: Sequence[_Placed], family: Family
+    connection: AsyncConnection,
+    store: SqlStore,
+    placed: Sequence[_Placed],
+    now: datetime | None,
+    *,
+    as_text: bool,
 ) -> dict[tuple[str, str], Accepted]:
     if not placed:
         return {}
-    new = {row.message_id: row.received_at for row in await insert_family(connection, store, family)}
+    opening = [each for each in placed if each.case_seq == 1]
+    children = [
+        Child(cases_table, "case_id", [_case_row(each, now) for each in opening]),
+        Child(payloads, "message_id", [row for each in placed for row in _payload_rows(store.vault, each)]),
+        Child(events, "message_id", [_event_row(each, now) for each in placed]),
+        Child(deliveries, "message_id", [row for each in placed for row in _delivery_rows(each, now)]),
+    ]
+    family = Family(messages, [_message_row(each, now) for each in placed], children, _KEY, _RETURNED)
+    rows = await insert_family(connection, store, family, as_text=as_text)
+    new = {row.message_id: row.received_at for row in rows}
     return {
         each.item.key: _result(each, new[each.item.submission_id])
         for each in placed

@@ -66,10 +66,10 @@ async def insert_all(
     """Insert rows that all name the same columns."""
     if not rows:
         return
-    if goes_as_text(store, rows):
-        await connection.execute(_from_document(table, tuple(rows[0])), {"document": _document(rows)})
-    else:
+    if store.is_sqlite or _content_bytes(rows) > MAX_BYTES_AS_TEXT:
         await connection.execute(table.insert(), rows)
+    else:
+        await connection.execute(_from_document(table, tuple(rows[0])), {"document": _document(rows)})
 
 
 async def merge_all(
@@ -105,12 +105,12 @@ async def update_all(
     """Write rows that all name the same columns over those that have the same key."""
     if not rows:
         return
-    if goes_as_text(store, rows):
-        statement = _update_from_document(table, tuple(rows[0]), tuple(key))
-        await connection.execute(statement, {"document": _document(rows)})
-    else:
+    if store.is_sqlite or _content_bytes(rows) > MAX_BYTES_AS_TEXT:
         parameters = [{f"new_{name}": value for name, value in row.items()} for row in rows]
         await connection.execute(_update_one(table, tuple(rows[0]), tuple(key)), parameters)
+    else:
+        statement = _update_from_document(table, tuple(rows[0]), tuple(key))
+        await connection.execute(statement, {"document": _document(rows)})
 
 
 def among(store: SqlStore, searched: ColumnElement[Any], name: str) -> ColumnElement[bool]:
@@ -145,17 +145,19 @@ def listed(store: SqlStore, values: Iterable[str]) -> Any:
     return "{" + json.dumps(list(values), ensure_ascii=False)[1:-1] + "}"
 
 
-def is_one_statement(store: SqlStore, family: Family) -> bool:
-    """Say whether a family is inserted by one statement, and so in full or not at all."""
-    return goes_as_text(store, family.rows, *(child.rows for child in family.children))
+async def insert_family(
+    connection: AsyncConnection, store: SqlStore, family: Family, *, as_text: bool
+) -> Sequence[Any]:
+    """Insert what is new of a family, in the order of `unique`; what hangs on a known row is left out.
 
-
-async def insert_family(connection: AsyncConnection, store: SqlStore, family: Family) -> Sequence[Any]:
-    """Insert what is new of a family, in the order of `unique`; what hangs on a known row is left out."""
+    Args:
+        as_text: on PostgreSQL have it all travel in documents and be one statement, in full or not at all.
+            Times that are left open are then the transaction's.
+    """
     unique = tuple(family.unique)
     rows = sorted(family.rows, key=lambda row: [row[each.name] for each in unique])
     children = [child for child in family.children if child.rows]
-    if is_one_statement(store, family):
+    if as_text and not store.is_sqlite:
         shapes = tuple((child.table, child.link, tuple(child.rows[0])) for child in children)
         statement = _new_family(family.table, tuple(rows[0]), shapes, unique, tuple(family.returning))
         documents = {child.table.name: _document(child.rows) for child in children}
@@ -167,11 +169,6 @@ async def insert_family(connection: AsyncConnection, store: SqlStore, family: Fa
         own = [row for row in child.rows if row[child.link] in known]
         await insert_all(connection, store, child.table, own)
     return new
-
-
-def goes_as_text(store: SqlStore, *lists: Sequence[Mapping[str, Any]]) -> bool:
-    """Say whether rows travel in a document."""
-    return not store.is_sqlite and sum(map(_content_bytes, lists)) <= MAX_BYTES_AS_TEXT
 
 
 def insert_or_skip(store: SqlStore, table: Table, unique: Sequence[Any]) -> Any:
@@ -197,13 +194,13 @@ def _new_family(
     returning: tuple[Any, ...],
 ) -> Any:
     rows = _rows_of_document(parent, names, parent.name)
-    insert = postgresql.insert(parent).from_select(names, select(*_values(parent, rows, names)))
+    insert = postgresql.insert(parent).from_select(names, select(*_timed_values(parent, rows, names)))
     # Not sorted here: the planner would sort by what it sees in the document, which is sorted already.
     new = insert.on_conflict_do_nothing(index_elements=list(unique)).returning(*returning).cte("new")
     statement = select(new)
     for table, link, own_names in children:
         own = _rows_of_document(table, own_names, table.name)
-        hanging = select(*_values(table, own, own_names)).where(own.c[link].in_(select(new.c[link])))
+        hanging = select(*_timed_values(table, own, own_names)).where(own.c[link].in_(select(new.c[link])))
         child = postgresql.insert(table).from_select(own_names, hanging)
         statement = statement.add_cte(child.cte(f"new_{table.name}"))
     return statement
@@ -222,12 +219,14 @@ def _values(table: Table, rows: Any, names: tuple[str, ...]) -> list[Any]:
 
 
 def _value(table: Table, rows: Any, name: str) -> Any:
-    written = rows.c[name]
-    if _is_binary(table, name):
-        return func.decode(written, "hex")
-    # A time that is left open is that of the transaction.
-    open_time = isinstance(table.c[name].type, UtcDateTime) and not table.c[name].nullable
-    return func.coalesce(written, func.now()) if open_time else written
+    return func.decode(rows.c[name], "hex") if _is_binary(table, name) else rows.c[name]
+
+
+def _timed_values(table: Table, rows: Any, names: tuple[str, ...]) -> list[Any]:
+    """Read them with the transaction's time where a time is left open that must be there."""
+    open_times = {each.name for each in table.c if isinstance(each.type, UtcDateTime) and not each.nullable}
+    read = zip(names, _values(table, rows, names), strict=True)
+    return [func.coalesce(value, func.now()) if name in open_times else value for name, value in read]
 
 
 def _is_binary(table: Table, name: str) -> bool:

@@ -54,7 +54,8 @@ async def claim(
 ) -> list[Claimed]:
     """Claim what is due for a destination, oldest first, at most one message of each case at a time.
 
-    Any number of processes may claim at once; none waits for another or gets the same row.
+    Any number of processes may claim at once; none waits for another or gets the same row. Whatever a call
+    that fails or is cancelled has claimed comes back when `publish_lease_s` is over.
     """
     due = {"to": destination, "of": tenant, "at_most": limit, "max_sent": max_sent}
     lease = timedelta(seconds=publish_lease_s)

@@ -36,6 +36,9 @@ _DRIVERS = {
     "postgres": "postgresql+psycopg",
 }
 
+READERS, WRITERS = 8, 6
+"""Connections to PostgreSQL that a process has at most, besides the two of `notices`."""
+
 _NOW = select(func.now())
 _REST_S = 1.0
 _USED_AT = "used_at"
@@ -66,8 +69,8 @@ class SqlStore:
         self._timeout_s = timeout_s
         self._clock = clock
         self._lock: IO[str] | None = None
-        self._readers = self._engine(pool_size=5)
-        self._writers = self._engine(pool_size=1, immediate=True)
+        self._readers = self._engine(pool_size=5 if self.is_sqlite else READERS)
+        self._writers = self._engine(pool_size=1 if self.is_sqlite else WRITERS, writes=True)
 
     @property
     def is_sqlite(self) -> bool:
@@ -98,10 +101,12 @@ class SqlStore:
         """Open a transaction that commits at the end of the block.
 
         Args:
-            at_once: the block writes with one statement only, which PostgreSQL commits by itself.
+            at_once: the block writes with one statement only, which PostgreSQL commits by itself: an error
+                later in the block undoes nothing.
 
         Raises:
-            StoreUnavailable: no connection, or it was lost; if during commit, the outcome is unknown.
+            StoreUnavailable: no connection, or it was lost; if during commit, or during what is written
+                `at_once`, the outcome is unknown.
             StoreConflict: the database refused a row.
         """
         engine = self._readers if at_once and not self.is_sqlite else self._writers
@@ -170,8 +175,8 @@ class SqlStore:
             self._lock.close()
             self._lock = None
 
-    def _engine(self, *, pool_size: int, immediate: bool = False) -> AsyncEngine:
-        """Return a pool of connections, for transactions that write where `immediate`."""
+    def _engine(self, *, pool_size: int, writes: bool = False) -> AsyncEngine:
+        """Return a pool of connections; for transactions where it `writes`."""
         options: dict[str, Any] = {
             "pool_size": pool_size,
             "max_overflow": 0,
@@ -182,11 +187,10 @@ class SqlStore:
         if not self.is_sqlite:
             bound = int(self._timeout_s * 1000)
             options |= {
-                "pool_size": 10,
                 # The same few again and again: their statements are prepared.
                 "pool_use_lifo": True,
                 # Who only reads, or writes with one statement, saves the round trips of a transaction.
-                "isolation_level": "READ COMMITTED" if immediate else "AUTOCOMMIT",
+                "isolation_level": "READ COMMITTED" if writes else "AUTOCOMMIT",
                 "connect_args": {
                     "async_creator_fn": HangUp.connect,
                     "connect_timeout": int(self._timeout_s) or 1,
@@ -199,7 +203,7 @@ class SqlStore:
         if self.is_sqlite:
             # Shorter than our own bound: a thread that waits in SQLite cannot be called off.
             busy_ms = int(min(5, self._timeout_s / 2) * 1000)
-            _apply_sqlite_rules(engine, "BEGIN IMMEDIATE" if immediate else "BEGIN", busy_ms)
+            _apply_sqlite_rules(engine, "BEGIN IMMEDIATE" if writes else "BEGIN", busy_ms)
         else:
             _ask_after_rest(engine)
         return engine
@@ -211,10 +215,13 @@ def _ask_after_rest(engine: AsyncEngine) -> None:
     SQLAlchemy's own `pool_pre_ping` asks each time; in between two batches that was a third of the waits.
     """
 
+    @event.listens_for(engine.sync_engine, "connect")
+    def on_connect(_connection: Any, record: Any) -> None:
+        record.info[_USED_AT] = time.monotonic()
+
     @event.listens_for(engine.sync_engine, "checkout")
     def on_checkout(connection: Any, record: Any, _proxy: object) -> None:
-        rested_s = time.monotonic() - record.info.get(_USED_AT, 0.0)
-        if rested_s > _REST_S:
+        if time.monotonic() - record.info[_USED_AT] > _REST_S:
             try:
                 engine.dialect.do_ping(connection)
             except engine.dialect.dbapi.Error as error:  # type: ignore[union-attr]

@@ -87,11 +87,11 @@ async def known_references(
     """Say which of these (client, reference) name a case or an earlier message of that client."""
     c, m = cases.c, messages.c
     texts = {reference for _, reference in references}
-    of_clients = m.client.in_(sorted({client for client, _ in references}))
     by_sender_id = select(m.client, m.sender_message_id).where(
-        of_clients, among(store, m.sender_message_id, "texts")
+        among(store, m.client, "clients"), among(store, m.sender_message_id, "texts")
     )
-    rows = [*await connection.execute(by_sender_id, {"texts": listed(store, texts)})]
+    asked = {"clients": listed(store, {client for client, _ in references}), "texts": listed(store, texts)}
+    rows = [*await connection.execute(by_sender_id, asked)]
     if ids := sorted(filter(is_id, texts)):
         rows += await connection.execute(
             select(c.client, c.case_id).where(among(store, c.case_id, "ids")), {"ids": listed(store, ids)}

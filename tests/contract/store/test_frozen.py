@@ -69,7 +69,8 @@ async def test_everybody_is_answered_in_time_when_the_database_freezes_under_loa
     await commit.start()
     proxy.freeze()
     began = time.monotonic()
-    answers = await asyncio.gather(*(commit.accept(submission()) for _ in range(200)), return_exceptions=True)
+    posted = (commit.accept(submission(new_reference=f"case {number}")) for number in range(200))
+    answers = await asyncio.gather(*posted, return_exceptions=True)
     assert {type(answer) for answer in answers} == {Unavailable}
     assert time.monotonic() - began < 2 * TIMEOUT_S + SLACK_S
     proxy.thaw()

@@ -1,23 +1,29 @@
 """The store's contract on both databases, and what only one of them can show."""
 
 import asyncio
+import re
 import sqlite3
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, event
 
-from gateway.errors import ConfigurationError, StoreInUse, StoreUnavailable
+from gateway.errors import ConfigurationError, ReferenceKnown, StoreConflict, StoreInUse, StoreUnavailable
 from gateway.intake.commit import GroupCommit
-from gateway.store import SqlStore, cases
+from gateway.store import SqlStore, cases, deliveries
+from gateway.store.accept import accept
 from gateway.store.engine import sync_url
 from gateway.store.migrate import check_schema, migrate
-from gateway.store.tables import messages, metadata
-from tests.contract.store.contract import StoreContract, accept_one, count
-from tests.contract.store.make import MASTER_KEY, TENANT, submission
+from gateway.store.rows import Accepted
+from gateway.store.tables import cases as case_table
+from gateway.store.tables import messages, metadata, payloads
+from tests.contract.store.contract import StoreContract, accept_one, claim, count
+from tests.contract.store.make import MASTER_KEY, TENANT, again, part, submission
 
 
 class CommitContract:
@@ -53,6 +59,39 @@ class CommitContract:
         assert [isinstance(result, BaseException) for result in results].count(True) == 1
         await commit.stop()
         assert await count(store, messages) == 10
+
+    async def test_known_reference_takes_no_neighbour_along(
+        self, commit: GroupCommit, store: SqlStore
+    ) -> None:
+        earlier = await commit.accept(submission())
+        items = [submission(new_reference=each) for each in ("new", earlier.case_id, "newer")]
+        results = await asyncio.gather(*map(commit.accept, items), return_exceptions=True)
+        assert [type(each) for each in results] == [Accepted, ReferenceKnown, Accepted]
+        assert await count(store, messages) == 3
+
+    async def test_batches_that_overlap_store_each_submission_once(self, store: SqlStore) -> None:
+        items = [submission() for _ in range(20)]
+        shares = await asyncio.gather(
+            accept(store, items),
+            accept(store, [again(item) for item in reversed(items)]),
+            accept(store, [again(item) for item in items[::2]]),
+        )
+        by_key = defaultdict(list)
+        for share, own in zip(shares, (items, items[::-1], items[::2]), strict=True):
+            for item, result in zip(own, share, strict=True):
+                by_key[item.key].append(result)
+        assert [sum(result.created for result in results) for results in by_key.values()] == [1] * 20
+        assert {len({each.case_id for each in results}) for results in by_key.values()} == {1}
+        assert [await count(store, each) for each in (messages, payloads, case_table)] == [20, 20, 20]
+
+    @pytest.mark.parametrize("size_bytes", [10, 2 * 1024 * 1024])
+    async def test_nothing_of_a_submission_is_stored_when_a_part_is_refused(
+        self, store: SqlStore, size_bytes: int
+    ) -> None:
+        twice = submission(parts=(part(b"x" * size_bytes, 1), part(b"x" * size_bytes, 1)))
+        with pytest.raises(StoreConflict):
+            await accept(store, [submission(), twice])
+        assert [await count(store, each) for each in (messages, payloads, case_table)] == [0, 0, 0]
 
     async def test_stop_stores_what_still_waits(self, commit: GroupCommit, store: SqlStore) -> None:
         tasks = [asyncio.create_task(commit.accept(submission())) for _ in range(120)]
@@ -122,6 +161,52 @@ class TestSqlite(_OnSqlite, StoreContract):
 
 class TestPostgres(_OnPostgres, StoreContract):
     """PostgreSQL."""
+
+    async def test_what_writes_without_a_transaction_writes_with_one_statement(self, store: SqlStore) -> None:
+        writes: list[int] = []
+        engine = store._readers.sync_engine
+        event.listen(engine, "checkout", lambda *_: writes.append(0))
+
+        def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+            writes[-1] += len(re.findall(r"\b(?:INSERT INTO|UPDATE|DELETE FROM) ", statement)) > 0
+
+        event.listen(engine, "before_cursor_execute", note)
+        accepted = await accept_one(store, submission(new_reference="a case of the portal"))
+        await accept_one(store, submission(case_id=accepted.case_id))
+        claimed = await claim(store)
+        await deliveries.confirm_sent(store, claimed, lease_s=60)
+        await deliveries.release(store, claimed, delay_s=0, look_up=False, outcome="QueueFull")
+        assert max(writes) == 1
+        assert sum(writes) == 3  # accepting, claiming, confirming
+
+    async def test_connection_that_was_lost_at_rest_is_replaced_unnoticed(
+        self, store: SqlStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("gateway.store.engine._REST_S", 0.0)
+        await accept_one(store)
+        await _hang_up_on_everybody(store)
+        assert (await accept_one(store)).created
+
+    async def test_connection_that_is_lost_in_use_costs_one_answer(
+        self, store: SqlStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("gateway.store.engine._REST_S", 600.0)
+        await accept_one(store)
+        await _hang_up_on_everybody(store)
+        with pytest.raises(StoreUnavailable):
+            await accept_one(store)
+        assert (await accept_one(store)).created
+
+    async def test_batch_goes_when_enough_waits(
+        self, store: SqlStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("gateway.intake.commit.BUSY_ROUND_S", 600.0)
+        commit = GroupCommit(store, max_batch=4, max_waiting=100)
+        await commit.start()
+        # Two make the writer gather; what would wait for ten minutes goes once four are there.
+        assert len(await asyncio.gather(*(commit.accept(submission()) for _ in range(2)))) == 2
+        assert len(await asyncio.gather(*(commit.accept(submission()) for _ in range(4)))) == 4
+        await commit.stop()
 
     async def test_deadlock_is_run_again(self, store: SqlStore) -> None:
         low, high = sorted([(await accept_one(store)).case_id for _ in range(2)])
@@ -196,3 +281,12 @@ class TestSchemaOnSqlite(_OnSqlite, SchemaContract):
 
 class TestSchemaOnPostgres(_OnPostgres, SchemaContract):
     """PostgreSQL."""
+
+
+async def _hang_up_on_everybody(store: SqlStore) -> None:
+    address = store.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    async with await psycopg.AsyncConnection.connect(address, autocommit=True) as connection:
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
