@@ -1,5 +1,7 @@
 """Commands with which operators put deliveries right; they open the store, also beside a running gateway."""
 
+import getpass
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,8 +24,20 @@ deliveries_app = typer.Typer(no_args_is_help=True, help="Deliveries: what waits,
 
 Act = Callable[["SqlStore", Config, str, "By"], Awaitable["ActionOutcome"]]
 Ids = Annotated[list[str], typer.Argument(help="Ids of deliveries, as `list` prints them.")]
+
+
+def _account() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # an account without a name, as in a container
+        return f"uid {os.getuid()}"
+
+
 Operator = Annotated[
-    str, typer.Option(envvar="USER", min=1, help="Who acts; it is kept with the action.", show_default=False)
+    str,
+    typer.Option(
+        default_factory=_account, help="Who acts; it is kept with the action.", show_default="your account"
+    ),
 ]
 _WHY = "Why; kept with the action. Write no names or other personal data."
 Reason = Annotated[str, typer.Option(help=_WHY)]

@@ -101,6 +101,10 @@ _LOOK_FIRST = (
     "do not let these be sent again yet: a destination has reported about the case, and would register it a "
     "second time under new ids; settle them there (operator guide, after a restore)"
 )
+_NO_RECEIPTS = (
+    "There is no receipt in these files: give the gateway's log as it writes it (JSON), or answers to "
+    "POST /v1/submissions, one a line."
+)
 _DIFFERS = "the store holds other bytes under these ids: do not change anything, ask the developers"
 
 
@@ -112,7 +116,10 @@ def receipts_compare(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Find receipts that the store does not know, as after a restore; exits with 1 if there are any."""
+    """Find receipts that the store does not know, as after a restore.
+
+    Exits with 1 if there are any, and if there is no receipt in the files.
+    """
     settings = read_settings(as_json=as_json, log_level="error", store_timeout_s=TIMEOUT_S)
     configure_logs(settings.log_level)
 
@@ -127,8 +134,9 @@ def receipts_compare(
 
     count, missing = run_in_loop(work(), as_json=as_json)
     view = [asdict(each.issued) | _verdict(each) for each in missing]
-    show({"receipts": count, "missing": view}, _receipts_text(count, view), as_json=as_json)
-    if missing:
+    text = _receipts_text(count, view) if count else _NO_RECEIPTS
+    show({"receipts": count, "missing": view}, text, as_json=as_json)
+    if missing or not count:
         raise typer.Exit(REFUSED)
 
 

@@ -38,6 +38,7 @@ class Missing:
 def read_receipts(lines: Iterable[str]) -> Iterator[Issued]:
     """Read answers to `POST /v1/submissions`, one a line or as `--json` prints them, or the gateway's log.
 
+    A log may be as Docker hands it out: with the container's name before each line, or each line in `log`.
     What is neither is passed over: a log holds much else.
     """
     for document in _documents(lines):
@@ -65,12 +66,17 @@ def _documents(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
             if line.rstrip() != "}":
                 continue
         text, spread = "".join(spread) or line, []
-        try:
-            document = json.loads(text)
-        except ValueError:
-            continue
-        if isinstance(document, dict):
-            yield document
+        document = _read(text)
+        yield _read(document["log"]) if isinstance(document.get("log"), str) else document
+
+
+def _read(text: str) -> dict[str, Any]:
+    _, brace, rest = text.partition("{")
+    try:
+        document = json.loads(brace + rest)
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 async def compare(store: SqlStore, issued: Iterable[Issued]) -> tuple[int, list[Missing]]:

@@ -245,6 +245,13 @@ def test_command_reaches_a_store_that_is_being_served_from_another_process(town:
     assert len(json.loads(done.stdout)["deliveries"]) == 1
 
 
+def test_files_without_any_receipt_are_no_good_news(town: Town, tmp_path: Path) -> None:
+    held = tmp_path / "nothing.log"
+    held.write_text("hello\n")
+    assert town.run("receipts", "compare", str(held)) == (REFUSED, {"receipts": 0, "missing": []})
+    assert "There is no receipt in these files" in town.say("receipts", "compare", str(held))
+
+
 def test_receipts_that_the_store_does_not_know_are_listed(town: Town, tmp_path: Path) -> None:
     kept = town.submit()
     held = tmp_path / "receipts.jsonl"

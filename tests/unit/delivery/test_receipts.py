@@ -42,6 +42,20 @@ async def restore_before(world: World, lost: Accepted) -> None:
             await connection.execute(delete(table).where(table.c.case_id == lost.case_id))
 
 
+async def test_receipts_are_read_from_logs_as_docker_hands_them_out(world: World) -> None:
+    first, second = [await world.submit() for _ in range(2)]
+    kept = {"log": json.dumps(as_log_line(second)) + "\n", "stream": "stderr", "time": "2026-11-23T08:00:00Z"}
+    lines = [
+        f"gateway-1  | {json.dumps(as_log_line(first))}\n",
+        json.dumps(kept) + "\n",
+        "gateway-1  | {no\n",
+    ]
+    assert [each.submission_id for each in read_receipts(lines)] == [
+        first.submission_id,
+        second.submission_id,
+    ]
+
+
 async def test_receipts_are_read_from_answers_and_logs_among_other_lines(world: World) -> None:
     first, second, third = [await world.submit() for _ in range(3)]
     lines = [
