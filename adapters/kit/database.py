@@ -15,7 +15,7 @@ import sqlalchemy.exc
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from adapters.kit.tables import SCHEMA_VERSION, metadata, schema
+from adapters.kit.tables import SCHEMA_VERSION, metadata, schema, sent_index
 from gateway.errors import ConfigurationError, StoreConflict, StoreDeadlock, StoreInUse, StoreUnavailable
 
 T = TypeVar("T")
@@ -211,6 +211,10 @@ def _create_tables(connection: Connection) -> None:
     version = connection.execute(select(schema.c.version)).scalar()
     if version is None:
         connection.execute(schema.insert().values(version=SCHEMA_VERSION))
+    elif version == 1:
+        sent_index.drop(connection)
+        sent_index.create(connection)
+        connection.execute(schema.update().values(version=SCHEMA_VERSION))
     elif version != SCHEMA_VERSION:
         raise ConfigurationError(
             f"The adapter store has tables of version {version}, this release knows {SCHEMA_VERSION}; "

@@ -198,13 +198,16 @@ def _due(destination: str) -> Select[Any]:
         earlier.c.sent_at.is_(None),
         earlier.c.seq < outbox.c.seq,
     )
+    # A join, as which PostgreSQL would read it without the first condition, compares everything unsent with
+    # everything unsent where its statistics are older than a `resend_since`: no `take` came to an end.
+    has_to_wait = and_(outbox.c.seq > 0, waits_for_another)
     return (
         select(outbox)
         .where(
             outbox.c.destination == destination,
             outbox.c.sent_at.is_(None),
             outbox.c.not_before <= bindparam("now"),
-            ~waits_for_another,
+            ~has_to_wait,
         )
         .order_by(outbox.c.seq)
         .limit(bindparam("limit"))

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.contract.states import CaseStatus, CitizenStatus, DeliveryState, Role
@@ -164,9 +164,13 @@ async def refresh_submissions(
     """Derive the status of every submission of locked cases from its deliveries."""
     if not case_ids:
         return
+    # No index leads from a message to its deliveries: they are found by the case of both.
+    of_message = and_(
+        deliveries.c.case_id == messages.c.case_id, deliveries.c.message_id == messages.c.message_id
+    )
     statement = (
         select(messages.c.message_id, messages.c.status, deliveries.c.role, deliveries.c.state)
-        .join(deliveries, deliveries.c.message_id == messages.c.message_id)
+        .join(deliveries, of_message)
         .where(among(store, messages.c.case_id, "ids"), messages.c.direction == "in")
         .where(deliveries.c.code.is_distinct_from(REDIRECTED))
     )
@@ -175,7 +179,7 @@ async def refresh_submissions(
     for row in await connection.execute(statement, {"ids": listed(store, case_ids)}):
         before[row.message_id] = row.status
         states.setdefault(row.message_id, []).append((Role(row.role), DeliveryState(row.state)))
-    statuses = {message_id: status_of(of_message) for message_id, of_message in states.items()}
+    statuses = {message_id: status_of(found) for message_id, found in states.items()}
     changed = [
         {"message_id": message_id, "status": status, "updated_at": now}
         for message_id, status in statuses.items()
