@@ -5,10 +5,11 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from adapters.kit.case_reports import CaseReports
 from adapters.kit.claims import MAX_STARTS, Busy, Expired, Poisoned, Settled, Stale, Started
@@ -406,10 +407,41 @@ class AdapterStoreContract:
     ) -> None:
         database = Database(url)
         database.open()
-        database.transact(lambda db: db.execute(text("UPDATE adapter_schema SET version = 2")))
+        database.transact(lambda db: db.execute(text("UPDATE adapter_schema SET version = 99")))
         database.close()
-        with pytest.raises(ConfigurationError, match="version 2"):
+        with pytest.raises(ConfigurationError, match="version 99"):
             await AdapterStore(url, DESTINATION, now=clock).open()
+
+    async def test_open_brings_the_tables_of_an_earlier_version_up_to_date(
+        self, url: str, clock: TestClock
+    ) -> None:
+        database = Database(url)
+        database.open()
+        new = database.transact(_sent_index)
+        for statement in (
+            "DROP INDEX adapter_outbox_sent",
+            "CREATE INDEX adapter_outbox_sent ON adapter_outbox (destination, sent_at)",
+            "UPDATE adapter_schema SET version = 1",
+        ):
+            database.transact(partial(_execute, statement=statement))
+        assert database.transact(_sent_index) != new
+        database.close()
+        database.open()
+        assert database.transact(_sent_index) == new
+        database.close()
+
+
+def _execute(connection: Connection, statement: str) -> None:
+    connection.execute(text(statement))
+
+
+def _sent_index(connection: Connection) -> str | None:
+    """Return how the index over what was sent is defined."""
+    if connection.dialect.name == "sqlite":
+        question = "SELECT sql FROM sqlite_master WHERE name = 'adapter_outbox_sent'"
+    else:
+        question = "SELECT indexdef FROM pg_indexes WHERE indexname = 'adapter_outbox_sent'"
+    return connection.execute(text(question)).scalar()
 
 
 async def test_open_refuses_when_the_address_is_of_another_database() -> None:
