@@ -19,7 +19,7 @@ from tests.unit.backchannel.world import Dialogue, World, blocked, fresh_databas
 
 
 async def test_report_waits_while_the_store_is_away_and_then_counts_once(address: str) -> None:
-    async with running(address, store_timeout_s=0.3) as world:
+    async with running(address, store_timeout_s=1.0) as world:
         await world.submit()
         delivery = await world.send_one()
         report = _accepted(delivery)
@@ -37,12 +37,12 @@ async def test_dead_letter_waits_while_the_store_is_away(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gateway.delivery.dead_letters._PAUSE_S", 0.05)
-    async with running(address, store_timeout_s=0.3) as world:
+    async with running(address, store_timeout_s=1.0) as world:
         await world.submit()
         delivery = await world.send_one()
         async with blocked(address):
             taking = asyncio.create_task(world.bury(delivery, "rejected"))
-            done, _ = await asyncio.wait({taking}, timeout=0.6)
+            done, _ = await asyncio.wait({taking}, timeout=1.5)
             assert not done
         await taking
         assert (await world.delivery(delivery.delivery_id)).tries == 1
