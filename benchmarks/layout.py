@@ -35,7 +35,7 @@ def title(roles: Sequence[str]) -> str:
     return "every role" if set(roles) == set(ROLES) else "+".join(roles)
 
 
-LAYOUT = Layout.parse("http,relay+reports")
+LAYOUT = Layout.parse("http,http,relay+reports")
 """How the figures are measured."""
 EMBEDDED = Layout.parse("all")
 """SQLite and the in-process broker bear one process."""
