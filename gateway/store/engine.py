@@ -212,7 +212,7 @@ class SqlStore:
 def _ask_after_rest(engine: AsyncEngine) -> None:
     """Have a connection that has rested for a while tested before it is used, and replaced if it is lost.
 
-    SQLAlchemy's own `pool_pre_ping` asks each time; in between two batches that was a third of the waits.
+    SQLAlchemy's own `pool_pre_ping` asks each time, which is one more round trip for every batch.
     """
 
     @event.listens_for(engine.sync_engine, "connect")

@@ -1,8 +1,6 @@
 """How PostgreSQL finds the reports whose turn it is, when its statistics are older than what is there."""
 
 import asyncio
-import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +13,7 @@ from adapters.kit.store import AdapterStore
 from adapters.kit.testing import DESTINATION, sample_delivery
 from gateway.contract.ids import new_id
 from gateway.contract.report import Accepted
+from tests.services.plans import read_plan, rows_read
 
 COUNT = 2000
 
@@ -31,7 +30,7 @@ async def test_turn_is_found_when_everything_is_to_be_sent_again(postgresql_url:
         connection.execute("ANALYZE adapter_outbox")
         assert await store.outbox.resend_since(began - timedelta(hours=1)) == COUNT
         plan = await asyncio.to_thread(_explain, connection)
-    assert max(_rows_read(plan)) < 3 * COUNT
+    assert max(rows_read(plan)) < 3 * COUNT
     await store.close()
 
 
@@ -39,13 +38,5 @@ def _explain(connection: psycopg.Connection[Any]) -> dict[str, Any]:
     statement = _due(DESTINATION).compile(dialect=postgresql.dialect(paramstyle="pyformat"))
     parameters = statement.params | {"now": datetime.now(UTC) + timedelta(hours=1), "limit": 100}
     row = connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters).fetchone()
-    plan = row[0] if row else []
-    return (json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]
-
-
-def _rows_read(node: dict[str, Any]) -> Iterator[float]:
-    """Give for each part of a plan how many rows it looked at."""
-    dropped = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Join Filter", 0)
-    yield (node["Actual Rows"] + dropped) * node["Actual Loops"]
-    for child in node.get("Plans", ()):
-        yield from _rows_read(child)
+    assert row
+    return read_plan(row[0])

@@ -1,8 +1,6 @@
 """How PostgreSQL finds what is due or belongs to a case, before anything told it how large its tables are."""
 
 import asyncio
-import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +13,7 @@ from gateway.store.migrate import migrate
 from gateway.store.tables import deliveries
 from tests.contract.store.contract import claim, count
 from tests.contract.store.make import MASTER_KEY, submission
+from tests.services.plans import read_plan, rows_read
 
 
 async def test_claim_reads_no_open_delivery_but_those_it_takes(postgresql_url: str) -> None:
@@ -25,7 +24,7 @@ async def test_claim_reads_no_open_delivery_but_those_it_takes(postgresql_url: s
     event.listen(store._readers.sync_engine, "before_cursor_execute", lambda *a: marking.append(a[2:4]))
     assert len(await claim(store, limit=10)) == 10
     plan = await _explain(store, next(each for each in marking if "due AS" in each[0]))
-    assert max(_rows_read(plan)) < 100
+    assert max(rows_read(plan)) < 100
     assert await count(store, deliveries) == 300
     await store.close()
 
@@ -40,7 +39,7 @@ async def test_status_of_a_case_reads_no_delivery_of_another(postgresql_url: str
         case_ids = [each.case_id for each in accepted[:10]]
         await refresh_submissions(connection, store, case_ids, now=datetime.now(UTC))
     plan = await _explain(store, next(each for each in asked if "JOIN deliveries" in each[0]))
-    assert max(_rows_read(plan)) < 200
+    assert max(rows_read(plan)) < 200
     await store.close()
 
 
@@ -51,12 +50,4 @@ async def _explain(store: SqlStore, executed: tuple[str, Any]) -> dict[str, Any]
             await connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters)
         ).scalar_one()
         await connection.rollback()
-    return (json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]
-
-
-def _rows_read(node: dict[str, Any]) -> Iterator[float]:
-    """Give for each part of a plan how many rows it looked at."""
-    dropped = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Join Filter", 0)
-    yield (node["Actual Rows"] + dropped) * node["Actual Loops"]
-    for child in node.get("Plans", ()):
-        yield from _rows_read(child)
+    return read_plan(plan)
