@@ -29,6 +29,10 @@ def migrate(address: str) -> None:
     engine = create_engine(url)
     config = _config()
     try:
+        if engine.dialect.name == "sqlite":
+            with engine.connect() as connection:
+                # Kept in the file. Of several connections that turn a new file to WAL, SQLite lets none wait.
+                connection.exec_driver_sql("PRAGMA journal_mode=WAL")
         with engine.begin() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")

@@ -158,6 +158,12 @@ class TestSqlite(_OnSqlite, StoreContract):
             synchronous = (await connection.exec_driver_sql("PRAGMA synchronous")).scalar_one()
         assert (journal, synchronous) == ("wal", 2)
 
+    def test_new_file_has_its_log_before_several_processes_open_it_at_once(self, address: str) -> None:
+        migrate(address)
+        file = sqlite3.connect(address.removeprefix("sqlite:///"))
+        assert file.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        file.close()
+
 
 class TestPostgres(_OnPostgres, StoreContract):
     """PostgreSQL."""
