@@ -18,6 +18,7 @@ from lxml import etree
 from gateway.errors import ConfigurationError, SchemaViolation
 from gateway.xml.explain import explain
 from gateway.xml.lxml_faults import MAX_TREE_TAGS
+from gateway.xml.repertoire import Repertoire, split
 
 if TYPE_CHECKING:
     import xmlschema
@@ -63,6 +64,10 @@ class Schema:
     def _accepts(self, root: etree._Element, body: bytes) -> bool:
         if body.count(b"<") > MAX_TREE_TAGS and not self._accepts_stream(body):
             return False
+        if self._quick:
+            quick, repertoire = self._quick
+            if repertoire.covers(body):
+                return quick.validate(root)
         return self.lxml.validate(root)
 
     def _accepts_stream(self, body: bytes) -> bool:
@@ -95,18 +100,19 @@ class Schema:
         Raises:
             ConfigurationError: the documents are no schema.
         """
-        return self._compile()
+        return _compile(self._documents)
 
     @cached_property
     def _explaining(self) -> etree.XMLSchema:
-        return self._compile()
+        return _compile(self._documents)
 
-    def _compile(self) -> etree.XMLSchema:
-        with tempfile.TemporaryDirectory(prefix="amtsbote-") as folder:
-            try:
-                return etree.XMLSchema(file=self._documents.write(folder), attribute_defaults=True)  # type: ignore[call-arg]
-            except etree.XMLSchemaParseError as error:
-                raise ConfigurationError(f"the schema cannot be compiled: {error}") from error
+    @cached_property
+    def _quick(self) -> tuple[etree.XMLSchema, Repertoire] | None:
+        """The schema for messages of a repertoire, with the same verdict on these; None if there is none."""
+        if not (parts := split(self._documents.files)):
+            return None
+        files, repertoire = parts
+        return _compile(Documents(self._documents.entry, files)), repertoire
 
     @cached_property
     def xmlschema(self) -> "xmlschema.XMLSchema":
@@ -121,3 +127,11 @@ class Schema:
             return xmlschema.XMLSchema(
                 entry, base_url=folder, allow="sandbox", use_fallback=False, use_location_hints=False
             )
+
+
+def _compile(documents: Documents) -> etree.XMLSchema:
+    with tempfile.TemporaryDirectory(prefix="amtsbote-") as folder:
+        try:
+            return etree.XMLSchema(file=documents.write(folder), attribute_defaults=True)  # type: ignore[call-arg]
+        except etree.XMLSchemaParseError as error:
+            raise ConfigurationError(f"the schema cannot be compiled: {error}") from error

@@ -1,0 +1,105 @@
+"""Patterns that state a repertoire of characters, and a cheap way to know that a message keeps to it.
+
+XÖV standards restrict their texts to the characters of DIN 91379, by a pattern of the form `(…)*` over some
+thousand letters. libxml2 follows it character by character, which is most of a whole validation. Such a
+pattern matches whatever can be put together from what it matches: where it matches every character of a
+message by itself it matches every value in it, and the verdict is the same without it.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from lxml import etree
+
+from gateway.xml.parse import parse_reference
+
+_XS = "http://www.w3.org/2001/XMLSchema"
+_PATTERN = f"{{{_XS}}}pattern"
+_ASCII = "\t\n\r" + "".join(map(chr, range(0x20, 0x7F)))
+_ASCII_BYTES = _ASCII.encode()
+_MAX_KNOWN = 10_000
+
+
+class Repertoire:
+    """The characters that every one of some patterns matches by itself."""
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        self._schema = _schema_of(patterns)
+        self._known: dict[str, bool] = {}
+
+    def covers(self, body: bytes) -> bool:
+        """Say whether every character of a message is one of them; only for bytes that `parse` has accepted.
+
+        False where it would take a longer look: at a character that stands as a number.
+        """
+        if b"&#" in body:
+            return False
+        # Of ASCII all are covered, or the patterns would not be here; what has been seen once is known.
+        return all(map(self._has, set(body.translate(None, _ASCII_BYTES).decode())))
+
+    def _has(self, character: str) -> bool:
+        known = self._known.get(character)
+        if known is None:
+            known = _matches(self._schema, character)
+            if len(self._known) < _MAX_KNOWN:
+                self._known[character] = known
+        return known
+
+
+def split(files: Mapping[str, bytes]) -> tuple[dict[str, bytes], Repertoire] | None:
+    """Return schema documents without the patterns that all of ASCII keeps to, and their repertoire.
+
+    None if there is no such pattern.
+    """
+    roots = {name: parse_reference(content) for name, content in files.items()}
+    found = [each for root in roots.values() for each in root.iter(_PATTERN) if _states_repertoire(each)]
+    if not found:
+        return None
+    repertoire = Repertoire(sorted({each.get("value", "") for each in found}))
+    for each in found:
+        each.getparent().remove(each)  # type: ignore[union-attr]  # a restriction's
+    return {name: etree.tostring(root) for name, root in roots.items()}, repertoire
+
+
+def _states_repertoire(element: etree._Element) -> bool:
+    pattern = element.get("value", "")
+    # A value has to match one of several patterns of a restriction, so that none of them is superfluous.
+    alone = len([*element.getparent().iterchildren(_PATTERN)]) == 1  # type: ignore[union-attr]
+    if not alone or not _repeats_one_group(pattern):
+        return False
+    schema = _schema_of([pattern])
+    return all(_matches(schema, character) for character in _ASCII)
+
+
+def _repeats_one_group(pattern: str) -> bool:
+    """Say whether a pattern is one group, any number of times."""
+    if not (pattern.startswith("(") and pattern.endswith(")*")):
+        return False
+    depth, classes, escaped = 0, 0, False
+    for character in pattern[:-2]:
+        if escaped or character == "\\":
+            escaped = not escaped
+        elif character in "[]":
+            classes += 1 if character == "[" else -1
+        elif character in "()" and not classes:
+            depth += 1 if character == "(" else -1
+            if depth == 0:
+                return False
+    return depth == 1 and not escaped
+
+
+def _schema_of(patterns: Sequence[str]) -> etree.XMLSchema:
+    """Compile an element `c` whose text matches every one of the patterns."""
+    root = etree.Element(f"{{{_XS}}}schema", nsmap={"xs": _XS})
+    etree.SubElement(root, f"{{{_XS}}}element", name="c", type=f"t{len(patterns)}")
+    for number, pattern in enumerate(patterns, start=1):
+        kind = etree.SubElement(root, f"{{{_XS}}}simpleType", name=f"t{number}")
+        base = f"t{number - 1}" if number > 1 else "xs:string"
+        restriction = etree.SubElement(kind, f"{{{_XS}}}restriction", base=base)
+        etree.SubElement(restriction, _PATTERN, value=pattern)
+    return etree.XMLSchema(root)
+
+
+def _matches(schema: etree.XMLSchema, text: str) -> bool:
+    element = etree.Element("c")
+    element.text = text
+    return schema.validate(element)
