@@ -16,12 +16,11 @@ from gateway.backchannel.letters import case_reference
 from gateway.backchannel.work import CaseWork
 from gateway.contract.ids import new_id
 from gateway.contract.report import Reference, Report, ReportType
-from gateway.contract.states import CitizenStatus, Direction
+from gateway.contract.states import CitizenStatus, Direction, ReportState
 from gateway.domain.calendar import today
 from gateway.domain.case import FINAL, CaseEvent
 from gateway.errors import Problem, ReportRejected
 from gateway.standards import Catalogue
-from gateway.store.reports import ReportState
 from gateway.store.rows import BackMessage, Document
 from gateway.xml import rueckkanal_read
 from gateway.xml.text import label, line

@@ -22,12 +22,12 @@ from gateway.broker import Outcome
 from gateway.config import Config
 from gateway.contract.message import Message
 from gateway.contract.report import Accepted, Failed, Refused, Report, ReportType
+from gateway.contract.states import ReportState
 from gateway.domain.delivery import Effect
 from gateway.errors import ReportRejected, StoreDeadlock, StoreUnavailable
 from gateway.standards import Catalogue
 from gateway.store import SqlStore, reads, reports
 from gateway.store.batches import Batches, once_more
-from gateway.store.reports import ReportState
 from gateway.store.rows import Document
 from gateway.store.tables import findings
 

@@ -18,13 +18,12 @@ from gateway.backchannel.changes import Changes
 from gateway.backchannel.seen import Seen
 from gateway.config import Config
 from gateway.contract.report import Report
-from gateway.contract.states import CaseStatus, DeliveryState, Role
+from gateway.contract.states import CaseStatus, DeliveryState, ReportState, Role
 from gateway.domain.case import CaseEvent, citizen_status, move
 from gateway.domain.delivery import UNSETTLED
 from gateway.store import SqlStore, cases, deliveries, mailbox, reads, reports
 from gateway.store.accept import delivery_row, payload_row
 from gateway.store.actions import ActionOutcome
-from gateway.store.reports import ReportState
 from gateway.store.rows import BackMessage, Case, DeliveryRow, Document, Part
 from gateway.store.signals import case_key, destination_key, mailbox_key
 from gateway.store.tables import deliveries as delivery_table

@@ -171,8 +171,8 @@ def reports_list(
 
     async def read() -> list[dict[str, Any]]:
         from gateway.bootstrap import opened_store
+        from gateway.contract.states import ReportState
         from gateway.store import operators
-        from gateway.store.reports import ReportState
 
         async with opened_store(settings) as (_, store), store.read() as connection:
             rows = await operators.kept_reports(

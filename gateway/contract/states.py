@@ -1,4 +1,4 @@
-"""The named states of deliveries, submissions and cases, and what a citizen is shown.
+"""The named states of deliveries, reports, submissions and cases, and what a citizen is shown.
 
 The legal moves between them are in `gateway.domain`. Source: design.md §5.
 """
@@ -15,6 +15,15 @@ class DeliveryState(StrEnum):
     REFUSED = "refused"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+class ReportState(StrEnum):
+    """What became of a report."""
+
+    APPLIED = "applied"
+    PARKED = "parked"
+    STALE = "stale"
+    REJECTED = "rejected"
 
 
 class SubmissionStatus(StrEnum):

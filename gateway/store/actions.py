@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.contract.ids import new_id
@@ -102,9 +102,7 @@ async def been_there(connection: AsyncConnection, row: DeliveryRow, destination:
 
 async def failed_of(connection: AsyncConnection, destination: str) -> list[str]:
     """List the failed deliveries of a destination, the oldest first."""
-    statement = select(_D.delivery_id).where(
-        _D.destination == destination, text(f"state = '{DeliveryState.FAILED}'")
-    )
+    statement = select(_D.delivery_id).where(_D.destination == destination, _D.state == DeliveryState.FAILED)
     return list((await connection.execute(statement.order_by(_D.delivery_id))).scalars())
 
 

@@ -21,12 +21,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.contract.states import DeliveryState, Role, SubmissionStatus
+from gateway.contract.states import DeliveryState, ReportState, Role, SubmissionStatus
 from gateway.store import overdue
 from gateway.store.actions import ActionOutcome
 from gateway.store.cases import REDIRECTED
 from gateway.store.engine import SqlStore
-from gateway.store.reports import ReportState
 from gateway.store.tables import (
     actions,
     attempts,

@@ -69,7 +69,7 @@ async def insert_all(
     if store.is_sqlite or _content_bytes(rows) > MAX_BYTES_AS_TEXT:
         await connection.execute(table.insert(), rows)
     else:
-        await connection.execute(_from_document(table, tuple(rows[0])), {"document": _document(rows)})
+        await connection.execute(_from_document(table, tuple(rows[0])), {"document": document_of(rows)})
 
 
 async def merge_all(
@@ -91,7 +91,9 @@ async def merge_all(
     """
     ordered = sorted(rows, key=lambda row: [row[each.name] for each in unique])
     statement = _merged_rows(store.is_sqlite, table, tuple(rows[0]), tuple(unique), clause)
-    return await connection.execute(statement, ordered if store.is_sqlite else {"document": _document(rows)})
+    return await connection.execute(
+        statement, ordered if store.is_sqlite else {"document": document_of(rows)}
+    )
 
 
 async def update_all(
@@ -110,7 +112,7 @@ async def update_all(
         await connection.execute(_update_one(table, tuple(rows[0]), tuple(key)), parameters)
     else:
         statement = _update_from_document(table, tuple(rows[0]), tuple(key))
-        await connection.execute(statement, {"document": _document(rows)})
+        await connection.execute(statement, {"document": document_of(rows)})
 
 
 def among(store: SqlStore, searched: ColumnElement[Any], name: str) -> ColumnElement[bool]:
@@ -128,14 +130,14 @@ def among_pairs(store: SqlStore, table: Table, names: tuple[str, str], name: str
     searched = tuple_(*(table.c[each] for each in names))
     if store.is_sqlite:
         return searched.in_(bindparam(name, expanding=True))
-    return searched.in_(select(*_rows_of_document(table, names, name).c))
+    return searched.in_(select(*rows_of_document(table, names, name).c))
 
 
 def paired(store: SqlStore, names: tuple[str, str], pairs: Iterable[tuple[str, str]]) -> Any:
     """Write pairs as `among_pairs` takes them."""
     if store.is_sqlite:
         return list(pairs)
-    return _document([dict(zip(names, pair, strict=True)) for pair in pairs])
+    return document_of([dict(zip(names, pair, strict=True)) for pair in pairs])
 
 
 def listed(store: SqlStore, values: Iterable[str]) -> Any:
@@ -160,8 +162,8 @@ async def insert_family(
     if as_text and not store.is_sqlite:
         shapes = tuple((child.table, child.link, tuple(child.rows[0])) for child in children)
         statement = _new_family(family.table, tuple(rows[0]), shapes, unique, tuple(family.returning))
-        documents = {child.table.name: _document(child.rows) for child in children}
-        return (await connection.execute(statement, {family.table.name: _document(rows)} | documents)).all()
+        documents = {child.table.name: document_of(child.rows) for child in children}
+        return (await connection.execute(statement, {family.table.name: document_of(rows)} | documents)).all()
     insert = insert_or_skip(store, family.table, unique).returning(*family.returning)
     new = (await connection.execute(insert, rows)).all()
     for child in children:
@@ -180,7 +182,7 @@ def insert_or_skip(store: SqlStore, table: Table, unique: Sequence[Any]) -> Any:
 @cache
 def _from_document(table: Table, names: tuple[str, ...], order: tuple[Any, ...] = ()) -> Any:
     """Insert what a document holds; put together once, since that takes longer than running it."""
-    rows = _rows_of_document(table, names)
+    rows = rows_of_document(table, names)
     sorted_rows = select(*_values(table, rows, names)).order_by(*(rows.c[each.name] for each in order))
     return postgresql.insert(table).from_select(names, sorted_rows)
 
@@ -193,20 +195,21 @@ def _new_family(
     unique: tuple[Any, ...],
     returning: tuple[Any, ...],
 ) -> Any:
-    rows = _rows_of_document(parent, names, parent.name)
+    rows = rows_of_document(parent, names, parent.name)
     insert = postgresql.insert(parent).from_select(names, select(*_timed_values(parent, rows, names)))
     # Not sorted here: the planner would sort by what it sees in the document, which is sorted already.
     new = insert.on_conflict_do_nothing(index_elements=list(unique)).returning(*returning).cte("new")
     statement = select(new)
     for table, link, own_names in children:
-        own = _rows_of_document(table, own_names, table.name)
+        own = rows_of_document(table, own_names, table.name)
         hanging = select(*_timed_values(table, own, own_names)).where(own.c[link].in_(select(new.c[link])))
         child = postgresql.insert(table).from_select(own_names, hanging)
         statement = statement.add_cte(child.cte(f"new_{table.name}"))
     return statement
 
 
-def _rows_of_document(table: Table, names: tuple[str, ...], parameter: str = "document") -> Any:
+def rows_of_document(table: Table, names: tuple[str, ...], parameter: str = "document") -> Any:
+    """Read the rows that PostgreSQL is given as a document, with these columns of a table."""
     document = cast(bindparam(parameter, type_=Text), postgresql.JSON)
     columns = [column(name, Text if _is_binary(table, name) else table.c[name].type) for name in names]
     name = f"{parameter}_rows"
@@ -246,7 +249,7 @@ def _merged_rows(
 
 @cache
 def _update_from_document(table: Table, names: tuple[str, ...], key: tuple[str, ...]) -> Any:
-    new = _rows_of_document(table, names)
+    new = rows_of_document(table, names)
     changed = {name: _value(table, new, name) for name in names if name not in key}
     return update(table).where(*(table.c[name] == new.c[name] for name in key)).values(changed)
 
@@ -262,7 +265,8 @@ def _content_bytes(rows: Sequence[Mapping[str, Any]]) -> int:
     return sum(len(value) for row in rows for value in row.values() if isinstance(value, bytes))
 
 
-def _document(rows: Iterable[Mapping[str, Any]]) -> str:
+def document_of(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Write rows as `rows_of_document` reads them."""
     return to_json([_plain(row) for row in rows]).decode()
 
 

@@ -30,10 +30,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.contract.states import ReportState
 from gateway.store.codec import ERASED
 from gateway.store.engine import SqlStore
 from gateway.store.operators import FOREIGN_ID
-from gateway.store.reports import ReportState
 from gateway.store.tables import (
     OPEN_STATES,
     actions,

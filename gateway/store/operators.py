@@ -8,11 +8,10 @@ from sqlalchemy import and_, exists, func, literal, or_, select, text, union, un
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.contract.ids import is_id
-from gateway.contract.states import DeliveryState
+from gateway.contract.states import DeliveryState, ReportState
 from gateway.store.cases import to_case
 from gateway.store.deliveries import lower_unsettled
 from gateway.store.engine import SqlStore
-from gateway.store.reports import ReportState
 from gateway.store.rows import Case
 from gateway.store.tables import (
     OPEN_STATES,

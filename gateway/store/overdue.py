@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import exists, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.contract.states import DeliveryState
+from gateway.contract.states import DeliveryState, ReportState
 from gateway.store.bulk import merge_all
 from gateway.store.engine import SqlStore
-from gateway.store.reports import STUCK, ReportState, finding_row
+from gateway.store.reports import STUCK, finding_row
 from gateway.store.rows import DeliveryRow
 from gateway.store.tables import attempts, counters, deliveries, findings, reports
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
@@ -10,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.contract.ids import new_id
 from gateway.contract.report import Report, ReportType
+from gateway.contract.states import ReportState
 from gateway.store.bulk import among, among_pairs, insert_or_skip, listed, merge_all, paired, update_all
 from gateway.store.codec import Encoded
 from gateway.store.engine import SqlStore
@@ -25,15 +25,6 @@ KEEP_STRAY = timedelta(days=365)
 KEEP_UPLOAD = timedelta(days=90)
 STUCK = ("delivery_failed", "delivery_failing", "delivery_silent")
 """The findings that a delivery's later success, or an operator, settles."""
-
-
-class ReportState(StrEnum):
-    """What became of a report."""
-
-    APPLIED = "applied"
-    PARKED = "parked"
-    STALE = "stale"
-    REJECTED = "rejected"
 
 
 def report_row(

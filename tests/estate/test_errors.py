@@ -9,9 +9,9 @@ import pytest
 from gateway import errors
 from gateway.contract.codes import RejectCode
 from gateway.contract.findings import Bilingual
+from gateway.contract.states import ReportState
 from gateway.errors import AmtsboteError, Problem
 from gateway.http.console.words import word
-from gateway.store.reports import ReportState
 
 CLASSES = [
     kind

@@ -4,9 +4,12 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
+import psycopg
 from sqlalchemy import event
 
+from gateway.contract.ids import new_id
 from gateway.store import SqlStore
+from gateway.store import deliveries as store_deliveries
 from gateway.store.accept import accept
 from gateway.store.cases import refresh_submissions
 from gateway.store.migrate import migrate
@@ -27,6 +30,28 @@ async def test_claim_reads_no_open_delivery_but_those_it_takes(postgresql_url: s
     assert max(rows_read(plan)) < 100
     assert await count(store, deliveries) == 300
     await store.close()
+
+
+async def test_plans_that_connections_keep_from_empty_tables_read_no_full_ones(postgresql_url: str) -> None:
+    await asyncio.to_thread(migrate, postgresql_url)
+    store = SqlStore(postgresql_url, master_key=MASTER_KEY)
+
+    async def accept_and_send(times: int) -> None:
+        for _ in range(times):
+            await accept(store, [submission(copies=(), new_reference=new_id()) for _ in range(3)])
+            claimed = await claim(store)
+            assert len(claimed) == 3
+            await store_deliveries.confirm_sent(store, claimed, lease_s=60)
+
+    await accept_and_send(20)  # after which each connection has kept its plans
+    await accept(store, [submission(lead="stalled", copies=()) for _ in range(3000)])
+    await accept_and_send(20)
+    await store.close()  # who ends has counted all
+    with psycopg.connect(postgresql_url) as connection:
+        by_table = "SELECT sum(seq_tup_read) FROM pg_stat_user_tables"
+        by_index = "SELECT sum(idx_tup_read) FROM pg_stat_user_indexes"
+        (read,) = connection.execute(f"SELECT ({by_table}) + ({by_index})").fetchone() or (None,)
+    assert read < 30_000
 
 
 async def test_status_of_a_case_reads_no_delivery_of_another(postgresql_url: str) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 from gateway.backchannel.docket import work_on
 from gateway.contract.ids import new_id
 from gateway.contract.report import Report, ReportType
-from gateway.contract.states import DeliveryState
+from gateway.contract.states import DeliveryState, ReportState
 from gateway.delivery import operations
 from gateway.errors import PayloadErased
 from gateway.store import SqlStore, cases, erasure, holds, mailbox, operators, reads, reports
@@ -23,7 +23,6 @@ from gateway.store.accept import accept
 from gateway.store.actions import By
 from gateway.store.erasure import Erasure, erase
 from gateway.store.migrate import migrate
-from gateway.store.reports import ReportState
 from gateway.store.rows import Accepted, Case, NewSubmission, Part
 from gateway.store.tables import actions, deliveries, documents, events, findings, messages, payloads
 from gateway.store.tables import cases as cases_table
