@@ -143,7 +143,7 @@ async def _start_sweep(stack: AsyncExitStack, service: "Service") -> None:
 async def _start_relay(stack: AsyncExitStack, service: "Service") -> None:
     from gateway.delivery import Relay
 
-    relay = Relay(service.config, service.store, service.broker, service.settings)
+    relay = Relay(service.config, service.store, service.broker, service.settings, service.intake.rush)
     await relay.start()
     stack.push_async_callback(relay.stop)
 

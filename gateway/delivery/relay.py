@@ -16,6 +16,7 @@ from gateway.contract.delivery import Delivery
 from gateway.contract.ids import new_id
 from gateway.delivery.loop import PAUSE_S, keep
 from gateway.errors import BrokerUnavailable, KeyUnavailable, MessageReturned, QueueFull
+from gateway.rush import Rush
 from gateway.settings import Settings
 from gateway.store import SqlStore, deliveries
 from gateway.store.rows import Claimed
@@ -28,6 +29,8 @@ BUSY_ROUND_S = 0.08
 """Under load a round of claim, publish and confirm costs as much for a few as for many, so that rounds begin
 at least so far apart. What comes alone goes at once."""
 LONGEST_PAUSE_S = 30.0
+GIVE_WAY_S = 30.0
+"""How long a rush of submissions may keep one destination's deliveries back until the next batch of them."""
 
 _AGAIN = frozenset({BrokerUnavailable, KeyUnavailable, MessageReturned, QueueFull})
 """What another attempt may overcome; anything else lies in the delivery itself: an operator must look."""
@@ -47,13 +50,20 @@ NOTHING = Round(0, 0)
 
 
 class Relay:
-    """Publishes deliveries; any number of processes may run one on the same store."""
+    """Publishes deliveries; any number of processes may run one on the same store.
 
-    def __init__(self, config: Config, store: SqlStore, broker: Broker, settings: Settings) -> None:
+    Args:
+        rush: of what the same process accepts; it has the right of way.
+    """
+
+    def __init__(
+        self, config: Config, store: SqlStore, broker: Broker, settings: Settings, rush: Rush | None = None
+    ) -> None:
         self._config = config
         self._store = store
         self._broker = broker
         self._settings = settings
+        self._rush = rush or Rush()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -81,6 +91,7 @@ class Relay:
         loop = asyncio.get_running_loop()
         with self._store.signals.listen(destination_key(destination.name)) as listener:
             while True:
+                await self._rush.over(GIVE_WAY_S)
                 # After a failure one delivery tries the way: each attempt is written down.
                 limit = 1 if failures else BATCH
                 began = loop.time()

@@ -15,6 +15,7 @@ import structlog
 from gateway import metrics
 from gateway.contract.findings import Bilingual
 from gateway.errors import ReferenceKnown, StoreDeadlock, StoreUnavailable, Unavailable
+from gateway.rush import Rush
 from gateway.store import SqlStore
 from gateway.store.accept import accept
 from gateway.store.batches import once_more
@@ -51,10 +52,20 @@ class GroupCommit:
         max_batch: submissions in one transaction at most.
         max_waiting: submissions that may wait; one more is answered 503.
         patience_s: how long one may wait until its turn; the store has as much again to store it.
+        rush: told when ENOUGH were stored at once.
     """
 
-    def __init__(self, store: SqlStore, *, max_batch: int, max_waiting: int, patience_s: float = 10) -> None:
+    def __init__(
+        self,
+        store: SqlStore,
+        *,
+        max_batch: int,
+        max_waiting: int,
+        patience_s: float = 10,
+        rush: Rush | None = None,
+    ) -> None:
         self._store = store
+        self._rush = rush or Rush()
         self._patience_s = patience_s
         self._max_batch = max_batch
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(max_waiting)
@@ -111,6 +122,8 @@ class GroupCommit:
                     size_bytes += batch[-1].size_bytes
                     continue
                 break
+            if len(batch) >= ENOUGH:
+                self._rush.note()
             try:
                 await self._write(self._not_overdue(batch))
             except asyncio.CancelledError:

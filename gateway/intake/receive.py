@@ -16,6 +16,7 @@ from gateway.intake import refusals
 from gateway.intake.commit import GroupCommit
 from gateway.intake.examine import DIALOGUE, Examined, Facts, digest_of, examine, read, state_facts
 from gateway.intake.metadata import Attachment, Metadata
+from gateway.rush import Rush
 from gateway.settings import Settings
 from gateway.standards import Catalogue, Incoming
 from gateway.store import SqlStore, reads
@@ -91,11 +92,13 @@ class Intake:
             max_depth=settings.max_depth,
             max_attributes=settings.max_attributes,
         )
+        self.rush = Rush()
         self._commit = GroupCommit(
             store,
             max_batch=settings.commit_batch,
             max_waiting=settings.commit_queue,
             patience_s=settings.store_timeout_s,
+            rush=self.rush,
         )
 
     async def start(self) -> None:

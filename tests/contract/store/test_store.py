@@ -13,8 +13,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, event
 
+from gateway import rush as rush_module
 from gateway.errors import ConfigurationError, ReferenceKnown, StoreConflict, StoreInUse, StoreUnavailable
-from gateway.intake.commit import GroupCommit
+from gateway.intake.commit import ENOUGH, GroupCommit
+from gateway.rush import Rush
 from gateway.store import SqlStore, cases, deliveries
 from gateway.store.accept import accept
 from gateway.store.engine import sync_url
@@ -92,6 +94,24 @@ class CommitContract:
         with pytest.raises(StoreConflict):
             await accept(store, [submission(), twice])
         assert [await count(store, each) for each in (messages, payloads, case_table)] == [0, 0, 0]
+
+    @pytest.mark.parametrize(("together", "waits"), [(ENOUGH - 1, False), (ENOUGH, True)])
+    async def test_many_that_come_at_once_are_a_rush(
+        self, store: SqlStore, monkeypatch: pytest.MonkeyPatch, together: int, waits: bool
+    ) -> None:
+        monkeypatch.setattr(rush_module, "QUIET_S", 3600)
+        rush = Rush()
+        commit = GroupCommit(store, max_batch=50, max_waiting=500, rush=rush)
+        items = [submission() for _ in range(together)]
+        waiting = [asyncio.create_task(commit.accept(item)) for item in items]
+        await asyncio.sleep(0)
+        await commit.start()
+        await asyncio.gather(*waiting)
+        over = asyncio.create_task(rush.over(within_s=3600))
+        await asyncio.sleep(0)
+        assert over.done() is not waits
+        over.cancel()
+        await commit.stop()
 
     async def test_stop_stores_what_still_waits(self, commit: GroupCommit, store: SqlStore) -> None:
         tasks = [asyncio.create_task(commit.accept(submission())) for _ in range(120)]

@@ -28,6 +28,7 @@ from gateway.contract.message import Message
 from gateway.contract.report import Accepted, Failed, FailureKind, Reference, Refused, Report, ReportType
 from gateway.contract.states import CitizenStatus
 from gateway.delivery import DeadLetters, Relay, Sweep
+from gateway.rush import Rush
 from gateway.settings import Settings, data_folder
 from gateway.standards import Catalogue
 from gateway.store import SqlStore, reads, reports
@@ -122,7 +123,8 @@ class World:
             address, master_key=MASTER_KEY, clock=self.clock, timeout_s=self.settings.store_timeout_s
         )
         self.broker = FaultyBroker()
-        self.relay = Relay(self.config, self.store, self.broker, self.settings)
+        self.rush = Rush()
+        self.relay = Relay(self.config, self.store, self.broker, self.settings, self.rush)
         self.sweep = Sweep(self.config, self.store)
         self.dead_letters = DeadLetters(self.config, self.store)
         self.reports = ReportIntake(self.config, catalogue(), self.store)

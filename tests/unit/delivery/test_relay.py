@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from sqlalchemy import func, select, update
 
+from gateway import rush as rush_module
 from gateway.broker import MemoryBroker
 from gateway.contract.delivery import MAX_INLINE_BODY_BYTES, Delivery
 from gateway.contract.ids import new_id
@@ -196,6 +197,40 @@ async def test_nothing_is_claimed_while_the_broker_is_away(world: World) -> None
     world.broker.away = False
     await poll(lambda: len(world.desk) == 2)
     assert await sent_count(world) == 2
+    await world.relay.stop()
+
+
+async def test_rush_of_submissions_has_the_right_of_way(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rush_module, "QUIET_S", 3600)
+    world.rush.note()
+    await world.submit()
+    await world.relay.start()
+    async with asyncio.timeout(5):
+        with world.store.signals.listen(f"destination:{LEAD}") as listener:
+            assert await listener.wait(2)  # the poll finds it due
+    await world.relay.stop()
+    assert await sent_count(world) == 0
+
+
+async def test_deliveries_go_on_when_a_rush_is_over(world: World) -> None:
+    world.rush.note()
+    await world.submit()
+    await world.relay.start()
+    await poll(lambda: len(world.desk) == 2)
+    await world.relay.stop()
+
+
+async def test_rush_without_end_lets_deliveries_pass_in_the_end(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rush_module, "QUIET_S", 3600)
+    monkeypatch.setattr(relay_module, "GIVE_WAY_S", 0.1)
+    world.rush.note()
+    await world.submit()
+    await world.relay.start()
+    await poll(lambda: len(world.desk) == 2)
     await world.relay.stop()
 
 
