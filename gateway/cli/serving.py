@@ -119,6 +119,7 @@ async def _work(settings: Settings, destination: str, since: datetime | None, *,
     from gateway.bootstrap import running_worker
 
     def started() -> None:
+        spare_collector()
         if as_json:
             announce({"destination": destination, "started": True})
 
