@@ -4,24 +4,39 @@ Deadlines hang on the receipt; what has been receipted is stored and can wait fo
 """
 
 import asyncio
+import time
+from collections.abc import Callable
 
 QUIET_S = 0.25
+BUSY = 0.75
+"""Of a core, that the process has used since it was last said that many wait. With less to do they wait for
+the store or the disk, which a delivery hardly delays."""
 
 
 class Rush:
-    """Whether submissions come faster than they are accepted."""
+    """Whether more submissions come than this process has the processor time to accept.
 
-    def __init__(self) -> None:
+    Args:
+        used_s: says how much of it the process has used.
+    """
+
+    def __init__(self, used_s: Callable[[], float] = time.process_time) -> None:
+        self._used_s = used_s
+        self._then = self._used_s_then = 0.0
         self._until = 0.0
 
     def note(self) -> None:
         """Say that many wait at this moment."""
-        self._until = asyncio.get_running_loop().time() + QUIET_S
+        now, used_s = asyncio.get_running_loop().time(), self._used_s()
+        if used_s - self._used_s_then > BUSY * (now - self._then):
+            self._until = now + QUIET_S
+        self._then, self._used_s_then = now, used_s
 
-    async def over(self, within_s: float) -> None:
-        """Wait until nobody has noted a rush for QUIET_S; no longer than `within_s`."""
+    async def over(self, within_s: float) -> bool:
+        """Wait until there was none for QUIET_S; False if that was not so within this time."""
         loop = asyncio.get_running_loop()
         latest = loop.time() + within_s
         # What it waits for is that nothing happens.
         while (left := min(self._until, latest) - loop.time()) > 0:  # noqa: ASYNC110
             await asyncio.sleep(left)
+        return self._until <= loop.time()

@@ -30,7 +30,7 @@ BUSY_ROUND_S = 0.08
 at least so far apart. What comes alone goes at once."""
 LONGEST_PAUSE_S = 30.0
 GIVE_WAY_S = 30.0
-"""How long a rush of submissions may keep one destination's deliveries back until the next batch of them."""
+"""How long a rush of submissions may keep deliveries back; then all go out that are due."""
 
 _AGAIN = frozenset({BrokerUnavailable, KeyUnavailable, MessageReturned, QueueFull})
 """What another attempt may overcome; anything else lies in the delivery itself: an operator must look."""
@@ -87,16 +87,17 @@ class Relay:
         await asyncio.sleep(POLL_S)
 
     async def _serve(self, destination: Destination) -> None:
-        failures = 0
+        failures, gives_way = 0, True
         loop = asyncio.get_running_loop()
         with self._store.signals.listen(destination_key(destination.name)) as listener:
             while True:
-                await self._rush.over(GIVE_WAY_S)
+                gives_way = gives_way and await self._rush.over(GIVE_WAY_S)
                 # After a failure one delivery tries the way: each attempt is written down.
                 limit = 1 if failures else BATCH
                 began = loop.time()
                 done = await self.send_due(destination, limit=limit) if self._broker.connected else NOTHING
                 if not done.claimed:
+                    gives_way = True
                     await listener.wait(IDLE_S)
                     continue
                 failures = 0 if done.sent == done.claimed else failures + 1

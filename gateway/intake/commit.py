@@ -52,7 +52,7 @@ class GroupCommit:
         max_batch: submissions in one transaction at most.
         max_waiting: submissions that may wait; one more is answered 503.
         patience_s: how long one may wait until its turn; the store has as much again to store it.
-        rush: told when ENOUGH were stored at once.
+        rush: told when ENOUGH wait at once.
     """
 
     def __init__(

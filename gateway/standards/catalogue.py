@@ -177,7 +177,8 @@ class Catalogue:
         faults: dict[str, str] = {}  # by what is wrong: standards share files
         for standard in self.standards:
             try:
-                _ = standard.schema.lxml, standard.code_lists
+                standard.schema.compile()
+                _ = standard.code_lists
             except ConfigurationError as error:
                 faults.setdefault(error.detail, f"{standard.folder}: {error.detail}")
         if faults:

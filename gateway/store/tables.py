@@ -60,10 +60,10 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class StateName(TypeDecorator[str]):
-    """A state, compared as a constant of the statement.
+    """A state; what it is compared with is a constant of the statement where it is the name of one.
 
-    Partial indexes hold the rows of one state. A plan that is made for any value can use none of them and
-    reads the whole table: PostgreSQL keeps such plans, SQLite makes no others.
+    Partial indexes hold the rows of one state. A plan that is made for any value, as PostgreSQL keeps them,
+    can use none of them and reads the whole table.
     """
 
     impl = String(10)

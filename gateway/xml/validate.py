@@ -62,29 +62,24 @@ class Schema:
         raise SchemaViolation(findings=findings, more_findings=more)
 
     def _accepts(self, root: etree._Element, body: bytes) -> bool:
-        if body.count(b"<") > MAX_TREE_TAGS and not self._accepts_stream(body):
+        schema = self.lxml
+        if self._quick and self._quick[1].covers(body):
+            schema = self._quick[0]
+        if body.count(b"<") > MAX_TREE_TAGS and not _accepts_stream(schema, body):
             return False
-        if self._quick:
-            quick, repertoire = self._quick
-            if repertoire.covers(body):
-                return quick.validate(root)
-        return self.lxml.validate(root)
+        return schema.validate(root)
 
-    def _accepts_stream(self, body: bytes) -> bool:
-        parser = self.stream_parser()
-        for start in range(0, len(body), _CHUNK_BYTES):
-            parser.feed(body[start : start + _CHUNK_BYTES])
-            if len(parser.feed_error_log):
-                return False
-        try:
-            parser.close()
-        except etree.XMLSyntaxError:
-            return False
-        return True
+    def compile(self) -> None:
+        """Compile what messages are validated with.
+
+        Raises:
+            ConfigurationError: the documents are no schema.
+        """
+        _ = self.lxml, self._quick
 
     def stream_parser(self) -> etree.XMLParser:
         """Return a parser that validates what it is fed; only for bytes that `parse` has accepted."""
-        return etree.XMLParser(schema=self.lxml, encoding="utf-8", resolve_entities=False, no_network=True)
+        return _stream_parser(self.lxml)
 
     def tree_errors(self, root: etree._Element) -> list[etree._LogEntry]:
         """Return what libxml2 says of a tree of at most MAX_TREE_TAGS tags, with lines."""
@@ -135,3 +130,20 @@ def _compile(documents: Documents) -> etree.XMLSchema:
             return etree.XMLSchema(file=documents.write(folder), attribute_defaults=True)  # type: ignore[call-arg]
         except etree.XMLSchemaParseError as error:
             raise ConfigurationError(f"the schema cannot be compiled: {error}") from error
+
+
+def _stream_parser(schema: etree.XMLSchema) -> etree.XMLParser:
+    return etree.XMLParser(schema=schema, encoding="utf-8", resolve_entities=False, no_network=True)
+
+
+def _accepts_stream(schema: etree.XMLSchema, body: bytes) -> bool:
+    parser = _stream_parser(schema)
+    for start in range(0, len(body), _CHUNK_BYTES):
+        parser.feed(body[start : start + _CHUNK_BYTES])
+        if len(parser.feed_error_log):
+            return False
+    try:
+        parser.close()
+    except etree.XMLSyntaxError:
+        return False
+    return True

@@ -7,6 +7,7 @@ from lxml import etree
 
 from gateway.errors import SchemaViolation
 from gateway.settings import data_folder
+from gateway.xml.lxml_faults import MAX_TREE_TAGS
 from gateway.xml.parse import parse
 from gateway.xml.repertoire import split
 from gateway.xml.validate import Documents, Schema
@@ -89,6 +90,51 @@ def test_every_other_pattern_is_kept(patterns: list[str]) -> None:
     except etree.XMLSchemaParseError:
         assert patterns == [r"([&#9;&#10;&#13; -~]|(a)\)*"]
     assert split({"t.xsd": xsd(*patterns)}) is None
+
+
+@pytest.mark.parametrize("given", ["default", "fixed"])
+def test_value_that_the_schema_itself_brings_along_is_looked_at(given: str) -> None:
+    document = xsd(LETTERS).replace(
+        b"</xs:schema>", f'<xs:element name="d" type="xs:string" {given}="ж"/></xs:schema>'.encode()
+    )
+    schema = Schema(Documents("t.xsd", {"t.xsd": document}), {})
+    body = b'<d xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="T"/>'
+    assert not schema.lxml.validate(parse(body))
+    assert not accepts(schema, body)
+
+
+@pytest.mark.parametrize(
+    "addition",
+    [
+        # No facet, and no pattern either.
+        '<xs:annotation><xs:appinfo><xs:pattern value="(x[)*"/></xs:appinfo></xs:annotation>',
+        # libxml2 gives it up at some characters.
+        '<xs:simpleType name="U"><xs:restriction base="xs:string">'
+        '<xs:pattern value="(([&#9;&#10;&#13; -~])|(([^)])?|[\\s*]|x*(a?){1,3}){0,2})*"/>'
+        "</xs:restriction></xs:simpleType>",
+    ],
+)
+def test_pattern_that_cannot_be_tried_disturbs_no_message(addition: str) -> None:
+    document = xsd(LETTERS).replace(b"</xs:schema>", addition.encode() + b"</xs:schema>")
+    schema = Schema(Documents("t.xsd", {"t.xsd": document}), {})
+    assert accepts(schema, "<r><t>Straße</t></r>".encode())
+    assert not accepts(schema, "<r><t>ж</t></r>".encode())
+
+
+def test_message_of_very_many_characters_gets_no_long_look() -> None:
+    parts = split({"t.xsd": xsd(r"(.|\s)*")})
+    assert parts
+    letters = [chr(0x4E00 + number) for number in range(20_000)]
+    assert parts[1].covers("".join(letters[:200]).encode())
+    assert not parts[1].covers("".join(letters).encode())
+
+
+def test_large_message_has_the_same_verdict() -> None:
+    many = xsd(LETTERS).replace(b'type="T"/>', b'type="T" maxOccurs="unbounded"/>')
+    schema = Schema(Documents("t.xsd", {"t.xsd": many}), {})
+    texts = "<t>Straße</t>" * MAX_TREE_TAGS
+    assert accepts(schema, f"<r>{texts}</r>".encode())
+    assert not accepts(schema, f"<r>{texts}<t>ж</t></r>".encode())
 
 
 _OF_THE_NORM = st.text(st.sampled_from("aAnNsSkK hj\u0300\u0304\u031b\u035fHÄßçžж\u20ac\t"), max_size=12)

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import sqlite3
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -95,12 +96,15 @@ class CommitContract:
             await accept(store, [submission(), twice])
         assert [await count(store, each) for each in (messages, payloads, case_table)] == [0, 0, 0]
 
-    @pytest.mark.parametrize(("together", "waits"), [(ENOUGH - 1, False), (ENOUGH, True)])
-    async def test_many_that_come_at_once_are_a_rush(
-        self, store: SqlStore, monkeypatch: pytest.MonkeyPatch, together: int, waits: bool
+    @pytest.mark.parametrize(
+        ("together", "busy", "waits"),
+        [(ENOUGH - 1, True, False), (ENOUGH, True, True), (ENOUGH, False, False)],
+    )
+    async def test_many_at_once_in_a_busy_process_are_a_rush(
+        self, store: SqlStore, monkeypatch: pytest.MonkeyPatch, together: int, busy: bool, waits: bool
     ) -> None:
         monkeypatch.setattr(rush_module, "QUIET_S", 3600)
-        rush = Rush()
+        rush = Rush(time.monotonic if busy else lambda: 0.0)
         commit = GroupCommit(store, max_batch=50, max_waiting=500, rush=rush)
         items = [submission() for _ in range(together)]
         waiting = [asyncio.create_task(commit.accept(item)) for item in items]
@@ -178,7 +182,7 @@ class TestSqlite(_OnSqlite, StoreContract):
             synchronous = (await connection.exec_driver_sql("PRAGMA synchronous")).scalar_one()
         assert (journal, synchronous) == ("wal", 2)
 
-    def test_new_file_has_its_log_before_several_processes_open_it_at_once(self, address: str) -> None:
+    def test_file_is_turned_to_wal_where_it_is_made(self, address: str) -> None:
         migrate(address)
         file = sqlite3.connect(address.removeprefix("sqlite:///"))
         assert file.execute("PRAGMA journal_mode").fetchone() == ("wal",)

@@ -6,6 +6,7 @@ them, and reports are handed in as a broker would hand them in. What became of i
 
 import asyncio
 import shutil
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -123,7 +124,7 @@ class World:
             address, master_key=MASTER_KEY, clock=self.clock, timeout_s=self.settings.store_timeout_s
         )
         self.broker = FaultyBroker()
-        self.rush = Rush()
+        self.rush = Rush(time.monotonic)
         self.relay = Relay(self.config, self.store, self.broker, self.settings, self.rush)
         self.sweep = Sweep(self.config, self.store)
         self.dead_letters = DeadLetters(self.config, self.store)
