@@ -23,7 +23,7 @@ PROBLEMS = [kind for kind in CONCRETE if issubclass(kind, Problem)]
 TESTS = Path(__file__).parents[1]
 GATEWAY = Path(errors.__file__).parent
 WITH_FINDINGS = ("backchannel", "delivery", "intake", "store")
-GUIDE = TESTS.parent / "docs" / "operator-guide.md"
+GUIDES = [TESTS.parent / "docs" / name for name in ("operator-guide.md", "operator-guide.en.md")]
 _FINDING = re.compile(r"(?:\.find\(|finding_row\()\s*f?\"([\w{}]+)\"")
 
 
@@ -83,4 +83,4 @@ def findings() -> set[str]:
 @pytest.mark.parametrize("kind", sorted(findings()))
 def test_finding_has_a_name_for_operators_and_says_what_to_do(kind: str) -> None:
     assert word("finding", kind).de != kind
-    assert f"(`{kind}`)" in GUIDE.read_text(encoding="utf-8")
+    assert all(f"(`{kind}`)" in guide.read_text(encoding="utf-8") for guide in GUIDES)
