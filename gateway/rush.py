@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 QUIET_S = 0.25
-BUSY = 0.75
+BUSY = 0.5
 """Of a core, that the process has used since it was last said that many wait. With less to do they wait for
 the store or the disk, which a delivery hardly delays."""
 
