@@ -90,7 +90,7 @@ class Servers:
 
 
 def _wait(node: PrivateRabbitMQ) -> None:
-    """Wait for a launched node; if it ends instead, start it once more, as a service manager does.
+    """Wait for a launched node; if it fails, start it once more, as a service manager does.
 
     Where nodes begin at the same moment, 3.10 asks a neighbour for feature flags that it has not read yet
     and gives up (`incompatible_feature_flags`).
@@ -98,8 +98,7 @@ def _wait(node: PrivateRabbitMQ) -> None:
     try:
         node.wait()
     except ServiceFailed:
-        node.launch()
-        node.wait()
+        node.restart()
 
 
 class Shared(Servers):

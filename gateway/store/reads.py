@@ -86,7 +86,7 @@ async def known_references(
 ) -> set[tuple[str, str]]:
     """Say which of these (client, reference) name a case or an earlier message of that client."""
     if store.is_sqlite:
-        return {*await _known_of_few(connection, references)}
+        return await _known_on_sqlite(connection, references)
     asked = [
         {"client": client, "sender_message_id": text, "case_id": text if is_id(text) else None}
         for client, text in references
@@ -96,7 +96,7 @@ async def known_references(
 
 
 def _known() -> Select[Any]:
-    """Look each reference up by itself: for many it may read a table that it believes small."""
+    """Look each reference up by itself: for many PostgreSQL may read a table that it believes small."""
     m, c = messages.c, cases.c
     asked = rows_of_document(messages, ("client", "sender_message_id", "case_id")).c
     sent = select(m.client).where(m.client == asked.client, m.sender_message_id == asked.sender_message_id)
@@ -110,9 +110,9 @@ def _known() -> Select[Any]:
 _KNOWN = _known()
 
 
-async def _known_of_few(
+async def _known_on_sqlite(
     connection: AsyncConnection, references: Collection[tuple[str, str]]
-) -> list[tuple[str, str]]:
+) -> set[tuple[str, str]]:
     m, c = messages.c, cases.c
     by_sender_id = select(m.client, m.sender_message_id).where(
         tuple_(m.client, m.sender_message_id).in_(references)
@@ -122,7 +122,7 @@ async def _known_of_few(
         rows += await connection.execute(
             select(c.client, c.case_id).where(tuple_(c.client, c.case_id).in_(ids))
         )
-    return [(client, reference) for client, reference in rows]
+    return {(client, reference) for client, reference in rows}
 
 
 async def is_case(connection: AsyncConnection, reference: str, *, client: str, tenant: str) -> bool:

@@ -62,9 +62,8 @@ class Schema:
         raise SchemaViolation(findings=findings, more_findings=more)
 
     def _accepts(self, root: etree._Element, body: bytes) -> bool:
-        schema = self.lxml
-        if self._quick and self._quick[1].covers(body):
-            schema = self._quick[0]
+        quick = self._quick
+        schema = quick[0] if quick and quick[1].covers(body) else self.lxml
         if body.count(b"<") > MAX_TREE_TAGS and not _accepts_stream(schema, body):
             return False
         return schema.validate(root)

@@ -80,15 +80,11 @@ def test_pattern_that_every_ascii_text_keeps_to_is_a_repertoire(pattern: str) ->
         ["([ -~])*"],
         ["([&#9;&#10;&#13; -~])*|(ab)*"],
         ["([&#9;&#10;&#13; -~]*)(a)*"],
-        [r"([&#9;&#10;&#13; -~]|(a)\)*"],
         ["([&#9;&#10;&#13; -~])*", "(ж)*"],
     ],
 )
 def test_every_other_pattern_is_kept(patterns: list[str]) -> None:
-    try:
-        etree.XMLSchema(etree.fromstring(xsd(*patterns)))
-    except etree.XMLSchemaParseError:
-        assert patterns == [r"([&#9;&#10;&#13; -~]|(a)\)*"]
+    etree.XMLSchema(etree.fromstring(xsd(*patterns)))  # none is left alone for being wrong
     assert split({"t.xsd": xsd(*patterns)}) is None
 
 
