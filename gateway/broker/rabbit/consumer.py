@@ -6,13 +6,15 @@ from contextlib import suppress
 from functools import partial
 
 import structlog
-from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
+from aio_pika.abc import AbstractChannel, AbstractConnection
+from aiormq.abc import DeliveredMessage
 
 from gateway.broker.hands import Hands
 from gateway.broker.protocol import Outcome
 from gateway.broker.rabbit.declare import declare
 from gateway.broker.rabbit.faults import translated
 from gateway.broker.rabbit.link import CLOSE_S, Link, closed, keep
+from gateway.broker.rabbit.unsettled import Unsettled
 from gateway.broker.rabbit.wire import from_wire
 from gateway.broker.topology import QueueDeclaration
 from gateway.errors import AmtsboteError
@@ -80,24 +82,26 @@ class RabbitConsumer:
             underlay = await channel.get_underlay_channel()
             underlay.on_consumer_cancel_callbacks.add(lambda _: lost.set())  # the queue was deleted
             await channel.set_qos(prefetch_count=self._concurrency)
-            queue = await channel.get_queue(self._queue.name, ensure=False)
-            self._consumer_tag = await queue.consume(self._receive)
+            # Not aio-pika's queue: it would make an object and a task more for each message.
+            receive = partial(self._receive, Unsettled(underlay))
+            self._consumer_tag = (await underlay.basic_consume(self._queue.name, receive)).consumer_tag or ""
         self._taking.set()
         await lost.wait()
 
-    async def _receive(self, incoming: AbstractIncomingMessage) -> None:
-        self._hands.take(from_wire(incoming), partial(self._settle, incoming))
+    async def _receive(self, unsettled: Unsettled, incoming: DeliveredMessage) -> None:
+        tag = incoming.delivery_tag or 0
+        unsettled.add(tag)
+        self._hands.take(from_wire(incoming), partial(self._settle, unsettled, tag))
 
-    async def _settle(self, incoming: AbstractIncomingMessage, outcome: Outcome) -> None:
+    async def _settle(self, unsettled: Unsettled, tag: int, outcome: Outcome) -> None:
         """Tell the broker; where that fails it gives the message to the next consumer."""
         try:
             with translated():
                 async with asyncio.timeout(self._timeout_s):
                     if outcome is Outcome.ACK:
-                        await incoming.ack()
+                        await unsettled.ack(tag)
                     else:
-                        # Not nack: on 4.3 only a reject counts towards the delivery limit.
-                        await incoming.reject(requeue=outcome is Outcome.REQUEUE)
+                        await unsettled.reject(tag, requeue=outcome is Outcome.REQUEUE)
         except AmtsboteError as error:
             log.warning(
                 "message_not_settled", queue=self._queue.name, outcome=outcome.value, why=error.detail

@@ -88,15 +88,15 @@ class Publisher:
                 return await count(connection, self._queues())
 
     async def _publish(self, queue: QueueDeclaration, routing_key: str, message: Message) -> None:
-        wire = to_wire(message)
+        properties = to_wire(message)
         with translated():
             async with asyncio.timeout(self._timeout_s):
                 channel = await self._open_channel()
                 await channel.basic_publish(
-                    wire.body,
+                    message.body,
                     exchange=queue.exchange,
                     routing_key=routing_key,
-                    properties=wire.properties,
+                    properties=properties,
                     mandatory=True,
                     wait=False,  # the confirm says more than that the socket took it
                 )

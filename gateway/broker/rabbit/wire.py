@@ -3,46 +3,58 @@
 from datetime import UTC, datetime
 from typing import Any
 
-import aio_pika
 import pamqp.decode
-from aio_pika.abc import AbstractIncomingMessage
+from aiormq.abc import DeliveredMessage
+from pamqp.commands import Basic
 
 from gateway.contract.message import HeaderValue, Message
 
+Properties = Basic.Properties
+
 _APP_ID = "amtsbote"
+_PERSISTENT = 2
 
 
-def to_wire(message: Message) -> aio_pika.Message:
-    """Write a message as a persistent one."""
-    return aio_pika.Message(
-        message.body,
+def to_wire(message: Message) -> Properties:
+    """Write what a persistent message has beside its body."""
+    expiration = None if message.expiration_s is None else str(int(message.expiration_s * 1000))
+    return Properties(
         headers=dict(message.headers),
         content_type=message.content_type,
-        delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+        delivery_mode=_PERSISTENT,
         correlation_id=message.correlation_id,
-        expiration=message.expiration_s,
+        expiration=expiration,
         message_id=message.message_id,
         timestamp=message.timestamp,
-        type=message.type,
+        message_type=message.type,
         app_id=_APP_ID,
     )
 
 
-def from_wire(incoming: AbstractIncomingMessage) -> Message:
+def from_wire(incoming: DeliveredMessage) -> Message:
     """Read a message that anyone may have written: what is missing or not of the contract is left out."""
+    properties = incoming.header.properties
+    headers = properties.headers or {}
     return Message(
         body=incoming.body,
-        message_id=incoming.message_id or "",
-        type=incoming.type or "",
-        timestamp=incoming.timestamp or datetime.now(UTC),
-        correlation_id=incoming.correlation_id,
-        content_type=incoming.content_type or "",
-        headers=_headers(incoming.headers),
-        expiration_s=incoming.expiration if isinstance(incoming.expiration, float) else None,
+        message_id=properties.message_id or "",
+        type=properties.message_type or "",
+        timestamp=properties.timestamp or datetime.now(UTC),
+        correlation_id=properties.correlation_id,
+        content_type=properties.content_type or "",
+        headers=_headers(headers),
+        expiration_s=_expiration_s(properties.expiration),
         routing_key=incoming.routing_key or "",
         redelivered=bool(incoming.redelivered),
-        death_reason=_death_reason(incoming.headers),
+        death_reason=_death_reason(headers),
     )
+
+
+def _expiration_s(milliseconds: str | None) -> float | None:
+    try:
+        return int(milliseconds) / 1000 if milliseconds else None
+    except ValueError:
+        return None
 
 
 def _timestamp(value: bytes) -> tuple[int, datetime]:

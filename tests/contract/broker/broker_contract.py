@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -64,6 +65,28 @@ class Held(Inbox):
         await super().__call__(message)
         await self.release.wait()
         return self.outcome
+
+
+class Picked(Inbox):
+    """A handler that keeps each message in hand until that one is done."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._done: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._ended = asyncio.Semaphore(0)
+
+    async def __call__(self, message: Message) -> Outcome:
+        await super().__call__(message)
+        await self._done[message.message_id].wait()
+        self._ended.release()
+        return self.outcome
+
+    async def finish(self, *messages: Message) -> None:
+        """Be done with these at the same moment."""
+        for message in messages:
+            self._done[message.message_id].set()
+        for _ in messages:
+            await self._ended.acquire()
 
 
 async def until(holds: Callable[[], Awaitable[bool]], timeout_s: float = 20) -> None:
@@ -307,6 +330,25 @@ class BrokerContract:
         await broker.consume_deliveries(DESTINATION, later, concurrency=1)
         again = await later.next()
         assert (again.message_id, again.redelivered) == (sent.message_id, True)
+
+    @pytest.mark.parametrize("kept", [0, 2, 5])
+    @pytest.mark.parametrize("together", [1, 2, 5])
+    async def test_only_what_is_not_done_is_handed_back_when_others_were_done_before_it(
+        self, broker: Broker, kept: int, together: int
+    ) -> None:
+        picked, later = Picked(), Inbox()
+        consumer = await broker.consume_deliveries(DESTINATION, picked, concurrency=6)
+        sent = [a_message() for _ in range(6)]
+        for message in sent:
+            await broker.publish_delivery(DESTINATION, message)
+            await picked.next()
+        left = sent.pop(kept)
+        for first in range(0, len(sent), together):
+            await picked.finish(*sent[first : first + together])
+        await consumer.cancel(grace_s=0.05)
+        await broker.publish_delivery(DESTINATION, last := a_message())
+        await broker.consume_deliveries(DESTINATION, later, concurrency=1)
+        assert [(await later.next()).message_id for _ in range(2)] == [left.message_id, last.message_id]
 
     async def test_consumers_share_the_queue_when_they_compete(self, broker: Broker) -> None:
         first, second = Held(), Held()
