@@ -138,25 +138,34 @@ def alone(side: Amtsbote, peer: Side | None, wire: Wire, rounds: int, count: int
 
 
 async def _follow(side: Amtsbote, count: int) -> list[Way]:
+    """Post one at a time, while the portal's question for news in its mailbox is open, as it always is."""
     ways: list[Way] = []
-    connection = await Connection.open(side.submit().ports[0])
+    port = side.submit().ports[0]
+    portal, reader = await Connection.open(port), await Connection.open(port)
     with Stamps(side.installation.stamps) as stamps:
-        back = await side.replies(connection, wait_s=0)
+        back = await side.replies(reader, wait_s=0)
         for _ in range(count):
             body, target = side.make_body(), side.submit()
-            posted = time.monotonic_ns()
-            answer = await connection.ask_for(target, body)
-            receipted = time.monotonic_ns()
             back += 1
-            while await side.replies(connection, wait_s=_HOLD_S) < back:
-                if time.monotonic_ns() - posted > _REPLY_WITHIN_S * 1e9:
-                    raise RuntimeError(f"{side.name}: a decision does not come")
-            read = time.monotonic_ns()
+            reading = asyncio.create_task(_read_until(side, reader, back))
+            await asyncio.sleep(_PAUSE_S)
+            posted = time.monotonic_ns()
+            answer = await portal.ask_for(target, body)
+            receipted = time.monotonic_ns()
+            read = await reading
             handled = await stamps.wait_for(json.loads(answer)["submission_id"])
             ways.append(Way(*(ns / 1e9 for ns in (receipted - posted, handled - receipted, read - posted))))
-            await asyncio.sleep(_PAUSE_S)
-    connection.close()
+    portal.close()
+    reader.close()
     return ways
+
+
+async def _read_until(side: Amtsbote, connection: Connection, back: int) -> int:
+    """Return when so many decisions have been read, in nanoseconds of the monotonic clock."""
+    async with asyncio.timeout(_REPLY_WITHIN_S):
+        while await side.replies(connection, wait_s=_HOLD_S) < back:
+            pass
+    return time.monotonic_ns()
 
 
 async def _ask_back(peer: Side, count: int) -> list[float]:

@@ -96,15 +96,17 @@ class Relay:
                 limit = 1 if failures else BATCH
                 began = loop.time()
                 done = await self.send_due(destination, limit=limit) if self._broker.connected else NOTHING
-                if not done.claimed:
+                if done.sent < done.claimed:
+                    failures += 1
+                    await asyncio.sleep(min(PAUSE_S * 2.0 ** min(failures - 1, 10), LONGEST_PAUSE_S))
+                    continue
+                if done.sent:
+                    failures = 0
+                if done.sent > 1:
+                    await asyncio.sleep(began + BUSY_ROUND_S - loop.time())
+                if done.claimed < limit:  # nothing more was due; what is now has been heard of meanwhile
                     gives_way = True
                     await listener.wait(IDLE_S)
-                    continue
-                failures = 0 if done.sent == done.claimed else failures + 1
-                if failures:
-                    await asyncio.sleep(min(PAUSE_S * 2.0 ** min(failures - 1, 10), LONGEST_PAUSE_S))
-                elif done.sent > 1:
-                    await asyncio.sleep(began + BUSY_ROUND_S - loop.time())
 
     async def send_due(self, destination: Destination, *, limit: int = BATCH) -> Round:
         """Claim and publish one batch."""
