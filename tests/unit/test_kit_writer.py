@@ -46,6 +46,20 @@ async def test_writer_shares_a_transaction_when_several_wait(writer: Writer) -> 
     assert entries.batches == [list(range(20))]
 
 
+async def test_writer_gathers_when_the_last_transaction_was_shared(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.kit.writer.BUSY_ROUND_S", 0.3)
+    entries = Entries()
+    await asyncio.gather(*(writer.run(entries.enter, n) for n in (1, 2)))
+    early = asyncio.create_task(writer.run(entries.enter, 3))
+    for _ in range(10):  # turns of the loop, in which it would have been handed over
+        await asyncio.sleep(0)
+    await asyncio.gather(early, writer.run(entries.enter, 4))
+    await writer.run(entries.enter, 5)
+    assert entries.batches == [[1, 2], [3, 4], [5]]
+
+
 async def test_writer_stores_the_neighbours_when_one_cannot_be_stored(writer: Writer) -> None:
     entries = Entries()
     await writer.run(entries.enter, 2)
