@@ -16,6 +16,7 @@ import httpx2
 from gateway.broker import Broker, MemoryBroker, RabbitBroker
 from gateway.config import Config, Destination, faulty_config, load_config
 from gateway.errors import ConfigurationError
+from gateway.rush import Rush
 from gateway.settings import Settings, read_secret
 
 if TYPE_CHECKING:
@@ -86,11 +87,12 @@ async def running_gateway(settings: Settings, roles: Collection[Role] = ALL_ROLE
         store.claim_file()
         store.join_others()
         await store.vault.ready(config.tenant)
-        broker = make_broker(settings)
+        rush = Rush()
+        broker = make_broker(settings, rush)
         await broker.start()
         stack.push_async_callback(broker.close)
         await broker.declare(config.destination)
-        intake = Intake(config, catalogue, store, settings)
+        intake = Intake(config, catalogue, store, settings, rush)
         service = Service(settings, config, catalogue, store, broker, intake)
         if Role.HTTP in roles:
             await intake.start()
@@ -102,7 +104,7 @@ async def running_gateway(settings: Settings, roles: Collection[Role] = ALL_ROLE
             await _start_sweep(stack, service)
         runners = await _start_embedded(stack, settings, config, broker, app)
         if Role.RELAY in roles:
-            await _start_relay(stack, service)
+            await _start_relay(stack, service, rush)
         yield Parts(settings, config, broker, app, runners)
 
 
@@ -140,10 +142,10 @@ async def _start_sweep(stack: AsyncExitStack, service: "Service") -> None:
     stack.push_async_callback(sweep.stop)
 
 
-async def _start_relay(stack: AsyncExitStack, service: "Service") -> None:
+async def _start_relay(stack: AsyncExitStack, service: "Service", rush: Rush) -> None:
     from gateway.delivery import Relay
 
-    relay = Relay(service.config, service.store, service.broker, service.settings, service.intake.rush)
+    relay = Relay(service.config, service.store, service.broker, service.settings, rush)
     await relay.start()
     stack.push_async_callback(relay.stop)
 
@@ -309,11 +311,11 @@ def open_store(settings: Settings) -> "SqlStore":
     )
 
 
-def make_broker(settings: Settings) -> Broker:
-    """Return RabbitMQ where nodes are named, the in-process broker otherwise."""
+def make_broker(settings: Settings, rush: Rush | None = None) -> Broker:
+    """Return RabbitMQ where nodes are named, otherwise the in-process broker, which gives way to a rush."""
     if settings.amqp_urls:
         return RabbitBroker(settings.amqp_urls, timeout_s=settings.broker_timeout_s)
-    return MemoryBroker()
+    return MemoryBroker(rush=rush)
 
 
 def make_runner(

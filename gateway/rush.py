@@ -7,7 +7,10 @@ import asyncio
 import time
 from collections.abc import Callable
 
-QUIET_S = 0.25
+QUIET_S = 1.0
+"""Longer than a transaction takes beside deliveries that are in hand: these would end the rush they disturb."""
+GIVE_WAY_S = 30.0
+"""How long a rush of submissions may keep other work back; then all is done that is due."""
 BUSY = 0.5
 """Of a core, that the process has used since it was last said that many wait. With less to do they wait for
 the store or the disk, which a delivery hardly delays."""
@@ -40,3 +43,23 @@ class Rush:
         while (left := min(self._until, latest) - loop.time()) > 0:  # noqa: ASYNC110
             await asyncio.sleep(left)
         return self._until <= loop.time()
+
+
+class Courtesy:
+    """One worker that lets submissions go first, but not for ever.
+
+    Args:
+        rush: of what the same process accepts.
+    """
+
+    def __init__(self, rush: Rush) -> None:
+        self._rush = rush
+        self._gives_way = True
+
+    async def wait(self) -> None:
+        """Let a rush pass; after GIVE_WAY_S of it nothing is let past any more until `caught_up`."""
+        self._gives_way = self._gives_way and await self._rush.over(GIVE_WAY_S)
+
+    def caught_up(self) -> None:
+        """Say that nothing is due any more."""
+        self._gives_way = True

@@ -11,6 +11,7 @@ from gateway.broker.protocol import Consumer, Handler, Outcome, QueueDepth, chec
 from gateway.broker.topology import REPORTS, QueueDeclaration, Topology
 from gateway.contract.message import Message
 from gateway.errors import BrokerUnavailable, MessageReturned
+from gateway.rush import Courtesy, Rush
 
 
 class _MemoryConsumer:
@@ -22,9 +23,11 @@ class _MemoryConsumer:
         hands: Hands,
         concurrency: int,
         forget: Callable[["_MemoryConsumer"], object],
+        rush: Rush,
     ) -> None:
         self._queue = queue
         self._hands = hands
+        self._rush = rush
         self._feeders = [asyncio.create_task(self._feed()) for _ in range(concurrency)]
         self._forget = forget
         queue.consumers += 1
@@ -41,7 +44,11 @@ class _MemoryConsumer:
         self._forget(self)
 
     async def _feed(self) -> None:
+        courtesy = Courtesy(self._rush)
         while True:
+            await courtesy.wait()
+            if not len(self._queue):
+                courtesy.caught_up()
             entry = await self._queue.take()
             dealing = self._hands.take(entry.message, partial(self._settle, entry))
             await asyncio.wait([dealing])
@@ -76,11 +83,15 @@ class MemoryBroker:
 
     Args:
         timeout_s: the longest wait for a report's effect.
+        rush: of what the same process accepts; it has the right of way.
     """
 
-    def __init__(self, topology: Topology | None = None, *, timeout_s: float = 10) -> None:
+    def __init__(
+        self, topology: Topology | None = None, *, timeout_s: float = 10, rush: Rush | None = None
+    ) -> None:
         self._topology = topology or Topology()
         self._timeout_s = timeout_s
+        self._rush = rush or Rush()
         self._destinations: set[str] = set()
         self._queues: dict[str, MemoryQueue] = {}
         self._consumers: set[_MemoryConsumer] = set()
@@ -179,7 +190,7 @@ class MemoryBroker:
             has_dead_letters=declaration.destination is not None,
         )
         consumer = _MemoryConsumer(
-            self._queues[declaration.name], hands, concurrency, self._consumers.discard
+            self._queues[declaration.name], hands, concurrency, self._consumers.discard, self._rush
         )
         self._consumers.add(consumer)
         return consumer

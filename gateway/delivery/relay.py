@@ -16,7 +16,7 @@ from gateway.contract.delivery import Delivery
 from gateway.contract.ids import new_id
 from gateway.delivery.loop import PAUSE_S, keep
 from gateway.errors import BrokerUnavailable, KeyUnavailable, MessageReturned, QueueFull
-from gateway.rush import Rush
+from gateway.rush import Courtesy, Rush
 from gateway.settings import Settings
 from gateway.store import SqlStore, deliveries
 from gateway.store.rows import Claimed
@@ -29,8 +29,6 @@ BUSY_ROUND_S = 0.08
 """Under load a round of claim, publish and confirm costs as much for a few as for many, so that rounds begin
 at least so far apart. What comes alone goes at once."""
 LONGEST_PAUSE_S = 30.0
-GIVE_WAY_S = 30.0
-"""How long a rush of submissions may keep deliveries back; then all go out that are due."""
 
 _AGAIN = frozenset({BrokerUnavailable, KeyUnavailable, MessageReturned, QueueFull})
 """What another attempt may overcome; anything else lies in the delivery itself: an operator must look."""
@@ -87,11 +85,11 @@ class Relay:
         await asyncio.sleep(POLL_S)
 
     async def _serve(self, destination: Destination) -> None:
-        failures, gives_way = 0, True
+        failures, courtesy = 0, Courtesy(self._rush)
         loop = asyncio.get_running_loop()
         with self._store.signals.listen(destination_key(destination.name)) as listener:
             while True:
-                gives_way = gives_way and await self._rush.over(GIVE_WAY_S)
+                await courtesy.wait()
                 # After a failure one delivery tries the way: each attempt is written down.
                 limit = 1 if failures else BATCH
                 began = loop.time()
@@ -105,7 +103,7 @@ class Relay:
                 if done.sent > 1:
                     await asyncio.sleep(began + BUSY_ROUND_S - loop.time())
                 if done.claimed < limit:  # nothing more was due; what is now has been heard of meanwhile
-                    gives_way = True
+                    courtesy.caught_up()
                     await listener.wait(IDLE_S)
 
     async def send_due(self, destination: Destination, *, limit: int = BATCH) -> Round:

@@ -26,6 +26,8 @@ BUSY_ROUND_S = 0.02
 ENOUGH = 16
 """Under load transactions begin at least so far apart, unless so many wait: one costs nearly as much for a
 few as for many. What comes after one that was alone goes at once."""
+MANY = 4
+"""So many in one transaction are a rush in a busy process: what else comes still waits to be read."""
 MAX_WAITING_BYTES = 256 * 1024 * 1024
 """What may wait for the store before new requests are answered 503."""
 
@@ -52,7 +54,7 @@ class GroupCommit:
         max_batch: submissions in one transaction at most.
         max_waiting: submissions that may wait; one more is answered 503.
         patience_s: how long one may wait until its turn; the store has as much again to store it.
-        rush: told when ENOUGH wait at once.
+        rush: told when MANY wait at once.
     """
 
     def __init__(
@@ -122,7 +124,7 @@ class GroupCommit:
                     size_bytes += batch[-1].size_bytes
                     continue
                 break
-            if len(batch) >= ENOUGH:
+            if len(batch) >= MANY:
                 self._rush.note()
             try:
                 await self._write(self._not_overdue(batch))

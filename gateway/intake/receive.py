@@ -81,9 +81,20 @@ class _Posted:
 
 
 class Intake:
-    """Receives submissions of portals; one for the process."""
+    """Receives submissions of portals; one for the process.
 
-    def __init__(self, config: Config, catalogue: Catalogue, store: SqlStore, settings: Settings) -> None:
+    Args:
+        rush: told when many come at once.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        catalogue: Catalogue,
+        store: SqlStore,
+        settings: Settings,
+        rush: Rush | None = None,
+    ) -> None:
         self._config = config
         self._catalogue = catalogue
         self._store = store
@@ -92,13 +103,12 @@ class Intake:
             max_depth=settings.max_depth,
             max_attributes=settings.max_attributes,
         )
-        self.rush = Rush()
         self._commit = GroupCommit(
             store,
             max_batch=settings.commit_batch,
             max_waiting=settings.commit_queue,
             patience_s=settings.store_timeout_s,
-            rush=self.rush,
+            rush=rush,
         )
 
     async def start(self) -> None:

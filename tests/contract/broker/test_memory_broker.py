@@ -1,12 +1,15 @@
 """The in-process broker under the contract, and what only it promises."""
 
 import asyncio
+import time
 
 import pytest
 
+from gateway import rush as rush_module
 from gateway.broker import MemoryBroker, Outcome
 from gateway.contract.message import Message
 from gateway.errors import BrokerUnavailable
+from gateway.rush import Rush
 from tests.contract.broker.broker_contract import (
     DESTINATION,
     SMALL,
@@ -74,3 +77,38 @@ class TestMemoryBroker(BrokerContract):
         await broker.close()
         await broker.start()
         assert (await depth(broker)).messages == 0
+
+    async def test_delivery_waits_while_submissions_come_in_a_rush(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(rush_module, "QUIET_S", 3600)
+        rush, inbox = Rush(time.monotonic), Inbox()
+        broker = MemoryBroker(SMALL, rush=rush)
+        await broker.start()
+        await broker.declare([DESTINATION])
+        rush.note()
+        await broker.consume_deliveries(DESTINATION, inbox, concurrency=2)
+        await broker.publish_delivery(DESTINATION, a_message())
+        for _ in range(20):  # turns of the loop, in which it would have been handed over
+            await asyncio.sleep(0)
+        assert (inbox.count, (await depth(broker)).messages) == (0, 1)
+        await broker.close()
+
+    async def test_all_that_waits_is_delivered_when_a_rush_does_not_end(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(rush_module, "QUIET_S", 3600)
+        rush, inbox = Rush(time.monotonic), Inbox()
+        broker = MemoryBroker(SMALL, rush=rush)
+        await broker.start()
+        await broker.declare([DESTINATION])
+        for _ in range(SMALL.max_length):
+            await broker.publish_delivery(DESTINATION, a_message())
+        rush.note()
+        monkeypatch.setattr(rush_module, "GIVE_WAY_S", 0.1)
+        await broker.consume_deliveries(DESTINATION, inbox, concurrency=1)
+        await inbox.next()
+        monkeypatch.setattr(rush_module, "GIVE_WAY_S", 3600)  # it must not give way again before it is done
+        for _ in range(SMALL.max_length - 1):
+            await inbox.next()
+        await broker.close()

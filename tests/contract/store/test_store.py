@@ -16,7 +16,7 @@ from sqlalchemy import create_engine, event
 
 from gateway import rush as rush_module
 from gateway.errors import ConfigurationError, ReferenceKnown, StoreConflict, StoreInUse, StoreUnavailable
-from gateway.intake.commit import ENOUGH, GroupCommit
+from gateway.intake.commit import MANY, GroupCommit
 from gateway.rush import Rush
 from gateway.store import SqlStore, cases, deliveries
 from gateway.store.accept import accept
@@ -98,7 +98,7 @@ class CommitContract:
 
     @pytest.mark.parametrize(
         ("together", "busy", "waits"),
-        [(ENOUGH - 1, True, False), (ENOUGH, True, True), (ENOUGH, False, False)],
+        [(MANY - 1, True, False), (MANY, True, True), (MANY, False, False)],
     )
     async def test_many_at_once_in_a_busy_process_are_a_rush(
         self, store: SqlStore, monkeypatch: pytest.MonkeyPatch, together: int, busy: bool, waits: bool

@@ -226,7 +226,7 @@ async def test_rush_without_end_lets_all_that_is_due_pass_after_a_while(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rush_module, "QUIET_S", 3600)
-    monkeypatch.setattr(relay_module, "GIVE_WAY_S", 0.1)
+    monkeypatch.setattr(rush_module, "GIVE_WAY_S", 0.1)
     monkeypatch.setattr(relay_module, "BATCH", 2)
     world.rush.note()
     for _ in range(7):
