@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 QUIET_S = 1.0
-"""Longer than a transaction takes beside deliveries that are in hand: these would end the rush they disturb."""
+"""Longer than a transaction takes beside deliveries in hand: these would end the rush they disturb."""
 GIVE_WAY_S = 30.0
 """How long a rush of submissions may keep other work back; then all is done that is due."""
 BUSY = 0.5
