@@ -50,6 +50,7 @@ async def test_writer_gathers_when_the_last_transaction_was_shared(
     writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("adapters.kit.writer.BUSY_ROUND_S", 0.3)
+    monkeypatch.setattr(writer, "_timeout_s", 10)  # a slow disk is not what this is about
     entries = Entries()
     await asyncio.gather(*(writer.run(entries.enter, n) for n in (1, 2)))
     early = asyncio.create_task(writer.run(entries.enter, 3))

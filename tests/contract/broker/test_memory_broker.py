@@ -22,6 +22,17 @@ from tests.contract.broker.broker_contract import (
 )
 
 
+async def in_a_rush(monkeypatch: pytest.MonkeyPatch) -> MemoryBroker:
+    """Start a broker in a process whose rush of submissions does not end."""
+    monkeypatch.setattr(rush_module, "QUIET_S", 3600)
+    rush = Rush(time.monotonic)
+    rush.note()
+    broker = MemoryBroker(SMALL, rush=rush)
+    await broker.start()
+    await broker.declare([DESTINATION])
+    return broker
+
+
 class TestMemoryBroker(BrokerContract):
     @pytest.fixture
     def make(self) -> MakeBroker:
@@ -81,12 +92,7 @@ class TestMemoryBroker(BrokerContract):
     async def test_delivery_waits_while_submissions_come_in_a_rush(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(rush_module, "QUIET_S", 3600)
-        rush, inbox = Rush(time.monotonic), Inbox()
-        broker = MemoryBroker(SMALL, rush=rush)
-        await broker.start()
-        await broker.declare([DESTINATION])
-        rush.note()
+        broker, inbox = await in_a_rush(monkeypatch), Inbox()
         await broker.consume_deliveries(DESTINATION, inbox, concurrency=2)
         await broker.publish_delivery(DESTINATION, a_message())
         for _ in range(20):  # turns of the loop, in which it would have been handed over
@@ -97,14 +103,9 @@ class TestMemoryBroker(BrokerContract):
     async def test_all_that_waits_is_delivered_when_a_rush_does_not_end(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(rush_module, "QUIET_S", 3600)
-        rush, inbox = Rush(time.monotonic), Inbox()
-        broker = MemoryBroker(SMALL, rush=rush)
-        await broker.start()
-        await broker.declare([DESTINATION])
+        broker, inbox = await in_a_rush(monkeypatch), Inbox()
         for _ in range(SMALL.max_length):
             await broker.publish_delivery(DESTINATION, a_message())
-        rush.note()
         monkeypatch.setattr(rush_module, "GIVE_WAY_S", 0.1)
         await broker.consume_deliveries(DESTINATION, inbox, concurrency=1)
         await inbox.next()
