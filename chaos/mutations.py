@@ -78,10 +78,19 @@ def sequence_cursor() -> None:
             row["position"] = (await connection.execute(_DRAW)).scalar_one()
         await insert_all(connection, store, messages, rows)
         if rows and (await connection.execute(_FIRST)).scalar_one():
-            # A slow commit, beside which the other gateway's is quick: only one is slow at a time.
-            await asyncio.sleep(2 * _SOME_S)
+            await be_slow(connection, rows[-1]["position"])
 
+    async def be_slow(connection: Any, position: int) -> None:
+        """Commit slowly, until the other gateway has drawn a higher number, and a reader has seen it."""
+        for _ in range(_TRIES):
+            await asyncio.sleep(_SOME_S)
+            if (await connection.execute(_LAST)).scalar_one() > position:
+                break
+        await asyncio.sleep(_SOME_S)
+
+    _TRIES = 6  # within the store's deadline
     _DRAW = text("SELECT nextval('chaos_mailbox')")
+    _LAST = text("SELECT last_value FROM chaos_mailbox")
     _FIRST = text("SELECT pg_try_advisory_xact_lock(20260602)")
     _replace("gateway.store.mailbox", "put", put)
 

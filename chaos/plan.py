@@ -268,4 +268,4 @@ def provoke(mutation: str, seed: int) -> Plan:
             return Plan(seed, PROVOKED, [], [Mishap.UNKNOWN_DECIDED])
         case _:
             # Both gateways must number letters at the same moment, again and again.
-            return Plan(seed, replace(PROVOKED, applications=120, at_once=24), [], [])
+            return Plan(seed, replace(PROVOKED, applications=240, at_once=24, settle_s=60), [], [])
