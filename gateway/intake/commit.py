@@ -24,8 +24,9 @@ from gateway.store.rows import Accepted, NewSubmission
 MAX_BATCH_BYTES = 16 * 1024 * 1024
 BUSY_ROUND_S = 0.02
 ENOUGH = 16
-"""Under load transactions begin at least so far apart, unless so many wait: one costs nearly as much for a
-few as for many. What comes after one that was alone goes at once."""
+"""After a transaction of several the next waits so long, unless so many wait already: one costs nearly as
+much for a few as for many. Senders that wait for their receipts come back together, but are read one by one:
+the first would otherwise have a transaction to itself. What comes after one that was alone goes at once."""
 MANY = 4
 """So many in one transaction are a rush in a busy process: what else comes still waits to be read."""
 MAX_WAITING_BYTES = 256 * 1024 * 1024
@@ -114,10 +115,9 @@ class GroupCommit:
         return await asyncio.shield(waiting.result)
 
     async def _write_forever(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             batch = [await self._queue.get()]
-            began, size_bytes = loop.time(), batch[0].size_bytes
+            size_bytes = batch[0].size_bytes
             while len(batch) < self._max_batch and size_bytes < MAX_BATCH_BYTES:
                 with contextlib.suppress(asyncio.QueueEmpty):
                     batch.append(self._queue.get_nowait())
@@ -136,16 +136,16 @@ class GroupCommit:
                 for _ in batch:
                     self._queue.task_done()
             if len(batch) > 1:
-                await self._gather(until=began + BUSY_ROUND_S)
+                await self._gather()
 
     def _has_enough(self) -> bool:
         return self._queue.qsize() >= self._enough_is or self._waiting_bytes >= MAX_BATCH_BYTES
 
-    async def _gather(self, *, until: float) -> None:
+    async def _gather(self) -> None:
         self._enough.clear()
         if not self._has_enough():
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout_at(until):
+                async with asyncio.timeout(BUSY_ROUND_S):
                     await self._enough.wait()
 
     def _not_overdue(self, batch: Sequence[_Waiting]) -> list[_Waiting]:

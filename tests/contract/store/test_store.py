@@ -117,6 +117,26 @@ class CommitContract:
         over.cancel()
         await commit.stop()
 
+    async def test_first_to_come_after_a_long_transaction_of_several_waits_for_others(
+        self, store: SqlStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("gateway.intake.commit.BUSY_ROUND_S", 1.0)
+        commit = GroupCommit(store, max_batch=50, max_waiting=500)
+        case_id = (await accept_one(store)).case_id
+        async with store.write() as connection:
+            await cases.lock(connection, case_id, tenant=TENANT)
+            several = [asyncio.create_task(commit.accept(submission(case_id=case_id))) for _ in range(2)]
+            await asyncio.sleep(0)
+            await commit.start()
+            answered, _ = await asyncio.wait(several, timeout=1.1)
+            assert not answered
+        await asyncio.gather(*several)
+        first = asyncio.create_task(commit.accept(submission()))
+        await asyncio.wait({first}, timeout=0.1)
+        assert not first.done()
+        assert (await first).created
+        await commit.stop()
+
     async def test_stop_stores_what_still_waits(self, commit: GroupCommit, store: SqlStore) -> None:
         tasks = [asyncio.create_task(commit.accept(submission())) for _ in range(120)]
         await asyncio.sleep(0)
