@@ -1,5 +1,6 @@
 """Logging: one JSON object a line on standard error; ids, codes and sizes only."""
 
+import json
 import logging
 import re
 import sys
@@ -8,6 +9,7 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
+from pydantic_core import to_json
 
 
 def configure_logs(level: str) -> None:
@@ -22,7 +24,7 @@ def configure_logs(level: str) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _name_exception,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
+            structlog.processors.JSONRenderer(serializer=_to_json),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
@@ -35,6 +37,13 @@ def configure_logs(level: str) -> None:
     # What is away is said once by us; these say it at every try, with tracebacks.
     for name in ("aiormq", "aio_pika", "psycopg"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _to_json(event: object, **_: object) -> str:
+    try:
+        return to_json(event, fallback=repr).decode()
+    except ValueError:  # text that is no Unicode, such as a file name
+        return json.dumps(event, default=repr)
 
 
 class _LibraryFormatter(logging.Formatter):

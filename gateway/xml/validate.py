@@ -18,6 +18,7 @@ from lxml import etree
 from gateway.errors import ConfigurationError, SchemaViolation
 from gateway.xml.explain import explain
 from gateway.xml.lxml_faults import MAX_TREE_TAGS
+from gateway.xml.parse import has_more_tags
 from gateway.xml.repertoire import Repertoire, split
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Schema:
     def _accepts(self, root: etree._Element, body: bytes) -> bool:
         quick = self._quick
         schema = quick[0] if quick and quick[1].covers(body) else self.lxml
-        if body.count(b"<") > MAX_TREE_TAGS and not _accepts_stream(schema, body):
+        if has_more_tags(body, MAX_TREE_TAGS) and not _accepts_stream(schema, body):
             return False
         return schema.validate(root)
 
