@@ -4,7 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -18,9 +18,44 @@ GRACE_S = 4
 """For requests in hand, of the ten seconds that a stop may take."""
 KEEP_ALIVE_S = 75
 MAX_HEAD_BYTES = 64 * 1024
+MAX_JOINED_BYTES = 64 * 1024
 _HEAD_TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 )
+
+
+class _Joined:
+    """A transport that sends what is written at one moment at once: head and body of an answer.
+
+    uvicorn writes them one after the other, which is two system calls, and two packets for the caller.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._written: list[bytes] = []
+        self._written_bytes = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Send it with what else is written before the loop goes on; at once what is much."""
+        if not self._written:
+            asyncio.get_running_loop().call_soon(self._send)
+        self._written.append(data)
+        self._written_bytes += len(data)
+        if self._written_bytes > MAX_JOINED_BYTES:
+            self._send()
+
+    def close(self) -> None:
+        """Send what was written, and close."""
+        self._send()
+        self._transport.close()
+
+    def _send(self) -> None:
+        if self._written:
+            self._transport.write(b"".join(self._written))
+            self._written, self._written_bytes = [], 0
 
 
 class _Protocol(HttpToolsProtocol):
@@ -32,6 +67,10 @@ class _Protocol(HttpToolsProtocol):
 
     _unfinished = 0
     _advanced = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Begin; what is written goes through `_Joined`."""
+        super().connection_made(cast(asyncio.Transport, _Joined(transport)))
 
     def data_received(self, data: bytes) -> None:
         """Take what came; cut the connection off where a head goes on for too long."""

@@ -23,8 +23,7 @@ from gateway.store.rows import Accepted, NewSubmission
 
 MAX_BATCH_BYTES = 16 * 1024 * 1024
 BUSY_ROUND_S = 0.02
-ENOUGH = 16
-"""After a transaction of several the next waits so long, unless so many wait already: one costs nearly as
+"""After a transaction of several the next waits so long, unless as many wait already: one costs nearly as
 much for a few as for many. Senders that wait for their receipts come back together, but are read one by one:
 the first would otherwise have a transaction to itself. What comes after one that was alone goes at once."""
 MANY = 4
@@ -73,7 +72,7 @@ class GroupCommit:
         self._max_batch = max_batch
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(max_waiting)
         self._waiting_bytes = 0
-        self._enough_is = min(ENOUGH, max_batch, max_waiting)
+        self._enough_is = 1
         self._enough = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
 
@@ -136,12 +135,13 @@ class GroupCommit:
                 for _ in batch:
                     self._queue.task_done()
             if len(batch) > 1:
-                await self._gather()
+                await self._gather(len(batch))
 
     def _has_enough(self) -> bool:
         return self._queue.qsize() >= self._enough_is or self._waiting_bytes >= MAX_BATCH_BYTES
 
-    async def _gather(self) -> None:
+    async def _gather(self, enough: int) -> None:
+        self._enough_is = enough
         self._enough.clear()
         if not self._has_enough():
             with contextlib.suppress(TimeoutError):

@@ -18,13 +18,16 @@ from sqlalchemy import (
     LargeBinary,
     Table,
     Text,
+    Uuid,
     any_,
     bindparam,
     cast,
     column,
     func,
+    literal_column,
     select,
     tuple_,
+    type_coerce,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -208,12 +211,28 @@ def _new_family(
     return statement
 
 
-def rows_of_document(table: Table, names: tuple[str, ...], parameter: str = "document") -> Any:
-    """Read the rows that PostgreSQL is given as a document, with these columns of a table."""
+def rows_of_document(
+    table: Table, names: tuple[str, ...], parameter: str = "document", *, is_sqlite: bool = False
+) -> Any:
+    """Read the rows that a database is given as a document, with these columns of a table.
+
+    SQLite reads texts and ids; what SQLAlchemy stores in a form of its own it does not.
+    """
+    if is_sqlite:
+        row = func.json_each(bindparam(parameter, type_=Text)).table_valued("value").c.value
+        read = [_of_row(row, table.c[name]).label(name) for name in names]
+        return select(*read).subquery(f"{parameter}_rows")
     document = cast(bindparam(parameter, type_=Text), postgresql.JSON)
     columns = [column(name, Text if _is_binary(table, name) else table.c[name].type) for name in names]
     name = f"{parameter}_rows"
     return func.json_to_recordset(document).table_valued(*columns, name=name).render_derived(with_types=True)
+
+
+def _of_row(row: ColumnElement[Any], wanted: ColumnElement[Any]) -> ColumnElement[Any]:
+    value = func.json_extract(row, literal_column(f"'$.{wanted.name}'"))
+    if isinstance(wanted.type, Uuid):
+        value = func.replace(value, literal_column("'-'"), literal_column("''"))
+    return type_coerce(value, wanted.type)
 
 
 def _values(table: Table, rows: Any, names: tuple[str, ...]) -> list[Any]:

@@ -1,9 +1,10 @@
 """What portals and adapters read: their own only, anything else is not there."""
 
 from collections.abc import Collection, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, and_, or_, select, tuple_
+from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.contract.ids import is_id
@@ -85,44 +86,28 @@ async def known_references(
     connection: AsyncConnection, store: SqlStore, references: Collection[tuple[str, str]]
 ) -> set[tuple[str, str]]:
     """Say which of these (client, reference) name a case or an earlier message of that client."""
-    if store.is_sqlite:
-        return await _known_on_sqlite(connection, references)
     asked = [
         {"client": client, "sender_message_id": text, "case_id": text if is_id(text) else None}
         for client, text in references
     ]
-    rows = await connection.execute(_KNOWN, {"document": document_of(asked)})
+    rows = await connection.execute(_known(store.is_sqlite), {"document": document_of(asked)})
     return {(row.client, row.sender_message_id) for row in rows}
 
 
-def _known() -> Select[Any]:
+_REFERENCE = ("client", "sender_message_id", "case_id")
+
+
+@cache
+def _known(is_sqlite: bool) -> Select[Any]:
     """Look each reference up by itself: for many PostgreSQL may read a table that it believes small."""
     m, c = messages.c, cases.c
-    asked = rows_of_document(messages, ("client", "sender_message_id", "case_id")).c
+    asked = rows_of_document(messages, _REFERENCE, is_sqlite=is_sqlite).c
     sent = select(m.client).where(m.client == asked.client, m.sender_message_id == asked.sender_message_id)
     # By the id alone: PostgreSQL may believe that a client has hardly any cases, and look through these.
     opened_by = select(c.client).where(c.case_id == asked.case_id)
     return select(asked.client, asked.sender_message_id).where(
         or_(sent.scalar_subquery().is_not(None), opened_by.scalar_subquery() == asked.client)
     )
-
-
-_KNOWN = _known()
-
-
-async def _known_on_sqlite(
-    connection: AsyncConnection, references: Collection[tuple[str, str]]
-) -> set[tuple[str, str]]:
-    m, c = messages.c, cases.c
-    by_sender_id = select(m.client, m.sender_message_id).where(
-        tuple_(m.client, m.sender_message_id).in_(references)
-    )
-    rows = [*await connection.execute(by_sender_id)]
-    if ids := [(client, text) for client, text in references if is_id(text)]:
-        rows += await connection.execute(
-            select(c.client, c.case_id).where(tuple_(c.client, c.case_id).in_(ids))
-        )
-    return {(client, reference) for client, reference in rows}
 
 
 async def is_case(connection: AsyncConnection, reference: str, *, client: str, tenant: str) -> bool:
