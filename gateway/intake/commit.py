@@ -111,7 +111,7 @@ class GroupCommit:
         self._waiting_bytes += waiting.size_bytes
         if self._has_enough():
             self._enough.set()
-        return await asyncio.shield(waiting.result)
+        return await waiting.result
 
     async def _write_forever(self) -> None:
         while True:

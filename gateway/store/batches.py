@@ -86,7 +86,7 @@ class Batches(Generic[Item, Result]):
             self._enough.set()
         if self._runner is None or self._runner.done():
             self._runner = asyncio.create_task(self._run_all())
-        return await asyncio.shield(waiting.result)
+        return await waiting.result
 
     async def _run_all(self) -> None:
         loop = asyncio.get_running_loop()
