@@ -24,7 +24,7 @@ _HEAD_TOO_LARGE = (
 )
 
 
-class _Joined:
+class Joined:
     """A transport that sends what is written at one moment at once: head and body of an answer.
 
     uvicorn writes them one after the other, which is two system calls, and two packets for the caller.
@@ -69,8 +69,8 @@ class _Protocol(HttpToolsProtocol):
     _advanced = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Begin; what is written goes through `_Joined`."""
-        super().connection_made(cast(asyncio.Transport, _Joined(transport)))
+        """Begin; what is written goes through `Joined`."""
+        super().connection_made(cast(asyncio.Transport, Joined(transport)))
 
     def data_received(self, data: bytes) -> None:
         """Take what came; cut the connection off where a head goes on for too long."""

@@ -137,6 +137,22 @@ class CommitContract:
         assert (await first).created
         await commit.stop()
 
+    async def test_next_transaction_waits_for_as_many_as_the_last_had(
+        self, store: SqlStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("gateway.intake.commit.BUSY_ROUND_S", 60.0)
+        commit = GroupCommit(store, max_batch=50, max_waiting=500)
+        several = [asyncio.create_task(commit.accept(submission())) for _ in range(20)]
+        await asyncio.sleep(0)
+        await commit.start()
+        await asyncio.gather(*several)
+        back = [asyncio.create_task(commit.accept(submission())) for _ in range(19)]
+        answered, _ = await asyncio.wait(back, timeout=0.1)
+        assert not answered
+        results = await asyncio.gather(*back, commit.accept(submission()))
+        assert len({each.received_at for each in results}) == 1
+        await commit.stop()
+
     async def test_stop_stores_what_still_waits(self, commit: GroupCommit, store: SqlStore) -> None:
         tasks = [asyncio.create_task(commit.accept(submission())) for _ in range(120)]
         await asyncio.sleep(0)

@@ -1,0 +1,59 @@
+"""What is written to a connection at one moment goes out as one, and nothing of it is lost or overtaken."""
+
+import asyncio
+from typing import cast
+
+from gateway.server import MAX_JOINED_BYTES, Joined
+
+
+class Wire:
+    """A transport's far end: every write by itself, and then the close."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        self.sent.append(data)
+
+    def close(self) -> None:
+        self.sent.append(b"closed")
+
+
+def joined() -> tuple[Joined, Wire]:
+    wire = Wire()
+    return Joined(cast(asyncio.Transport, wire)), wire
+
+
+async def test_head_and_body_go_out_as_one():
+    transport, wire = joined()
+    transport.write(b"head ")
+    transport.write(b"body")
+    assert wire.sent == []
+    await asyncio.sleep(0)
+    assert wire.sent == [b"head body"]
+
+
+async def test_next_answer_goes_out_by_itself():
+    transport, wire = joined()
+    for answer in (b"one", b"two"):
+        transport.write(answer)
+        await asyncio.sleep(0)
+    assert wire.sent == [b"one", b"two"]
+
+
+async def test_much_is_sent_at_once_and_in_order():
+    transport, wire = joined()
+    transport.write(b"head ")
+    transport.write(b"x" * MAX_JOINED_BYTES)
+    assert wire.sent == [b"head " + b"x" * MAX_JOINED_BYTES]
+    transport.write(b"rest")
+    await asyncio.sleep(0)
+    assert wire.sent[1:] == [b"rest"]
+
+
+async def test_close_sends_first_what_was_written():
+    transport, wire = joined()
+    transport.write(b"answer")
+    transport.close()
+    await asyncio.sleep(0)
+    assert wire.sent == [b"answer", b"closed"]
