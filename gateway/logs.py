@@ -5,7 +5,8 @@ import logging
 import re
 import sys
 import traceback
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -40,11 +41,15 @@ def configure_logs(level: str) -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-def _to_json(event: object, **_: object) -> str:
-    try:
-        return to_json(event, fallback=repr).decode()
-    except ValueError:  # text that is no Unicode, such as a file name
-        return json.dumps(event, default=repr)
+def _to_json(event: Mapping[str, Any], **_: object) -> str:
+    """Write an event; what is no plain value as Python shows it, which is without what `repr` leaves out."""
+    if all(isinstance(value, _PLAIN) for value in event.values()):
+        with suppress(ValueError):  # text that is no Unicode, such as a file name
+            return to_json(event).decode()
+    return json.dumps(event, default=repr)
+
+
+_PLAIN = (str, int, float, type(None))
 
 
 class _LibraryFormatter(logging.Formatter):

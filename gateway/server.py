@@ -54,8 +54,9 @@ class Joined:
 
     def _send(self) -> None:
         if self._written:
-            self._transport.write(b"".join(self._written))
-            self._written, self._written_bytes = [], 0
+            written, self._written, self._written_bytes = self._written, [], 0
+            if not self._transport.is_closing():  # the caller may have gone meanwhile
+                self._transport.writelines(written)
 
 
 class _Protocol(HttpToolsProtocol):

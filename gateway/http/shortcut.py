@@ -21,7 +21,10 @@ class _Route:
 
 
 class Application(FastAPI):
-    """FastAPI for everything but `POST /v1/submissions`; `state.admission` is there before the first call."""
+    """FastAPI for everything but `POST /v1/submissions`, which no middleware added to it will ever see.
+
+    `state.admission` is there before the first call.
+    """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

@@ -25,7 +25,8 @@ MAX_BATCH_BYTES = 16 * 1024 * 1024
 BUSY_ROUND_S = 0.02
 """After a transaction of several the next waits so long, unless as many wait already: one costs nearly as
 much for a few as for many. Senders that wait for their receipts come back together, but are read one by one:
-the first would otherwise have a transaction to itself. What comes after one that was alone goes at once."""
+the first would otherwise have a transaction to itself. Where they come independently of each other many wait
+the whole of it. What comes after one that was alone goes at once."""
 MANY = 4
 """So many in one transaction are a rush in a busy process: what else comes still waits to be read."""
 MAX_WAITING_BYTES = 256 * 1024 * 1024

@@ -116,7 +116,10 @@ class CodeLists:
             return False
         if not known.closed:
             return True
-        return len(element) > 0 and element[0].tag == "code" and element[0].text in known.codes
+        if len(element) == 0:
+            return False
+        first = element[0]
+        return first.tag == "code" and first.text in known.codes and len(first) == 0
 
     def _fault(self, element: etree._Element) -> "_Fault | None":
         uri = (element.get("listURI") or "").strip()
@@ -125,7 +128,8 @@ class CodeLists:
         if known is None:
             return self._unknown_list(element, uri) if self._closed else None
         code = _code_element(element)
-        if not known.closed or " ".join((code.text or "").split()) in known.codes:
+        # Not `text`, which ends at a comment.
+        if not known.closed or " ".join(str(code.xpath("string()")).split()) in known.codes:
             return None
         return _Fault(code, RejectCode.CODE, _UNKNOWN_CODE, allowed_values(sorted(known.codes)))
 

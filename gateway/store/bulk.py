@@ -1,9 +1,9 @@
 """Write or find many rows of one table with one statement.
 
-On PostgreSQL the rows travel as one JSON document: the text of the statement is the same for every number of
-rows, so that SQLAlchemy, psycopg and PostgreSQL each take it apart once. A list of VALUES would be a new
-statement for each batch size, of hundreds of parameters; arrays, one a column, are written element by element
-in Python.
+Rows travel to PostgreSQL, and what is asked for to SQLite as well, as one JSON document: the text of the
+statement is the same for every number of rows, so that SQLAlchemy, the driver and the database each take it
+apart once. A list of VALUES would be a new statement for each batch size, of hundreds of parameters; arrays,
+one a column, are written element by element in Python.
 """
 
 import json

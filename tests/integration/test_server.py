@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.server import MAX_HEAD_BYTES, serving
+from gateway.server import MAX_HEAD_BYTES, Joined, serving
 
 PIECE = b"x-filler: " + b"x" * 4084 + b"\r\n"
 ENOUGH = 512 * 1024
@@ -124,3 +124,22 @@ async def test_request_is_answered_when_its_head_is_large_but_allowed(caller: Ca
     for _ in range(2):
         await caller.send(b"GET / HTTP/1.1\r\nHost: x\r\n", *[PIECE] * 12, b"\r\n")
         assert await caller.answer() == (200, b"0")
+
+
+async def test_answer_is_sent_at_once(monkeypatch: pytest.MonkeyPatch):
+    sent = []
+
+    class Watched(Joined):
+        def _send(self) -> None:
+            if self._written:
+                sent.append(b"".join(self._written))
+            super()._send()
+
+    monkeypatch.setattr("gateway.server.Joined", Watched)
+    async with serving(app := Counting(), "127.0.0.1", 0) as port, asyncio.timeout(30):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        caller = Caller(app, reader, writer)
+        await caller.send(post("/", "Content-Length: 0"))
+        assert await caller.answer() == (200, b"0")
+        assert [each.endswith(b"\r\n\r\n0") for each in sent] == [True]
+        writer.transport.abort()

@@ -12,8 +12,15 @@ class Wire:
     def __init__(self) -> None:
         self.sent: list[bytes] = []
 
-    def write(self, data: bytes) -> None:
-        self.sent.append(data)
+        self.gone = False
+
+    def is_closing(self) -> bool:
+        return self.gone
+
+    def writelines(self, pieces: list[bytes]) -> None:
+        if self.gone:
+            raise RuntimeError("the transport is closed")
+        self.sent.append(b"".join(pieces))
 
     def close(self) -> None:
         self.sent.append(b"closed")
@@ -57,3 +64,13 @@ async def test_close_sends_first_what_was_written():
     transport.close()
     await asyncio.sleep(0)
     assert wire.sent == [b"answer", b"closed"]
+
+
+async def test_nothing_is_sent_when_the_caller_has_gone_meanwhile():
+    transport, wire = joined()
+    faults: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+    transport.write(b"answer")
+    wire.gone = True
+    await asyncio.sleep(0)
+    assert (wire.sent, faults) == ([], [])

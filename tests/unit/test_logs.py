@@ -1,5 +1,6 @@
 """What libraries log: where something went wrong, never what somebody wrote."""
 
+import json
 import subprocess
 import sys
 
@@ -68,3 +69,26 @@ def test_library_log_says_where_when_an_exception_was_raised():
     )
     run = subprocess.run([sys.executable, "-c", SETUP + code], capture_output=True, text=True, check=True)
     assert run.stderr.splitlines() == ["Lost", "ValueError", "<string>:8 <module>", "<string>:6 fail"]
+
+
+OWN = """
+from dataclasses import dataclass, field
+import structlog
+@dataclass
+class Posted:
+    size: int
+    body: bytes = field(repr=False)
+log = structlog.get_logger()
+log.info("plain", text="Straße", count=2, none=None)
+log.info("object", posted=Posted(3, b"Erika Mustermann"), several=["a", "b"])
+log.info("no_unicode", path="a\\udc80")
+"""
+
+
+def test_own_event_is_one_line_of_json_without_what_an_object_keeps_to_itself():
+    run = subprocess.run([sys.executable, "-c", SETUP + OWN], capture_output=True, text=True, check=True)
+    plain, with_object, no_unicode = map(json.loads, run.stderr.splitlines())
+    assert (plain["event"], plain["text"], plain["count"], plain["none"]) == ("plain", "Straße", 2, None)
+    assert (with_object["posted"], with_object["several"]) == ("Posted(size=3)", ["a", "b"])
+    assert no_unicode["path"] == "a\udc80"
+    assert NAME not in run.stderr

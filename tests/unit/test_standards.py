@@ -311,6 +311,7 @@ def test_schema_that_is_none_is_an_error(standard: Folder) -> None:
         (coded("", "", "post"), "S010", "/m:probe.0101/m:code/@listURI", "urn:list:way"),
         (coded("urn:list:way", "7", "post"), "S010", "/m:probe.0101/m:code/@listVersionID", "1"),
         (coded("urn:list:way", "1", "pigeon"), "S011", "/m:probe.0101/m:code/code", "0101, post"),
+        (coded("urn:list:way", "1", "post<!-- -->al"), "S011", "/m:probe.0101/m:code/code", "0101, post"),
         (
             '<m:way listVersionID="1"><code>pigeon</code></m:way>',
             "S011", "/m:probe.0101/m:way/code", "0101, post",
@@ -335,6 +336,7 @@ def test_code_list_fault_is_found_at_its_place(
     [
         coded("urn:list:way", "1", "post"),
         coded("urn:list:way", "1", "  post\n "),
+        coded("urn:list:way", "1", "<!-- by hand -->po<!-- -->st"),
         coded("urn:list:open", "1", "never heard of"),
         '<m:way listVersionID="1"><code>post</code></m:way>',
     ],

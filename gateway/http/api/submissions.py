@@ -36,7 +36,7 @@ POST_PATH = "/v1/submissions"
 router = APIRouter(tags=["Submissions"])
 
 
-# `Shortcut` answers it ahead of the router; this describes the call, and answers it behind a root path.
+# `Application` answers it ahead of the router; this describes the call, and answers it behind a root path.
 @router.post(POST_PATH, **documented.POST_SUBMISSION)
 async def post_submission(request: Request, client: ClientCaller) -> Response:
     """Post a message with its attachments.
