@@ -156,8 +156,13 @@ class DeliveryHandler:
             # Our own store, in the middle of the work: the inbox remembers the doubt, so a retry is safe.
             away = Transient("The adapter's own store was not available.")
             return error_report(delivery, away, self._now()), True
-        except (Transient, Refused) as error:
+        except Refused as error:
             return error_report(delivery, error, self._now()), in_doubt
+        except (Transient, OutcomeUnknown) as error:
+            # For whoever looks into this log; by the contract a reason holds no personal data.
+            log.warning("delivery_failed", error=type(error).__name__, reason=error.reason, **known(delivery))
+            unknown = isinstance(error, OutcomeUnknown)
+            return error_report(delivery, error, self._now()), unknown or in_doubt
         except asyncio.CancelledError:
             if _is_cancelled():
                 raise

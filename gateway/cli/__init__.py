@@ -5,6 +5,8 @@ now, sending again is safe; 4 settings or configuration are not usable.
 """
 
 import os
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -34,7 +36,15 @@ def main() -> None:
     app()
 
 
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"amtsbote {version('amtsbote')}")
+        raise typer.Exit
+
+
 @app.callback()
-def _prepare() -> None:
+def _prepare(
+    _: Annotated[bool, typer.Option("--version", callback=_say_version, is_eager=True)] = False,
+) -> None:
     # What a command writes holds personal data or secrets: nobody else on this machine may read it.
     os.umask(0o077)

@@ -30,7 +30,7 @@ def mailbox_text(page: dict[str, Any]) -> str:
         f"{each['type']}  case {each['case_id']}"
         for each in page["items"]
     ]
-    return "\n".join([*lines, f"next: {page['next']}"])
+    return "\n".join([*lines, f"next: --after {page['next']}"])
 
 
 def as_problem(error: AmtsboteError) -> dict[str, Any]:
@@ -50,7 +50,8 @@ def as_problem(error: AmtsboteError) -> dict[str, Any]:
 
 def problem_text(problem: dict[str, Any]) -> str:
     """Say what is wrong, with every finding, in both languages."""
-    lines = [str(problem.get("detail", ""))]
+    detail, title = str(problem.get("detail", "")), str(problem.get("title", ""))
+    lines = [detail if title in detail else f"{title} {detail}"]
     for finding in problem.get("findings", []):
         line = f"{finding['line']}:{finding['column']} " if finding["line"] is not None else ""
         place = f"{line}{finding['path']}"

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from structlog.testing import capture_logs
 
-from adapters.kit import Accepted, Adapter, Context, Work
+from adapters.kit import Accepted, Adapter, Context, OutcomeUnknown, Transient, Work
 from adapters.kit.case_reports import CaseReports
 from adapters.kit.claims import Claim, Started
 from adapters.kit.clock import utc_now
@@ -56,6 +56,7 @@ class Counting(Adapter):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.calls = 0
+        self.fails_with: Exception | None = None
         self.go_on = asyncio.Event()
         self.go_on.set()
         self.started = asyncio.Event()
@@ -64,6 +65,8 @@ class Counting(Adapter):
         self.calls += 1
         self.started.set()
         await self.go_on.wait()
+        if self.fails_with:
+            raise self.fails_with
         return Accepted(foreign_id="A-1")
 
     async def find(self, delivery: Delivery) -> Accepted | None:
@@ -213,3 +216,15 @@ async def test_runner_renews_the_lease_when_a_delivery_takes_long(tmp_path, monk
         await gateway.report(ReportType.DELIVERY_ACCEPTED)
         await runner.stop()
     assert renewed.ids == [delivery.delivery_id]
+
+
+@pytest.mark.parametrize("kind", [Transient, OutcomeUnknown])
+async def test_log_says_why_a_delivery_failed(handler, adapter, kind) -> None:
+    adapter.fails_with = kind("The folder cannot be written (ENOTDIR).")
+    delivery = sample_delivery()
+    with capture_logs() as logs:
+        assert await handler(message_of(delivery)) is Outcome.ACK
+    [failed] = [each for each in logs if each["log_level"] == "warning"]
+    assert (failed["event"], failed["error"]) == ("delivery_failed", kind.__name__)
+    assert failed["reason"] == "The folder cannot be written (ENOTDIR)."
+    assert failed["delivery_id"] == delivery.delivery_id
