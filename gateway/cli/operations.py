@@ -124,7 +124,7 @@ def _read_settings(*, as_json: bool) -> Settings:
 def _view(row: Any) -> dict[str, Any]:
     names = (
         *("delivery_id", "tenant", "destination", "role", "state", "attempt", "tries", "look_up", "code"),
-        *("case_id", "case_seq", "message_id", "wished", "target"),
+        *("case_id", "case_seq", "message_id", "wished", "target", "waits_for", "last_outcome"),
     )
     times = ("created_at", "updated_at", "due_at", "lease_until", "first_failed_at")
     view = {name: getattr(row, name) for name in names}

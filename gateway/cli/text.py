@@ -84,10 +84,13 @@ def _action_line(each: dict[str, Any]) -> str:
 
 
 def _delivery_line(each: dict[str, Any]) -> str:
-    when = f"due {each['due_at']}" if each["state"] == "waiting" else f"since {each['updated_at']}"
+    when = f"since {each['updated_at']}"
+    if each["state"] == "waiting":
+        when = f"after no. {each['waits_for']}" if each["waits_for"] else f"due {each['due_at']}"
     line = (
         f"{each['delivery_id']}  {each['destination']}  {each['state']}  attempt {each['attempt']}  {when}  "
         f"case {each['case_id']} no. {each['case_seq']}"
     )
     wish = f"to {each['wished']}" + (f" to {each['target']}" if each["target"] else "")
-    return "  ".join([line, *filter(None, [each["code"], wish if each["wished"] else None])])
+    why = each["code"] or (each["last_outcome"] if each["state"] == "waiting" else None)
+    return "  ".join([line, *filter(None, [why, wish if each["wished"] else None])])

@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.contract.ids import new_id
 from gateway.contract.states import DeliveryState
-from gateway.store.deliveries import to_delivery
+from gateway.store.deliveries import lower_open, to_delivery
 from gateway.store.rows import Case, DeliveryRow
-from gateway.store.tables import OPEN_STATES, actions, deliveries
+from gateway.store.tables import OPEN_STATES, actions, attempts, deliveries
 
 _A, _D = actions.c, deliveries.c
 
@@ -114,14 +114,23 @@ async def overview(
     state: DeliveryState | None,
     limit: int,
 ) -> Sequence[Any]:
-    """List deliveries, the oldest first, with the wish that waits: rows of `deliveries` with `wished`.
+    """List deliveries, the oldest first: rows of `deliveries` with `wished`, `waits_for` and `last_outcome`.
 
+    `wished` is what an operator wants of it, `waits_for` the number of the message of its case that must go
+    first, `last_outcome` how its latest attempt ended.
     Without a state, those that are not settled; of settled ones the latest come first.
     """
     open_ones = state is None or state in OPEN_STATES
-    statement = select(deliveries, _A.kind.label("wished"), _A.target).outerjoin(
-        actions, _A.action_id == _D.wish
+    last_outcome = select(attempts.c.outcome).where(
+        attempts.c.delivery_id == _D.delivery_id, attempts.c.attempt == _D.attempt
     )
+    statement = select(
+        deliveries,
+        _A.kind.label("wished"),
+        _A.target,
+        lower_open().scalar_subquery().label("waits_for"),
+        last_outcome.scalar_subquery().label("last_outcome"),
+    ).outerjoin(actions, _A.action_id == _D.wish)
     if open_ones:
         statement = statement.where(_D.state.in_(OPEN_STATES))
     for column, value in ((_D.destination, destination), (_D.tenant, tenant), (_D.state, state)):

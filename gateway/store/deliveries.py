@@ -109,6 +109,17 @@ async def due_destinations(store: SqlStore, names: Sequence[str]) -> list[str]:
         return list((await connection.execute(union_all(*due))).scalars())
 
 
+def lower_open() -> Select[Any]:
+    """Return the number of the latest earlier message of the case that the destination has yet to take."""
+    lower = deliveries.alias("lower")
+    return select(func.max(lower.c.case_seq)).where(
+        lower.c.case_id == _D.case_id,
+        lower.c.destination == _D.destination,
+        lower.c.case_seq < _D.case_seq,
+        lower.c.state.in_(OPEN_STATES),
+    )
+
+
 def lower_unsettled() -> ColumnElement[bool]:
     """Say whether an earlier message of the case is still on its way to the same destination."""
     lower = deliveries.alias("lower")

@@ -20,7 +20,7 @@ from gateway.store.accept import accept
 from gateway.store.deliveries import claim
 from gateway.store.migrate import migrate
 from gateway.store.rows import Accepted
-from gateway.store.tables import deliveries, reports
+from gateway.store.tables import attempts, deliveries, reports
 from tests.acceptance.installation import Installation
 from tests.contract.store.make import COPY, LEAD, MASTER_KEY, TENANT, submission
 
@@ -117,6 +117,28 @@ def test_deliveries_are_listed_and_filtered(town: Town) -> None:
     said = town.say("deliveries", "list", "--limit", "1")
     assert "waiting" in said
     assert "--limit" in said
+
+
+def test_list_says_what_goes_first_and_how_the_last_attempt_ended(town: Town) -> None:
+    first = town.submit(copies=())
+    town.submit(copies=(), case_id=first.case_id)
+    town.claim()
+
+    async def end(store: SqlStore) -> None:
+        async with store.write() as connection:
+            await connection.execute(update(attempts).values(outcome="transient"))
+            sent = update(deliveries).where(deliveries.c.state == "sent")
+            await connection.execute(sent.values(state="waiting"))
+
+    town.do(end)
+    assert [(each["waits_for"], each["last_outcome"]) for each in town.list()] == [
+        (None, "transient"),
+        (1, None),
+    ]
+    earlier, later = town.say("deliveries", "list").splitlines()
+    assert "  due " in earlier
+    assert earlier.endswith(" no. 1  transient")
+    assert later.endswith(f"  attempt 0  after no. 1  case {first.case_id} no. 2")
 
 
 def test_what_operators_did_is_listed_with_who_and_why(town: Town) -> None:
