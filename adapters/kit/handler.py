@@ -156,20 +156,25 @@ class DeliveryHandler:
             # Our own store, in the middle of the work: the inbox remembers the doubt, so a retry is safe.
             away = Transient("The adapter's own store was not available.")
             return error_report(delivery, away, self._now()), True
-        except Refused as error:
+        except (Transient, Refused) as error:
+            if isinstance(error, Transient):  # a refusal's reason is the applicant's
+                log.warning("delivery_failed", reason=error.reason, **known(delivery))
             return error_report(delivery, error, self._now()), in_doubt
-        except (Transient, OutcomeUnknown) as error:
-            # For whoever looks into this log; by the contract a reason holds no personal data.
-            log.warning("delivery_failed", error=type(error).__name__, reason=error.reason, **known(delivery))
-            unknown = isinstance(error, OutcomeUnknown)
-            return error_report(delivery, error, self._now()), unknown or in_doubt
         except asyncio.CancelledError:
             if _is_cancelled():
                 raise
             own = OutcomeUnknown("The adapter cancelled its own work.")
             return error_report(delivery, own, self._now()), True
         except Exception as error:
-            log.error("adapter_failed", error=type(error).__name__, frames=frames(error), **known(delivery))
+            # A reason is for operators, by the contract without personal data; no other text is.
+            reason = error.reason if isinstance(error, OutcomeUnknown) else None
+            log.error(
+                "adapter_failed",
+                error=type(error).__name__,
+                reason=reason,
+                frames=frames(error),
+                **known(delivery),
+            )
             return error_report(delivery, error, self._now()), True
 
     def _remaining_s(self, delivery: Delivery) -> float:

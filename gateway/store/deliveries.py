@@ -109,26 +109,23 @@ async def due_destinations(store: SqlStore, names: Sequence[str]) -> list[str]:
         return list((await connection.execute(union_all(*due))).scalars())
 
 
+_LOWER = deliveries.alias("lower")
+_IS_LOWER = and_(
+    _LOWER.c.case_id == _D.case_id,
+    _LOWER.c.destination == _D.destination,
+    _LOWER.c.case_seq < _D.case_seq,
+    _LOWER.c.state.in_(OPEN_STATES),
+)
+
+
 def lower_open() -> Select[Any]:
     """Return the number of the latest earlier message of the case that the destination has yet to take."""
-    lower = deliveries.alias("lower")
-    return select(func.max(lower.c.case_seq)).where(
-        lower.c.case_id == _D.case_id,
-        lower.c.destination == _D.destination,
-        lower.c.case_seq < _D.case_seq,
-        lower.c.state.in_(OPEN_STATES),
-    )
+    return select(func.max(_LOWER.c.case_seq)).where(_IS_LOWER)
 
 
 def lower_unsettled() -> ColumnElement[bool]:
     """Say whether an earlier message of the case is still on its way to the same destination."""
-    lower = deliveries.alias("lower")
-    earlier = exists().where(
-        lower.c.case_id == _D.case_id,
-        lower.c.destination == _D.destination,
-        lower.c.case_seq < _D.case_seq,
-        lower.c.state.in_(OPEN_STATES),
-    )
+    earlier = exists().where(_IS_LOWER)
     # Nothing is before the first message, and nearly all are first. Without this condition PostgreSQL turns
     # the question into a join, which before the first ANALYZE reads every open delivery for each row.
     return and_(_D.case_seq > 1, earlier)

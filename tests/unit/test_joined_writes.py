@@ -7,11 +7,10 @@ from gateway.server import MAX_JOINED_BYTES, Joined
 
 
 class Wire:
-    """A transport's far end: every write by itself, and then the close."""
+    """The transport behind: what it was given at one time is one entry."""
 
     def __init__(self) -> None:
         self.sent: list[bytes] = []
-
         self.gone = False
 
     def is_closing(self) -> bool:

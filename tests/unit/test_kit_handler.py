@@ -218,13 +218,16 @@ async def test_runner_renews_the_lease_when_a_delivery_takes_long(tmp_path, monk
     assert renewed.ids == [delivery.delivery_id]
 
 
-@pytest.mark.parametrize("kind", [Transient, OutcomeUnknown])
-async def test_log_says_why_a_delivery_failed(handler, adapter, kind) -> None:
+@pytest.mark.parametrize(
+    ("kind", "level", "event"),
+    [(Transient, "warning", "delivery_failed"), (OutcomeUnknown, "error", "adapter_failed")],
+)
+async def test_log_says_why_a_delivery_failed(handler, adapter, kind, level, event) -> None:
     adapter.fails_with = kind("The folder cannot be written (ENOTDIR).")
     delivery = sample_delivery()
     with capture_logs() as logs:
         assert await handler(message_of(delivery)) is Outcome.ACK
-    [failed] = [each for each in logs if each["log_level"] == "warning"]
-    assert (failed["event"], failed["error"]) == ("delivery_failed", kind.__name__)
+    [failed] = [each for each in logs if each["log_level"] != "info"]
+    assert (failed["log_level"], failed["event"]) == (level, event)
     assert failed["reason"] == "The folder cannot be written (ENOTDIR)."
     assert failed["delivery_id"] == delivery.delivery_id
