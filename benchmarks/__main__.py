@@ -1,6 +1,6 @@
 """Measure every speed this project claims, beside a peer in the same run on the same machine.
 
-    python -m benchmarks [--quick] [--growth] [--rounds N] [--layout http,http,relay+reports]
+    python -m benchmarks [--quick] [--growth] [--rounds N] [--layout http+reports,http,relay]
 
 The peer is a gateway that validates and publishes and does nothing else (AMTSBOTE_PEER names its program).
 Both sides get the same message in alternating rounds, so that what else the machine does hits both alike:

@@ -14,7 +14,7 @@ class Layout:
 
     @classmethod
     def parse(cls, text: str) -> "Layout":
-        """Read `http,http,relay+reports`; `all` is a process with every role.
+        """Read `http+reports,http,relay`; `all` is a process with every role.
 
         Raises:
             ValueError: a role that there is not, or one that no process runs.
@@ -35,7 +35,7 @@ def title(roles: Sequence[str]) -> str:
     return "every role" if set(roles) == set(ROLES) else "+".join(roles)
 
 
-LAYOUT = Layout.parse("http,http,relay+reports")
+LAYOUT = Layout.parse("http+reports,http,relay")
 """How the figures are measured."""
 EMBEDDED = Layout.parse("all")
 """SQLite and the in-process broker bear one process."""

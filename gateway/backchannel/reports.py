@@ -199,8 +199,9 @@ async def _look_ahead(docket: Docket, batch: Sequence[_Checked]) -> None:
     connection, store, seen = docket.connection, docket.store, docket.seen
     if delivery_ids := {each.report.delivery_id for each in batch if each.report.delivery_id}:
         await seen.lock_deliveries(connection, store, delivery_ids)
-    if case_ids := {each.report.case_id for each in batch if not each.report.type.is_delivery}:
-        await seen.read_order(connection, store, case_ids)
+    about_cases = (each.report for each in batch if not each.report.type.is_delivery)
+    if senders := {(report.case_id, report.destination) for report in about_cases}:
+        await seen.read_order(connection, store, senders)
     if documents := {document for each in batch for document in each.documents}:
         await seen.find_documents(connection, store, documents)
 

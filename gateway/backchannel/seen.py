@@ -34,9 +34,9 @@ class Seen:
         self.documents |= {each: each in found for each in wanted}
 
     async def read_order(
-        self, connection: AsyncConnection, store: SqlStore, case_ids: Collection[str]
+        self, connection: AsyncConnection, store: SqlStore, senders: Collection[tuple[str, str]]
     ) -> None:
-        """Read which case reports are due, and which are parked until they are."""
-        self.sequences |= await reports.next_sequences(connection, store, case_ids)
-        for each in await reports.fetch_parked(connection, store, case_ids):
+        """Read which case reports are due, by case and destination, and which are parked until they are."""
+        self.sequences |= await reports.next_sequences(connection, store, senders)
+        for each in await reports.fetch_parked(connection, store, {case_id for case_id, _ in senders}):
             self.parked[(each.case_id, each.destination, each.case_sequence or 0)] = each

@@ -31,7 +31,7 @@ class ReportType(StrEnum):
     @property
     def is_delivery(self) -> bool:
         """Say whether the report is about one delivery rather than its case."""
-        return self.value.startswith("delivery.")
+        return self.startswith("delivery.")
 
 
 class FailureKind(StrEnum):
@@ -106,7 +106,7 @@ class Report(BaseModel):
     @property
     def routing_key(self) -> str:
         """The topic `<destination>.<type>`: a broker can restrict who writes which."""
-        return f"{self.destination}.{self.type.value}"
+        return f"{self.destination}.{self.type}"
 
     def to_message(self) -> Message:
         """Write the report into properties and headers."""

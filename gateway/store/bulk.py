@@ -26,6 +26,7 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
+    true,
     tuple_,
     type_coerce,
     update,
@@ -128,19 +129,25 @@ def among(store: SqlStore, searched: ColumnElement[Any], name: str) -> ColumnEle
     return searched == any_(cast(values, array))
 
 
-def among_pairs(store: SqlStore, table: Table, names: tuple[str, str], name: str) -> ColumnElement[bool]:
-    """Say whether two columns, which an index has, are one of the pairs that are bound by `paired`."""
-    searched = tuple_(*(table.c[each] for each in names))
-    if store.is_sqlite:
-        return searched.in_(bindparam(name, expanding=True))
-    return searched.in_(select(*rows_of_document(table, names, name).c))
+async def find_each(
+    connection: AsyncConnection,
+    store: SqlStore,
+    columns: tuple[Any, ...],
+    *,
+    key: tuple[str, ...],
+    wanted: Iterable[tuple[str, ...]],
+    where: tuple[ColumnElement[bool], ...] = (),
+) -> Sequence[Any]:
+    """Read these columns of the rows of one table that have one of the keys.
 
-
-def paired(store: SqlStore, names: tuple[str, str], pairs: Iterable[tuple[str, str]]) -> Any:
-    """Write pairs as `among_pairs` takes them."""
-    if store.is_sqlite:
-        return list(pairs)
-    return document_of([dict(zip(names, pair, strict=True)) for pair in pairs])
+    Args:
+        key: the columns of an index, of which `wanted` has the values.
+        where: what else holds for them; made once, for the statement is kept.
+    """
+    statement = _each_found(store.is_sqlite, columns, key, where)
+    values = [dict(zip(key, each, strict=True)) for each in wanted]
+    given = [tuple(each.values()) for each in values] if store.is_sqlite else document_of(values)
+    return (await connection.execute(statement, {"wanted": given})).all()
 
 
 def listed(store: SqlStore, values: Iterable[str]) -> Any:
@@ -268,9 +275,14 @@ def _merged_rows(
 
 @cache
 def _update_from_document(table: Table, names: tuple[str, ...], key: tuple[str, ...]) -> Any:
-    new = rows_of_document(table, names)
-    changed = {name: _value(table, new, name) for name in names if name not in key}
-    return update(table).where(*(table.c[name] == new.c[name] for name in key)).values(changed)
+    rows = rows_of_document(table, names)
+    new = select(*(_value(table, rows, name).label(name) for name in names)).cte("new")
+    changed = {name: new.c[name] for name in names if name not in key}
+    # The keys stand there twice: for a join alone PostgreSQL, which expects a hundred rows of any document,
+    # may read the whole table.
+    of_any = [table.c[name] == any_(func.array(select(new.c[name]).scalar_subquery())) for name in key]
+    of_row = [table.c[name] == new.c[name] for name in key]
+    return update(table).where(*of_any, *of_row).values(changed)
 
 
 @cache
@@ -278,6 +290,25 @@ def _update_one(table: Table, names: tuple[str, ...], key: tuple[str, ...]) -> A
     new = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in names}
     changed = {name: new[name] for name in names if name not in key}
     return update(table).where(*(table.c[name] == new[name] for name in key)).values(changed)
+
+
+@cache
+def _each_found(
+    is_sqlite: bool,
+    columns: tuple[Any, ...],
+    key: tuple[str, ...],
+    where: tuple[ColumnElement[bool], ...],
+) -> Any:
+    table = columns[0].table
+    searched = select(*columns).where(*where)
+    if is_sqlite:
+        names = tuple_(*(table.c[name] for name in key))
+        return searched.where(names.in_(bindparam("wanted", expanding=True)))
+    # One by one (LATERAL; OFFSET keeps the planner from turning it into a join): a plan made while a table
+    # was small, and kept until the next ANALYZE, would read all of it each time.
+    rows = rows_of_document(table, key, "wanted")
+    of_row = searched.where(*(table.c[name] == rows.c[name] for name in key)).offset(0).lateral("found")
+    return select(of_row).select_from(rows.join(of_row, true()))
 
 
 def _content_bytes(rows: Sequence[Mapping[str, Any]]) -> int:

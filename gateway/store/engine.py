@@ -39,6 +39,10 @@ _DRIVERS = {
 READERS, WRITERS = 8, 6
 """Connections to PostgreSQL that a process has at most, besides the two of `notices`."""
 
+_BY_KEY = "-c enable_seqscan=off -c jit=off"
+"""What a transaction writes it finds by an index. PostgreSQL keeps a plan until the next ANALYZE: one that it
+made while a table was small would go on to read the whole of it for each batch."""
+
 _NOW = select(func.now())
 _REST_S = 1.0
 _USED_AT = "used_at"
@@ -186,6 +190,7 @@ class SqlStore:
         }
         if not self.is_sqlite:
             bound = int(self._timeout_s * 1000)
+            rules = f"-c timezone=utc -c statement_timeout={bound} -c lock_timeout={bound}"
             options |= {
                 # The same few again and again: their statements are prepared.
                 "pool_use_lifo": True,
@@ -194,7 +199,7 @@ class SqlStore:
                 "connect_args": {
                     "async_creator_fn": HangUp.connect,
                     "connect_timeout": int(self._timeout_s) or 1,
-                    "options": f"-c timezone=utc -c statement_timeout={bound} -c lock_timeout={bound}",
+                    "options": f"{rules} {_BY_KEY}" if writes else rules,
                 },
             }
         engine = create_async_engine(self.url, **options)

@@ -10,7 +10,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import BigInteger, Integer, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.bulk import insert_all, merge_all
@@ -79,14 +79,25 @@ async def page(
     connection: AsyncConnection, client: str, *, tenants: Sequence[str], after: int, limit: int
 ) -> Sequence[Any]:
     """Read a client's messages behind a position, in order; those of tenants it holds a grant for."""
-    m = messages.c
-    statement = (
-        select(messages)
-        .where(m.client == client, m.tenant.in_(tenants), m.position > after)
-        .order_by(m.position)
-        .limit(limit)
+    asked = {"client": client, "tenants": list(tenants), "after": after, "at_most": limit}
+    return (await connection.execute(_PAGE, asked)).all()
+
+
+_M = messages.c
+# Put together once, and only what a page shows: a portal asks for news again and again.
+_PAGE = (
+    select(
+        *(_M.message_id, _M.message_type, _M.case_id, _M.received_at, _M.collected_at, _M.after_final),
+        *(_M.body_sha256, _M.body_bytes, _M.test, _M.attachment_count, _M.position, _M.tenant, _M.service),
     )
-    return (await connection.execute(statement)).all()
+    .where(
+        _M.client == bindparam("client"),
+        _M.tenant.in_(bindparam("tenants", expanding=True)),
+        _M.position > bindparam("after", type_=BigInteger),
+    )
+    .order_by(_M.position)
+    .limit(bindparam("at_most", type_=Integer))
+)
 
 
 async def collect(

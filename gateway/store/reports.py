@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.contract.ids import new_id
 from gateway.contract.report import Report, ReportType
 from gateway.contract.states import ReportState
-from gateway.store.bulk import among, among_pairs, insert_or_skip, listed, merge_all, paired, update_all
+from gateway.store.bulk import among, find_each, insert_or_skip, listed, merge_all, update_all
 from gateway.store.codec import Encoded
 from gateway.store.engine import SqlStore
 from gateway.store.rows import CONTACT, Case, Document, contact_place, payload_place
@@ -23,6 +23,7 @@ Key = tuple[str, str]
 _REFERENCE = ("case_id", "destination", "kind", "value")
 KEEP_STRAY = timedelta(days=365)
 KEEP_UPLOAD = timedelta(days=90)
+_NOT_ERASED = (documents.c.erased_at.is_(None),)
 STUCK = ("delivery_failed", "delivery_failing", "delivery_silent")
 """The findings that a delivery's later success, or an operator, settles."""
 
@@ -75,20 +76,18 @@ async def write_outcomes(
 
 async def known(connection: AsyncConnection, store: SqlStore, keys: Collection[Key]) -> set[Key]:
     """Say which of these reports were taken before; their cases are locked."""
-    names = ("destination", "report_id")
-    statement = select(reports.c.destination, reports.c.report_id)
-    taken = statement.where(among_pairs(store, reports, names, "keys"))
-    rows = await connection.execute(taken, {"keys": paired(store, names, keys)})
+    columns = (reports.c.destination, reports.c.report_id)
+    rows = await find_each(connection, store, columns, key=("destination", "report_id"), wanted=keys)
     return {(row.destination, row.report_id) for row in rows}
 
 
 async def next_sequences(
-    connection: AsyncConnection, store: SqlStore, case_ids: Collection[str]
+    connection: AsyncConnection, store: SqlStore, senders: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], int]:
     """Read which number is next, by case and destination; the cases are locked."""
     s = report_sequences.c
-    statement = select(s.case_id, s.destination, s.next).where(among(store, s.case_id, "ids"))
-    rows = await connection.execute(statement, {"ids": listed(store, case_ids)})
+    columns = (s.case_id, s.destination, s.next)
+    rows = await find_each(connection, store, columns, key=("case_id", "destination"), wanted=senders)
     return {(row.case_id, row.destination): row.next for row in rows}
 
 
@@ -260,12 +259,16 @@ async def known_documents(
     connection: AsyncConnection, store: SqlStore, wanted: Collection[Document]
 ) -> set[Document]:
     """Say which of these documents are there."""
-    d, names = documents.c, ("destination", "sha256")
-    statement = select(d.tenant, d.destination, d.sha256).where(
-        among_pairs(store, documents, names, "keys"), d.erased_at.is_(None)
-    )
+    d = documents.c
     keys = {(each.destination, each.sha256) for each in wanted}
-    rows = await connection.execute(statement, {"keys": paired(store, names, keys)})
+    rows = await find_each(
+        connection,
+        store,
+        (d.tenant, d.destination, d.sha256),
+        key=("destination", "sha256"),
+        wanted=keys,
+        where=_NOT_ERASED,
+    )
     return {Document(row.tenant, row.destination, row.sha256) for row in rows}.intersection(wanted)
 
 

@@ -49,6 +49,8 @@ _MARKED = (  # letters, and the combining marks of which one may follow them
 )
 _CHARACTER = "|".join([*(f"[{letters}](?:{marks})" for letters, marks in _MARKED), f"[{_SINGLE}]"])
 _ALLOWED = re.compile(f"(?:{_CHARACTER})*")
+_COMMON = re.compile("[ -~\u00a1-\u00ac\u00ae-\u017e]*")
+"""What nearly every text consists of, and what stays as it is: a hundred times as fast as looking closer."""
 _FOREIGN = re.compile(f"((?:{_CHARACTER})+)|(.)", re.DOTALL)
 
 _PLAIN = str.maketrans(
@@ -103,6 +105,8 @@ def cut(text: str, limit: int) -> str:
 
 
 def _convert(text: str, field: str, *, strict: bool) -> str:
+    if _COMMON.fullmatch(text):
+        return text
     plain = unicodedata.normalize("NFC", text.replace("\r\n", "\n").translate(_PLAIN))
     return _FOREIGN.sub(lambda found: found[1] or _counterpart(found[2], field, strict=strict), plain)
 

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import structlog
 from sqlalchemy import text
@@ -317,6 +318,36 @@ class TestBatchesOnPostgres(BatchContract):
             assert await taking == (1, 2)
         assert {each["event"] for each in logs} == {"report_taken"}
         assert await world.letters() == ["1134", "1134"]
+
+    async def test_plans_that_connections_keep_from_empty_tables_read_no_full_ones(
+        self, address: str
+    ) -> None:
+        await asyncio.to_thread(migrate, address)
+        async with running(address) as world:
+            for _ in range(90):
+                await world.submit(copies=())
+            deliveries = await world.send()
+        before = await _rows_passed(address)
+        async with running(address) as world:
+            for first in range(0, len(deliveries), 3):
+                some = deliveries[first : first + 3]
+                await take(world, *map(accepted, some), *(note(each, 1) for each in some))
+        assert await _rows_passed(address) == before
+        async with running(address) as world:
+            assert await world.letters() == ["1134"] * 90
+
+
+async def _rows_passed(address: str) -> int:
+    """Count the rows that were read without an index, of the tables that reports change."""
+    tables = ["attempts", "cases", "deliveries", "messages", "reports", "report_sequences"]
+    others = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    passed = "SELECT sum(seq_tup_read)::int FROM pg_stat_user_tables WHERE relname = ANY(%s)"
+    async with await psycopg.AsyncConnection.connect(address, autocommit=True) as connection:
+        async with asyncio.timeout(10):
+            while await (await connection.execute(others)).fetchone():  # who has ended has counted all
+                pass
+        (count,) = await (await connection.execute(passed, [tables])).fetchone() or (0,)
+    return int(count)
 
 
 def _number(delivery: Delivery, number: int) -> Report:
