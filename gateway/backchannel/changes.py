@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.contract.report import Report
 from gateway.store import SqlStore, cases, deliveries, mailbox, reports
 from gateway.store.bulk import insert_all, update_all
+from gateway.store.findings import resolve_findings
 from gateway.store.reports import Key
 from gateway.store.rows import Case, DeliveryRow, Document
 from gateway.store.tables import actions as action_table
@@ -56,7 +57,7 @@ async def write(
     await deliveries.write(connection, store, moved, now=now)
     ended = {key: outcome for each in all_changes for key, outcome in each.attempts.items()}
     await deliveries.end_attempts(connection, store, ended, now=now)
-    await reports.resolve_findings(connection, store, _values(all_changes, "resolved"), now=now)
+    await resolve_findings(connection, store, _values(all_changes, "resolved"), now=now)
     for table, rows in _by_table(all_changes).items():
         await insert_all(connection, store, table, rows)
     await update_all(connection, store, action_table, _values(all_changes, "actions"), key=["action_id"])

@@ -28,6 +28,7 @@ from gateway.errors import ReportRejected, StoreDeadlock, StoreUnavailable
 from gateway.standards import Catalogue
 from gateway.store import SqlStore, reads, reports
 from gateway.store.batches import Batches, once_more
+from gateway.store.findings import finding_row
 from gateway.store.rows import Document
 from gateway.store.tables import findings
 
@@ -213,7 +214,7 @@ def _keep_stray(docket: Docket, checked: _Checked) -> None:
     row = reports.report_row(vault, report, tenant=tenant, now=now)
     rejected = reports.outcome(vault, report, ReportState.REJECTED, tenant=tenant, keep_body=True)
     docket.caseless.reports[report.key] = row | rejected
-    finding = reports.finding_row(
+    finding = finding_row(
         "report_rejected", tenant=tenant, now=now, destination=report.destination, code="no_such_case"
     )
     docket.caseless.inserts.append((findings, finding))

@@ -24,6 +24,7 @@ from gateway.domain.delivery import UNSETTLED
 from gateway.store import SqlStore, cases, deliveries, mailbox, reads, reports
 from gateway.store.accept import delivery_row, payload_row
 from gateway.store.actions import ActionOutcome
+from gateway.store.findings import finding_row, has_open_finding
 from gateway.store.rows import BackMessage, Case, DeliveryRow, Document, Part
 from gateway.store.signals import case_key, destination_key, mailbox_key
 from gateway.store.tables import deliveries as delivery_table
@@ -89,7 +90,7 @@ class CaseWork:
         code: str | None = None,
     ) -> None:
         """Ask an operator to look at something."""
-        row = reports.finding_row(
+        row = finding_row(
             kind,
             tenant=self.case.tenant,
             now=self.now,
@@ -107,7 +108,7 @@ class CaseWork:
             (row["kind"], row["delivery_id"]) for table, row in self.changes.inserts if table is findings
         }
         known = (kind, delivery_id) in asked
-        return known or await reports.has_open_finding(self.connection, kind, delivery_id)
+        return known or await has_open_finding(self.connection, kind, delivery_id)
 
     def insert(self, table: Table, row: dict[str, Any]) -> None:
         """Add a row; all those of one table name the same columns."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.run import AsJson, read_settings, run_in_loop, show
+from gateway.cli.run import AsJson, Operator, read_settings, run_in_loop, show
 from gateway.config import Config
 from gateway.errors import ConfigurationError, NotFound
 from gateway.logs import configure_logs
@@ -77,6 +77,7 @@ def erase(
 @app.command(epilog="Example: amtsbote hold 0193… --reason 'VG 4 K 17/26'")
 def hold(
     case: Annotated[str, typer.Argument(help="The id of the case.")],
+    operator: Operator,
     reason: Annotated[
         str | None, typer.Option(help="Why: a file number or keyword, at most 100 characters, no names.")
     ] = None,
@@ -87,7 +88,7 @@ def hold(
     if release == (reason is not None) or (reason is not None and not 0 < len(reason) <= 100):
         raise typer.BadParameter("give either --reason, of at most 100 characters, or --release")
     settings = read_settings(as_json=as_json)
-    run_in_loop(_hold(settings, case, reason), as_json=as_json)
+    run_in_loop(_hold(settings, case, reason, operator), as_json=as_json)
     text = f"Case {case} {'may be erased again' if release else 'is kept'}."
     show({"case_id": case, "legal_hold": not release}, text, as_json=as_json)
 
@@ -140,7 +141,7 @@ async def _erase(settings: Settings, tenant: str | None, *, dry_run: bool) -> "l
         return [await erase_tenant(store, each, today=today(), dry_run=dry_run) for each in tenants]
 
 
-async def _hold(settings: Settings, case_id: str, reason: str | None) -> None:
+async def _hold(settings: Settings, case_id: str, reason: str | None, operator: str) -> None:
     from gateway.bootstrap import opened_store
     from gateway.contract.ids import is_id
     from gateway.store import holds, operators
@@ -151,7 +152,10 @@ async def _hold(settings: Settings, case_id: str, reason: str | None) -> None:
             found = is_id(case_id) and await operators.fetch_case(connection, case_id, tenants=tenants)
         if not found:
             raise NotFound
-        await (holds.hold(store, found, reason) if reason else holds.release(store, found))
+        if reason:
+            await holds.hold(store, found, reason, operator=operator)
+        else:
+            await holds.release(store, found, operator=operator)
 
 
 def _key_view(stored: Any) -> dict[str, Any]:

@@ -1,20 +1,16 @@
 """Commands with which operators put deliveries right; they open the store, also beside a running gateway."""
 
-import getpass
-import os
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.run import REFUSED, AsJson, read_settings, run_in_loop, show
+from gateway.cli.run import REFUSED, AsJson, Operator, read_quietly, run_in_loop, show
 from gateway.cli.text import actions_text, deliveries_text
 from gateway.config import Config
 from gateway.contract.ids import is_id
 from gateway.contract.states import DeliveryState
 from gateway.errors import NotPossible
-from gateway.logs import configure_logs
-from gateway.settings import Settings
 
 if TYPE_CHECKING:
     from gateway.store import SqlStore
@@ -26,19 +22,6 @@ Act = Callable[["SqlStore", Config, str, "By"], Awaitable["ActionOutcome"]]
 Ids = Annotated[list[str], typer.Argument(help="Ids of deliveries, as `list` prints them.")]
 
 
-def _account() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # an account without a name, as in a container
-        return f"uid {os.getuid()}"
-
-
-Operator = Annotated[
-    str,
-    typer.Option(
-        default_factory=_account, help="Who acts; it is kept with the action.", show_default="your account"
-    ),
-]
 _WHY = "Why; kept with the action. Write no names or other personal data."
 Reason = Annotated[str, typer.Option(help=_WHY)]
 Limit = Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")]
@@ -66,7 +49,7 @@ def list_(
             )
         return [_view(row) for row in rows]
 
-    settings = _read_settings(as_json=as_json)
+    settings = read_quietly(as_json=as_json)
     found = run_in_loop(read(), as_json=as_json)
     show({"deliveries": found}, deliveries_text(found, limit=limit), as_json=as_json)
 
@@ -90,7 +73,7 @@ def actions_(
 
     if case is not None and not is_id(case):
         raise typer.BadParameter("a case is named by its id, as `list` prints it")
-    settings = _read_settings(as_json=as_json)
+    settings = read_quietly(as_json=as_json)
     found = run_in_loop(read(), as_json=as_json)
     show({"actions": found}, actions_text(found, limit=limit), as_json=as_json)
 
@@ -112,13 +95,6 @@ def _action_view(row: Any) -> dict[str, Any]:
         "at": _time(row.at),
         "ended_at": _time(row.ended_at),
     }
-
-
-def _read_settings(*, as_json: bool) -> Settings:
-    """Read the settings; on a terminal what is done is told in sentences, not in the log."""
-    settings = read_settings(as_json=as_json, log_level="error")
-    configure_logs(settings.log_level)
-    return settings
 
 
 def _view(row: Any) -> dict[str, Any]:
@@ -226,7 +202,7 @@ def _act(
             by = By(operator, reason)
             return [await _try(act(store, config, delivery_id, by), delivery_id) for delivery_id in ids]
 
-    settings = _read_settings(as_json=as_json)
+    settings = read_quietly(as_json=as_json)
     results = run_in_loop(work(), as_json=as_json)
     lines = [f"{each['delivery_id']}: {each['detail']}" for each in results]
     show({"deliveries": results}, "\n".join(lines or ["There are none."]), as_json=as_json)

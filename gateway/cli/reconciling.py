@@ -42,7 +42,10 @@ def reconcile(
             return mended, await work.reconcile(store, config)
 
     mended, balance = run_in_loop(count(), as_json=as_json)
-    show(_view(balance) | {"repaired": mended}, _text(balance, mended), as_json=as_json)
+    text = _text(balance, mended)
+    if repair and not mended:
+        text = f"There was nothing that `--repair` mends.\n{text}"
+    show(_view(balance) | {"repaired": mended}, text, as_json=as_json)
     if not balance.closes:
         raise typer.Exit(REFUSED)
 

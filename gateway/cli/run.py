@@ -1,6 +1,8 @@
 """What every command shares: settings, errors as sentences with an exit code, and how a result is shown."""
 
+import getpass
 import json
+import os
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, TypeVar
@@ -9,6 +11,7 @@ import typer
 
 from gateway.cli.text import as_problem, problem_text
 from gateway.errors import ConfigurationError, Problem, StoreInUse, StoreUnavailable
+from gateway.logs import configure_logs
 from gateway.portal import GatewayUnreachable, PortalError
 from gateway.process import run
 from gateway.settings import Settings, load_settings
@@ -22,10 +25,32 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 T = TypeVar("T")
 
 
+def _account() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # an account without a name, as in a container
+        return f"uid {os.getuid()}"
+
+
+Operator = Annotated[
+    str,
+    typer.Option(
+        default_factory=_account, help="Who acts; it is kept with what is done.", show_default="your account"
+    ),
+]
+
+
 def read_settings(*, as_json: bool, **overrides: object) -> Settings:
     """Read the settings; what is None does not override."""
     with errors(as_json=as_json):
         return load_settings(**{name: value for name, value in overrides.items() if value is not None})
+
+
+def read_quietly(*, as_json: bool) -> Settings:
+    """Read the settings; on a terminal what is done is told in sentences, not in the log."""
+    settings = read_settings(as_json=as_json, log_level="error")
+    configure_logs(settings.log_level)
+    return settings
 
 
 def run_in_loop(work: Awaitable[T], *, as_json: bool) -> T:

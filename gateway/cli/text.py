@@ -72,6 +72,11 @@ def actions_text(actions: Sequence[dict[str, Any]], *, limit: int) -> str:
     return _listed([_action_line(each) for each in actions], limit)
 
 
+def findings_text(findings: Sequence[dict[str, Any]], *, limit: int) -> str:
+    """List findings: id, when, what, its code, where, and who has raised it."""
+    return _listed([_finding_line(each) for each in findings], limit)
+
+
 def _listed(lines: Sequence[str], limit: int) -> str:
     more = [f"… at most {limit}; --limit shows more"] if len(lines) == limit else []
     return "\n".join([*(lines or ["There are none."]), *more])
@@ -81,6 +86,13 @@ def _action_line(each: dict[str, Any]) -> str:
     what = f"{each['kind']} to {each['target']}" if each["target"] else each["kind"]
     line = f"{each['at']}  {each['operator']}  {what}  {each['delivery_id']}  case {each['case_id']}"
     return "  ".join([line, each["outcome"], *filter(None, [each["reason"]])])
+
+
+def _finding_line(each: dict[str, Any]) -> str:
+    named = {"case": each["case_id"], "delivery": each["delivery_id"], "by": each["raised_by"]}
+    about = [f"{word} {value}" for word, value in named.items() if value]
+    places = [each["code"], each["destination"] or each["tenant"], *about]
+    return "  ".join([each["finding_id"], each["at"], each["kind"], *filter(None, places)])
 
 
 def _delivery_line(each: dict[str, Any]) -> str:

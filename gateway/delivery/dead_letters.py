@@ -14,7 +14,8 @@ from gateway.contract.delivery import Delivery
 from gateway.contract.message import Message
 from gateway.contract.report import Failed, FailureKind
 from gateway.errors import NotFound, StoreDeadlock, StoreUnavailable
-from gateway.store import SqlStore, reports
+from gateway.store import SqlStore
+from gateway.store.findings import finding_row
 from gateway.store.tables import findings
 
 _KINDS = {"rejected": FailureKind.TRANSIENT, "delivery_limit": FailureKind.UNKNOWN}
@@ -67,7 +68,7 @@ class DeadLetters:
         """Ask an operator about a dead letter without effect; the lease brings the delivery back."""
         async with self._store.write() as connection:
             now = await self._store.read_clock(connection)
-            row = reports.finding_row(
+            row = finding_row(
                 "dead_letter_failed",
                 tenant=delivery.tenant,
                 now=now,

@@ -13,6 +13,7 @@ from gateway.backchannel import wishes
 from gateway.backchannel.docket import work_on
 from gateway.backchannel.work import CaseWork
 from gateway.config import Config
+from gateway.contract.ids import is_id
 from gateway.contract.states import DeliveryState
 from gateway.domain.delivery import CANCELLABLE
 from gateway.errors import NotPossible
@@ -97,8 +98,10 @@ async def redirect(store: SqlStore, config: Config, delivery_id: str, target: st
 async def _delivery(
     store: SqlStore, config: Config, delivery_id: str
 ) -> AsyncIterator[tuple[CaseWork, DeliveryRow]]:
-    async with store.read() as connection:
-        found = await actions.find(connection, delivery_id)
+    found = None
+    if is_id(delivery_id):
+        async with store.read() as connection:
+            found = await actions.find(connection, delivery_id)
     if found is None:
         raise NotPossible("there is no such delivery")
     async with work_on(store, config, found.case_id, tenant=found.tenant) as work:

@@ -19,9 +19,10 @@ from gateway.contract.states import CaseStatus, DeliveryState, Role, SubmissionS
 from gateway.domain.case import citizen_status
 from gateway.domain.delivery import CANCELLABLE
 from gateway.errors import ReferenceKnown
-from gateway.store import cases, reports
+from gateway.store import cases
 from gateway.store.bulk import MAX_BYTES_AS_TEXT, Child, Family, insert_family
 from gateway.store.engine import SqlStore
+from gateway.store.findings import resolve_findings
 from gateway.store.reads import known_references
 from gateway.store.rows import Accepted, Case, NewSubmission, Part, name_place, payload_place
 from gateway.store.signals import case_key, destination_key
@@ -162,7 +163,7 @@ async def _cancel_what_waits(
             message_id=row.message_id,
             destination=row.destination,
         )
-    await reports.resolve_findings(connection, store, [row.delivery_id for row in rows], now=now)
+    await resolve_findings(connection, store, [row.delivery_id for row in rows], now=now)
     await cases.refresh_submissions(connection, store, [case.case_id], now=now)
     reached = await connection.execute(
         select(deliveries.c.destination).where(*of_case, deliveries.c.attempt > 0).distinct()

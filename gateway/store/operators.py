@@ -19,7 +19,6 @@ from gateway.store.tables import (
     case_references,
     cases,
     deliveries,
-    findings,
     messages,
     reports,
 )
@@ -190,25 +189,3 @@ async def kept_reports(
     if destination:
         statement = statement.where(r.destination == destination)
     return (await connection.execute(statement.order_by(r.received_at.desc()).limit(limit))).all()
-
-
-async def open_findings(
-    connection: AsyncConnection, *, tenants: Sequence[str], limit: int, case_id: str | None = None
-) -> Sequence[Any]:
-    """Read what an operator must look at, in all cases or in one, the latest first: rows of `findings`."""
-    f = findings.c
-    statement = select(findings).where(f.resolved_at.is_(None), f.tenant.in_(tenants))
-    if case_id:
-        statement = statement.where(f.case_id == case_id)
-    return (await connection.execute(statement.order_by(f.at.desc()).limit(limit))).all()
-
-
-async def count_open_findings(connection: AsyncConnection, *, tenants: Sequence[str]) -> Sequence[Any]:
-    """Count what an operator must look at: rows of `kind, count`."""
-    f = findings.c
-    statement = (
-        select(f.kind, func.count().label("count"))
-        .where(f.resolved_at.is_(None), f.tenant.in_(tenants))
-        .group_by(f.kind)
-    )
-    return (await connection.execute(statement)).all()

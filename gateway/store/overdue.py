@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.contract.states import DeliveryState, ReportState
 from gateway.store.bulk import merge_all
 from gateway.store.engine import SqlStore
-from gateway.store.reports import STUCK, finding_row
+from gateway.store.findings import STUCK, finding_row
 from gateway.store.rows import DeliveryRow
 from gateway.store.tables import attempts, counters, deliveries, findings, reports
 

@@ -4,17 +4,16 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.contract.ids import new_id
 from gateway.contract.report import Report, ReportType
 from gateway.contract.states import ReportState
 from gateway.store.bulk import among, find_each, insert_or_skip, listed, merge_all, update_all
 from gateway.store.codec import Encoded
 from gateway.store.engine import SqlStore
 from gateway.store.rows import CONTACT, Case, Document, contact_place, payload_place
-from gateway.store.tables import case_references, documents, findings, payloads, report_sequences, reports
+from gateway.store.tables import case_references, documents, payloads, report_sequences, reports
 from gateway.store.vault import Vault
 
 Key = tuple[str, str]
@@ -24,8 +23,6 @@ _REFERENCE = ("case_id", "destination", "kind", "value")
 KEEP_STRAY = timedelta(days=365)
 KEEP_UPLOAD = timedelta(days=90)
 _NOT_ERASED = (documents.c.erased_at.is_(None),)
-STUCK = ("delivery_failed", "delivery_failing", "delivery_silent")
-"""The findings that a delivery's later success, or an operator, settles."""
 
 
 def report_row(
@@ -179,55 +176,6 @@ async def has_reference(connection: AsyncConnection, case: Case, destination: st
         r.case_id == case.case_id, r.destination == destination, r.value == value
     )
     return (await connection.execute(statement.limit(1))).first() is not None
-
-
-def finding_row(
-    kind: str,
-    *,
-    tenant: str,
-    now: datetime,
-    destination: str | None = None,
-    case_id: str | None = None,
-    message_id: str | None = None,
-    delivery_id: str | None = None,
-    code: str | None = None,
-) -> dict[str, Any]:
-    """Build the row by which an operator is asked to look at something; ids and codes only."""
-    return {
-        "finding_id": new_id(),
-        "tenant": tenant,
-        "at": now,
-        "kind": kind,
-        "destination": destination,
-        "case_id": case_id,
-        "message_id": message_id,
-        "delivery_id": delivery_id,
-        "code": code,
-    }
-
-
-async def has_open_finding(connection: AsyncConnection, kind: str, delivery_id: str) -> bool:
-    """Say whether an operator was asked already."""
-    f = findings.c
-    statement = select(f.finding_id).where(
-        f.kind == kind, f.delivery_id == delivery_id, f.resolved_at.is_(None)
-    )
-    return (await connection.execute(statement.limit(1))).first() is not None
-
-
-async def resolve_findings(
-    connection: AsyncConnection, store: SqlStore, delivery_ids: Collection[str], *, now: datetime
-) -> None:
-    """Close what operators were asked about deliveries that were stuck and no longer are."""
-    if not delivery_ids:
-        return
-    f = findings.c
-    await connection.execute(
-        update(findings)
-        .where(among(store, f.delivery_id, "ids"), f.resolved_at.is_(None), f.kind.in_(STUCK))
-        .values(resolved_at=now),
-        {"ids": listed(store, delivery_ids)},
-    )
 
 
 async def put_document(

@@ -347,7 +347,9 @@ findings = Table(
     Column("message_id", Id),
     Column("delivery_id", Id),
     Column("code", String(100)),
+    Column("raised_by", Name),
     Column("resolved_at", UtcDateTime),
+    Column("resolved_by", Name),
     Index("findings_open", "tenant", "at", postgresql_where=_UNRESOLVED),
     Index("findings_delivery", "delivery_id", postgresql_where=_UNRESOLVED, sqlite_where=_UNRESOLVED),
 )

@@ -42,7 +42,11 @@ class Town:
 
     def invoke(self, *arguments: str) -> Result:
         # Logs are set up once a process, and other tests of this one want to read them.
-        with patch("gateway.cli.custody.configure_logs"), capture_logs() as self.logs:
+        with (
+            patch("gateway.cli.custody.configure_logs"),
+            patch("gateway.cli.run.configure_logs"),
+            capture_logs() as self.logs,
+        ):
             return CliRunner().invoke(app, arguments, env=self.installation.variables)
 
     def run(self, *arguments: str) -> tuple[int, Any]:
@@ -149,10 +153,12 @@ def test_what_is_due_is_counted_then_erased_and_logged_in_counts(town: Town) -> 
 
 def test_held_case_is_not_erased_until_it_is_released(town: Town) -> None:
     case_id = town.submit(erase_after=LONG_AGO).case_id
-    assert town.run("hold", case_id, "--reason", "VG 4 K 17/26") == (
+    assert town.run("hold", case_id, "--reason", "VG 4 K 17/26", "--operator", "a-kaya") == (
         DONE,
         {"case_id": case_id, "legal_hold": True},
     )
+    (hold,) = town.run("findings", "list", "--kind", "legal_hold")[1]["findings"]
+    assert (hold["case_id"], hold["code"], hold["raised_by"]) == (case_id, "VG 4 K 17/26", "a-kaya")
     assert "0 messages" in (said := town.invoke("erase", "--tenant", TENANT).stdout)
     assert "1 legal hold" in said
     assert town.run("hold", case_id, "--release")[0] == DONE

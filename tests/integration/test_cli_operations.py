@@ -18,9 +18,10 @@ from gateway.contract.ids import new_id
 from gateway.store import SqlStore
 from gateway.store.accept import accept
 from gateway.store.deliveries import claim
+from gateway.store.findings import finding_row
 from gateway.store.migrate import migrate
 from gateway.store.rows import Accepted
-from gateway.store.tables import attempts, deliveries, reports
+from gateway.store.tables import attempts, deliveries, findings, reports
 from tests.acceptance.installation import Installation
 from tests.contract.store.make import COPY, LEAD, MASTER_KEY, TENANT, submission
 
@@ -45,7 +46,7 @@ class Town:
         """Run a command in this process: starting one for each would take most of the time."""
         # Logs are set up once a process, and other tests of this one want to read them.
         with (
-            patch("gateway.cli.operations.configure_logs"),
+            patch("gateway.cli.run.configure_logs"),
             patch("gateway.cli.reconciling.configure_logs"),
             capture_logs(),
         ):
@@ -89,6 +90,17 @@ class Town:
                 await connection.execute(update(deliveries).values(state="failed"))
 
         self.do(fail)
+
+    def find(self, kind: str, **fields: Any) -> str:
+        """Have an operator asked to look at something; return the finding's id."""
+        row = finding_row(kind, tenant=TENANT, now=datetime.now(UTC), **fields)
+
+        async def write(store: SqlStore) -> None:
+            async with store.write() as connection:
+                await connection.execute(findings.insert().values(row))
+
+        self.do(write)
+        return str(row["finding_id"])
 
     def claim(self) -> None:
         limits = {"max_sent": 10, "publish_lease_s": 30, "copy_lifetime_s": 600}
@@ -243,6 +255,7 @@ def test_reconcile_names_what_is_wrong_and_repairs_what_it_can(town: Town) -> No
     assert "1 submissions go nowhere" in town.say("reconcile")
     code, balance = town.run("reconcile", "--repair")
     assert (code, balance["repaired"]) == (DONE, [submitted.submission_id])
+    assert "nothing that `--repair` mends" in town.say("reconcile", "--repair")
 
 
 @pytest.mark.parametrize(
@@ -265,6 +278,60 @@ def test_command_reaches_a_store_that_is_being_served_from_another_process(town:
     done = town.installation.run("deliveries", "list", "--json")
     assert (done.returncode, done.stderr) == (DONE, "")
     assert len(json.loads(done.stdout)["deliveries"]) == 1
+
+
+def test_finding_that_nothing_ends_is_closed_by_whoever_has_seen_to_it(town: Town) -> None:
+    case_id = town.submit().case_id
+    late = town.find("wish_void", case_id=case_id, destination=LEAD, code="cancel")
+    twice = town.find("accepted_twice", case_id=case_id)
+    _, said = town.run("findings", "list", "--kind", "wish_void", "--tenant", TENANT)
+    (only,) = said["findings"]
+    assert (only["finding_id"], only["code"], only["destination"]) == (late, "cancel", LEAD)
+    assert f"wish_void  cancel  {LEAD}  case {case_id}" in town.say("findings", "list")
+    assert town.run("findings", "close", late, *BY) == (
+        DONE,
+        {"findings": [{"finding_id": late, "outcome": "done", "detail": "closed"}]},
+    )
+    _, said = town.run("findings", "list")
+    assert [each["finding_id"] for each in said["findings"]] == [twice]
+
+    async def read(store: SqlStore) -> Any:
+        async with store.read() as connection:
+            closed = findings.select().where(findings.c.resolved_at.is_not(None))
+            return (await connection.execute(closed)).one()
+
+    assert (row := town.do(read)).finding_id == late
+    assert row.resolved_by == "a-kaya"
+
+
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [
+        ("delivery_failed", "deliveries retry"),
+        ("legal_hold", "--release"),
+        ("report_parked", "the report that is missing"),
+        ("destination_gone", "nothing waits"),
+    ],
+)
+def test_finding_that_something_ends_is_not_closed_by_hand(town: Town, kind: str, why: str) -> None:
+    finding_id = town.find(kind)
+    code, said = town.run("findings", "close", finding_id, *BY)
+    assert (code, said["findings"][0]["outcome"]) == (REFUSED, "refused")
+    assert why in said["findings"][0]["detail"]
+    assert [each["kind"] for each in town.run("findings", "list")[1]["findings"]] == [kind]
+
+
+def test_finding_that_is_none_or_closed_is_refused_and_stops_no_other(town: Town) -> None:
+    finding_id = town.find("report_stale")
+    code, said = town.run("findings", "close", new_id(), "x", finding_id, finding_id, *BY)
+    assert code == REFUSED
+    assert [each["detail"] for each in said["findings"]] == [
+        "there is no such finding",
+        "there is no such finding",
+        "closed",
+        "it is closed already",
+    ]
+    assert town.say("findings", "list") == "There are none.\n"
 
 
 def test_files_without_any_receipt_are_no_good_news(town: Town, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from gateway.http.api import documented
 from gateway.http.service import Service, service_of
 from gateway.settings import read_secret
 from gateway.store import operators
+from gateway.store.findings import count_open_findings
 from gateway.store.tables import OPEN_STATES
 
 SECRET = "metrics.token"  # noqa: S105 - the name of the file
@@ -85,7 +86,7 @@ async def _set_figures(service: Service) -> None:
     async with service.store.read() as connection:
         balance = await operators.open_balance(connection, tenants=tenants)
         oldest = await operators.oldest_eligible(connection, service.store, destinations=names)
-        findings = await operators.count_open_findings(connection, tenants=tenants)
+        findings = await count_open_findings(connection, tenants=tenants)
         now = await service.store.read_clock(connection)
     for name in names:
         since = oldest.get(name)

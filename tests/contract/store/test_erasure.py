@@ -179,11 +179,11 @@ class ErasureContract:
         accepted = await delivered(store, due())
         await keep_report(store, accepted, ReportState.REJECTED)
         case = await case_of(store, accepted)
-        await holds.hold(store, case, "VG 4 K 17/26")
+        await holds.hold(store, case, "VG 4 K 17/26", operator="clerk")
         assert counts(await run(store)) == {"legal_hold": 2}
         (asked,) = await rows(store, findings)
         assert (asked.kind, asked.code, asked.resolved_at) == ("legal_hold", "VG 4 K 17/26", None)
-        await holds.release(store, case)
+        await holds.release(store, case, operator="clerk")
         (asked,) = await rows(store, findings)
         assert asked.resolved_at is not None
         assert counts(await run(store)) == {"messages": 1, "contents": 1, "reports": 1}
