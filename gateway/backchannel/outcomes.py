@@ -59,6 +59,7 @@ async def refused(work: CaseWork, row: DeliveryRow, body: Refused, *, attempt: i
         _fail(work, row, code="copy_refused")
         return effect
     work.settle(row, DeliveryState.REFUSED, code=body.code)
+    work.resolve_findings(row)
     await wishes.give_up(work, row)
     work.post(await rejection(work, row.message_id, code=body.code, reason=body.reason))
     if row.case_seq == 1:

@@ -7,7 +7,7 @@ second, in its order, and so does what comes later. An acceptance in the meantim
 from dataclasses import replace
 
 from gateway.backchannel.work import CaseWork
-from gateway.contract.states import DeliveryState, Role
+from gateway.contract.states import DeliveryState, ReportState, Role
 from gateway.store import actions, cases
 from gateway.store.actions import ActionKind, ActionOutcome
 from gateway.store.rows import DeliveryRow
@@ -67,7 +67,16 @@ async def redirect(work: CaseWork, row: DeliveryRow, target: str) -> None:
         work.send_elsewhere(each, target, look_up=been_there)
         cancel(work, each, code=cases.REDIRECTED)
         work.record("delivery.redirected", message_id=each.message_id, destination=target)
+    if row.role is Role.LEAD:
+        await _reject_parked(work, row.destination)
     _change_route(work, row, target)
+
+
+async def _reject_parked(work: CaseWork, destination: str) -> None:
+    """Keep as rejected what the old lead has said out of order: what it waits for would be rejected now."""
+    for report in await work.all_parked(destination):
+        work.mark(report, ReportState.REJECTED, keep_body=True)
+        work.find("report_rejected", destination=destination, code="not_the_lead")
 
 
 def _change_route(work: CaseWork, row: DeliveryRow, target: str) -> None:

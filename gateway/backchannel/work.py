@@ -332,6 +332,18 @@ class CaseWork:
         parked = self.changes.parked.get((destination, number))
         return parked or self._seen.parked.get((self.case.case_id, destination, number))
 
+    async def all_parked(self, destination: str) -> list[Report]:
+        """Read every case report of a destination that waits for an earlier one."""
+        stored = await reports.fetch_parked(self.connection, self.store, [self.case.case_id])
+        parked = {each.key: each for each in stored} | {
+            each.key: each for each in self.changes.parked.values() if each
+        }
+        return [each for each in parked.values() if each.destination == destination and self._is_parked(each)]
+
+    def _is_parked(self, report: Report) -> bool:
+        changed = self.changes.outcomes.get(report.key) or self.changes.reports.get(report.key)
+        return changed is None or changed["state"] is ReportState.PARKED
+
     async def has_documents(self, wanted: Collection[Document]) -> bool:
         """Say whether all these documents were uploaded."""
         if unseen := [each for each in wanted if each not in self._seen.documents]:

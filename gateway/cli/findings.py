@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.run import REFUSED, AsJson, Operator, read_quietly, run_in_loop, show
+from gateway.cli.run import REFUSED, AsJson, Limit, Operator, read_quietly, run_in_loop, show
 from gateway.cli.text import findings_text
+from gateway.contract.states import FindingKind
 from gateway.errors import NotPossible
 from gateway.settings import Settings
 
@@ -15,14 +16,17 @@ findings_app = typer.Typer(no_args_is_help=True, help="Findings: what an operato
 
 @findings_app.command("list", epilog="Example: amtsbote findings list --kind report_rejected")
 def list_(
-    kind: Annotated[str | None, typer.Option(help="Only those of this kind.")] = None,
+    kind: Annotated[FindingKind | None, typer.Option(help="Only those of this kind.")] = None,
     tenant: Annotated[str | None, typer.Option(help="Only those of this tenant.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")] = 50,
+    closed: Annotated[
+        bool, typer.Option("--closed", help="Those that were closed, and by whom, instead of the open ones.")
+    ] = False,
+    limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List open findings, the latest first; what each asks for stands in the operators' guide."""
+    """List findings, the latest first; what each asks for stands in the operators' guide."""
     settings = read_quietly(as_json=as_json)
-    found = run_in_loop(_list(settings, kind, tenant, limit), as_json=as_json)
+    found = run_in_loop(_list(settings, kind, tenant, limit, closed=closed), as_json=as_json)
     show({"findings": found}, findings_text(found, limit=limit), as_json=as_json)
 
 
@@ -32,7 +36,7 @@ def close(
     operator: Operator,
     as_json: AsJson = False,
 ) -> None:
-    """Close findings that were seen to; those that end by themselves are refused."""
+    """Close findings that were seen to; those that end with what they are about are refused."""
     settings = read_quietly(as_json=as_json)
     results = run_in_loop(_close(settings, findings, operator), as_json=as_json)
     lines = [f"{each['finding_id']}: {each['detail']}" for each in results]
@@ -41,15 +45,16 @@ def close(
         raise typer.Exit(REFUSED)
 
 
-async def _list(settings: Settings, kind: str | None, tenant: str | None, limit: int) -> list[dict[str, Any]]:
+async def _list(
+    settings: Settings, kind: FindingKind | None, tenant: str | None, limit: int, *, closed: bool
+) -> list[dict[str, Any]]:
     from gateway.bootstrap import opened_store
-    from gateway.store.findings import open_findings
+    from gateway.store.findings import list_findings
 
     async with opened_store(settings) as (_, store), store.read() as connection:
         tenants = [tenant] if tenant else None
-        return [
-            _view(row) for row in await open_findings(connection, tenants=tenants, kind=kind, limit=limit)
-        ]
+        rows = await list_findings(connection, tenants=tenants, kind=kind, limit=limit, closed=closed)
+    return [_view(row) for row in rows]
 
 
 async def _close(settings: Settings, findings: Sequence[str], operator: str) -> list[dict[str, str]]:
@@ -70,6 +75,8 @@ async def _close(settings: Settings, findings: Sequence[str], operator: str) -> 
 
 
 def _view(row: Any) -> dict[str, Any]:
-    names = ("tenant", "kind", "code", "destination", "case_id", "message_id", "delivery_id", "raised_by")
+    names = ("tenant", "kind", "code", "destination", "case_id", "message_id", "delivery_id")
     view = {"finding_id": row.finding_id, "at": row.at.isoformat(timespec="seconds")}
-    return view | {name: getattr(row, name) for name in names}
+    view |= {name: getattr(row, name) for name in (*names, "raised_by", "resolved_by")}
+    closed_at = row.resolved_at.isoformat(timespec="seconds") if row.resolved_at else None
+    return view | {"resolved_at": closed_at}

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.run import REFUSED, AsJson, Operator, read_quietly, run_in_loop, show
+from gateway.cli.run import REFUSED, AsJson, Limit, Operator, read_quietly, run_in_loop, show
 from gateway.cli.text import actions_text, deliveries_text
 from gateway.config import Config
 from gateway.contract.ids import is_id
@@ -21,10 +21,8 @@ deliveries_app = typer.Typer(no_args_is_help=True, help="Deliveries: what waits,
 Act = Callable[["SqlStore", Config, str, "By"], Awaitable["ActionOutcome"]]
 Ids = Annotated[list[str], typer.Argument(help="Ids of deliveries, as `list` prints them.")]
 
-
 _WHY = "Why; kept with the action. Write no names or other personal data."
 Reason = Annotated[str, typer.Option(help=_WHY)]
-Limit = Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")]
 
 
 @deliveries_app.command("list", epilog="Example: amtsbote deliveries list --state failed")

@@ -19,6 +19,7 @@ from gateway.settings import Settings, load_settings
 REFUSED = 1
 NOT_AVAILABLE = 3
 NOT_CONFIGURED = 4
+MAX_NAME = 100
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -32,10 +33,20 @@ def _account() -> str:
         return f"uid {os.getuid()}"
 
 
+def _name(value: str) -> str:
+    if not 0 < len(value.strip()) <= MAX_NAME:
+        raise typer.BadParameter(f"a name has from 1 to {MAX_NAME} characters")
+    return value.strip()
+
+
+Limit = Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")]
 Operator = Annotated[
     str,
     typer.Option(
-        default_factory=_account, help="Who acts; it is kept with what is done.", show_default="your account"
+        default_factory=_account,
+        callback=_name,
+        help="Who acts; it is kept with what is done.",
+        show_default="your account",
     ),
 ]
 

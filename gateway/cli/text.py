@@ -73,7 +73,7 @@ def actions_text(actions: Sequence[dict[str, Any]], *, limit: int) -> str:
 
 
 def findings_text(findings: Sequence[dict[str, Any]], *, limit: int) -> str:
-    """List findings: id, when, what, its code, where, and who has raised it."""
+    """List findings: id, when, what, its code, where, who has raised it, and how it was closed."""
     return _listed([_finding_line(each) for each in findings], limit)
 
 
@@ -92,7 +92,8 @@ def _finding_line(each: dict[str, Any]) -> str:
     named = {"case": each["case_id"], "delivery": each["delivery_id"], "by": each["raised_by"]}
     about = [f"{word} {value}" for word, value in named.items() if value]
     places = [each["code"], each["destination"] or each["tenant"], *about]
-    return "  ".join([each["finding_id"], each["at"], each["kind"], *filter(None, places)])
+    closed = each["resolved_at"] and f"closed {each['resolved_at']} by {each['resolved_by'] or 'itself'}"
+    return "  ".join([each["finding_id"], each["at"], each["kind"], *filter(None, [*places, closed])])
 
 
 def _delivery_line(each: dict[str, Any]) -> str:

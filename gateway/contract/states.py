@@ -58,6 +58,23 @@ class CitizenStatus(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
+class FindingKind(StrEnum):
+    """What an operator is asked to look at."""
+
+    DELIVERY_FAILED = "delivery_failed"
+    DELIVERY_FAILING = "delivery_failing"
+    DELIVERY_SILENT = "delivery_silent"
+    ACCEPTED_AFTER_END = "accepted_after_end"
+    ACCEPTED_TWICE = "accepted_twice"
+    REPORT_REJECTED = "report_rejected"
+    REPORT_STALE = "report_stale"
+    REPORT_PARKED = "report_parked"
+    DEAD_LETTER_FAILED = "dead_letter_failed"
+    DESTINATION_GONE = "destination_gone"
+    WISH_VOID = "wish_void"
+    LEGAL_HOLD = "legal_hold"
+
+
 class Role(StrEnum):
     """What a destination is in a route: the lead alone moves the case."""
 

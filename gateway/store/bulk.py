@@ -141,12 +141,13 @@ async def find_each(
     """Read these columns of the rows of one table that have one of the keys.
 
     Args:
-        key: the columns of an index, of which `wanted` has the values.
+        key: the columns of an index, of which `wanted` has the values, each once.
         where: what else holds for them; made once, for the statement is kept.
     """
     statement = _each_found(store.is_sqlite, columns, key, where)
-    values = [dict(zip(key, each, strict=True)) for each in wanted]
-    given = [tuple(each.values()) for each in values] if store.is_sqlite else document_of(values)
+    given: Any = list(wanted)
+    if not store.is_sqlite:
+        given = document_of([dict(zip(key, each, strict=True)) for each in given])
     return (await connection.execute(statement, {"wanted": given})).all()
 
 

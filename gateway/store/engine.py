@@ -41,7 +41,8 @@ READERS, WRITERS = 8, 6
 
 _BY_KEY = "-c enable_seqscan=off -c jit=off"
 """What a transaction writes it finds by an index. PostgreSQL keeps a plan until the next ANALYZE: one that it
-made while a table was small would go on to read the whole of it for each batch."""
+made while a table was small would go on to read the whole of it for each batch. The statements of `bulk` are
+written so that it then has no other way than by the key."""
 
 _NOW = select(func.now())
 _REST_S = 1.0

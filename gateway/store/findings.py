@@ -8,23 +8,21 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.contract.ids import is_id, new_id
+from gateway.contract.states import FindingKind
 from gateway.errors import NotPossible
 from gateway.store.bulk import among, listed
 from gateway.store.engine import SqlStore
-from gateway.store.tables import findings
+from gateway.store.tables import OPEN_STATES, deliveries, findings
 
-STUCK = ("delivery_failed", "delivery_failing", "delivery_silent")
+STUCK = (FindingKind.DELIVERY_FAILED, FindingKind.DELIVERY_FAILING, FindingKind.DELIVERY_SILENT)
 """The findings that a delivery's later success, or an operator's action on it, settles."""
-HOLD = "legal_hold"
-_ENDS_BY = {
-    **dict.fromkeys(
-        STUCK, "by the delivery's success, or by `amtsbote deliveries retry`, `cancel` or `redirect`"
-    ),
-    HOLD: "by `amtsbote hold … --release`",
-    "report_parked": "by the report that is missing",
-    "destination_gone": "once nothing waits for the destination, or it is configured again",
+_ENDS = {
+    **dict.fromkeys(STUCK, "when the delivery succeeds, or by `amtsbote deliveries retry` or `cancel`"),
+    FindingKind.LEGAL_HOLD: "by `amtsbote hold … --release`",
+    FindingKind.REPORT_PARKED: "when the report comes that is missing",
+    FindingKind.DESTINATION_GONE: "once nothing waits for the destination, or it is configured again",
 }
-"""The kinds that what they are about ends: closed by hand they would only come again."""
+"""The kinds that end with what they are about: closed by hand they would only come again."""
 _NONE = "there is no such finding"
 
 _F = findings.c
@@ -51,7 +49,7 @@ def finding_row(
         "finding_id": new_id(),
         "tenant": tenant,
         "at": now,
-        "kind": kind,
+        "kind": FindingKind(kind),
         "destination": destination,
         "case_id": case_id,
         "message_id": message_id,
@@ -87,47 +85,58 @@ async def close(store: SqlStore, finding_id: str, *, operator: str) -> None:
     """Close by hand what an operator has seen to.
 
     Raises:
-        NotPossible: there is none, or none that is open, or what it is about ends it; with a sentence.
+        NotPossible: there is none, or none that is open, or what it is about is to end it; with a sentence.
     """
     if not is_id(finding_id):
         raise NotPossible(_NONE)
     async with store.write() as connection:
-        this = select(_F.kind, _F.resolved_at).where(_F.finding_id == finding_id)
-        found = (await connection.execute(this.with_for_update())).one_or_none()
+        this = select(findings).where(_F.finding_id == finding_id).with_for_update()
+        found = (await connection.execute(this)).one_or_none()
         if found is None:
             raise NotPossible(_NONE)
         if found.resolved_at:
             raise NotPossible("it is closed already")
-        if found.kind in _ENDS_BY:
-            raise NotPossible(f"it ends {_ENDS_BY[found.kind]}")
+        if found.kind in _ENDS and not await _is_left_over(connection, found):
+            raise NotPossible(f"it ends {_ENDS[found.kind]}")
         now = await store.read_clock(connection)
         await connection.execute(
             update(findings).where(_F.finding_id == finding_id).values(resolved_at=now, resolved_by=operator)
         )
 
 
-async def open_findings(
+async def _is_left_over(connection: AsyncConnection, found: Any) -> bool:
+    """Say whether a delivery was stuck and has been settled without anybody seeing that it was."""
+    if found.kind not in STUCK:
+        return False
+    state = select(deliveries.c.state).where(deliveries.c.delivery_id == found.delivery_id)
+    return (await connection.execute(state)).scalar_one_or_none() not in OPEN_STATES
+
+
+async def list_findings(
     connection: AsyncConnection,
     *,
     limit: int,
     tenants: Sequence[str] | None = None,
     case_id: str | None = None,
-    kind: str | None = None,
+    kind: FindingKind | None = None,
+    closed: bool = False,
 ) -> Sequence[Any]:
     """Read what an operator must look at, the latest first: rows of `findings`.
 
     Args:
         tenants: whose; None is everybody's.
         case_id, kind: of one case, or of one kind, only.
+        closed: what somebody or something has closed, the last closed first, in place of what is open.
     """
-    statement = select(findings).where(_F.resolved_at.is_(None))
+    statement = select(findings).where(_F.resolved_at.is_not(None) if closed else _F.resolved_at.is_(None))
     if tenants is not None:
         statement = statement.where(_F.tenant.in_(tenants))
     if case_id:
         statement = statement.where(_F.case_id == case_id)
     if kind:
         statement = statement.where(_F.kind == kind)
-    return (await connection.execute(statement.order_by(_F.at.desc()).limit(limit))).all()
+    latest = _F.resolved_at if closed else _F.at
+    return (await connection.execute(statement.order_by(latest.desc()).limit(limit))).all()
 
 
 async def count_open_findings(connection: AsyncConnection, *, tenants: Sequence[str]) -> Sequence[Any]:

@@ -2,9 +2,10 @@
 
 from sqlalchemy import update
 
+from gateway.contract.states import FindingKind
 from gateway.store import cases
 from gateway.store.engine import SqlStore
-from gateway.store.findings import HOLD, finding_row
+from gateway.store.findings import finding_row
 from gateway.store.rows import Case
 from gateway.store.tables import cases as cases_table
 from gateway.store.tables import findings
@@ -23,7 +24,12 @@ async def hold(store: SqlStore, case: Case, reason: str, *, operator: str) -> No
             .values(legal_hold=True)
         )
         row = finding_row(
-            HOLD, tenant=case.tenant, now=now, case_id=case.case_id, code=reason, raised_by=operator
+            FindingKind.LEGAL_HOLD,
+            tenant=case.tenant,
+            now=now,
+            case_id=case.case_id,
+            code=reason,
+            raised_by=operator,
         )
         await connection.execute(findings.insert().values(row))
 
@@ -40,6 +46,6 @@ async def release(store: SqlStore, case: Case, *, operator: str) -> None:
         )
         await connection.execute(
             update(findings)
-            .where(_F.case_id == case.case_id, _F.kind == HOLD, _F.resolved_at.is_(None))
+            .where(_F.case_id == case.case_id, _F.kind == FindingKind.LEGAL_HOLD, _F.resolved_at.is_(None))
             .values(resolved_at=now, resolved_by=operator)
         )

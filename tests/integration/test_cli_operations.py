@@ -267,10 +267,16 @@ def test_reconcile_names_what_is_wrong_and_repairs_what_it_can(town: Town) -> No
         ("cancel", "x", *BY),
         ("redirect", "x", "--reason", "why", *BY),
         ("list", "--state", "lost"),
+        ("cancel", "x", "--reason", "why", "--operator", "a" * 101),
+        ("cancel", "x", "--reason", "why", "--operator", " "),
     ],
 )
 def test_wrong_usage_is_told_apart(town: Town, arguments: tuple[str, ...]) -> None:
     assert town.invoke("deliveries", *arguments).exit_code == WRONG_USAGE
+
+
+def test_kind_of_finding_that_there_is_not_is_wrong_usage(town: Town) -> None:
+    assert town.invoke("findings", "list", "--kind", "wish_viod").exit_code == WRONG_USAGE
 
 
 def test_command_reaches_a_store_that_is_being_served_from_another_process(town: Town) -> None:
@@ -295,13 +301,11 @@ def test_finding_that_nothing_ends_is_closed_by_whoever_has_seen_to_it(town: Tow
     _, said = town.run("findings", "list")
     assert [each["finding_id"] for each in said["findings"]] == [twice]
 
-    async def read(store: SqlStore) -> Any:
-        async with store.read() as connection:
-            closed = findings.select().where(findings.c.resolved_at.is_not(None))
-            return (await connection.execute(closed)).one()
-
-    assert (row := town.do(read)).finding_id == late
-    assert row.resolved_by == "a-kaya"
+    _, said = town.run("findings", "list", "--closed")
+    (only,) = said["findings"]
+    assert (only["finding_id"], only["resolved_by"]) == (late, "a-kaya")
+    assert only["resolved_at"] is not None
+    assert town.say("findings", "list", "--closed").endswith(f" closed {only['resolved_at']} by a-kaya\n")
 
 
 @pytest.mark.parametrize(
@@ -309,16 +313,31 @@ def test_finding_that_nothing_ends_is_closed_by_whoever_has_seen_to_it(town: Tow
     [
         ("delivery_failed", "deliveries retry"),
         ("legal_hold", "--release"),
-        ("report_parked", "the report that is missing"),
+        ("report_parked", "the report comes that is missing"),
         ("destination_gone", "nothing waits"),
     ],
 )
 def test_finding_that_something_ends_is_not_closed_by_hand(town: Town, kind: str, why: str) -> None:
-    finding_id = town.find(kind)
+    town.submit(copies=())
+    (delivery,) = town.list()
+    finding_id = town.find(kind, delivery_id=delivery["delivery_id"])
     code, said = town.run("findings", "close", finding_id, *BY)
     assert (code, said["findings"][0]["outcome"]) == (REFUSED, "refused")
     assert why in said["findings"][0]["detail"]
     assert [each["kind"] for each in town.run("findings", "list")[1]["findings"]] == [kind]
+
+
+def test_finding_that_outlives_its_delivery_is_closed_by_hand(town: Town) -> None:
+    town.submit(copies=())
+    (delivery,) = town.list()
+    finding_id = town.find("delivery_failing", delivery_id=delivery["delivery_id"])
+
+    async def refuse(store: SqlStore) -> None:
+        async with store.write() as connection:
+            await connection.execute(update(deliveries).values(state="refused"))
+
+    town.do(refuse)
+    assert town.run("findings", "close", finding_id, *BY)[0] == DONE
 
 
 def test_finding_that_is_none_or_closed_is_refused_and_stops_no_other(town: Town) -> None:

@@ -17,7 +17,7 @@ from gateway.http.console.render import render
 from gateway.http.console.words import word
 from gateway.http.service import Service, service_of
 from gateway.store import operators, reads
-from gateway.store.findings import open_findings
+from gateway.store.findings import list_findings
 from gateway.store.rows import Case
 
 router = APIRouter(route_class=Page)
@@ -54,7 +54,7 @@ async def get_case(request: Request, case_id: str, session: SignedIn) -> Respons
         references = await reads.references(connection, **of_case)
         events = await reads.case_events(connection, **of_case)
         attempts = await operators.case_attempts(connection, **of_case)
-        findings = await open_findings(connection, tenants=[case.tenant], limit=FINDINGS, case_id=case_id)
+        findings = await list_findings(connection, tenants=[case.tenant], limit=FINDINGS, case_id=case_id)
     return render(
         "case.html",
         session=session,

@@ -17,7 +17,7 @@ from gateway.http.console.render import render
 from gateway.http.console.submissions import read_page
 from gateway.http.service import Service, service_of
 from gateway.store import operators
-from gateway.store.findings import open_findings
+from gateway.store.findings import list_findings
 
 REFRESH_S = 10
 FINDINGS = 50
@@ -55,7 +55,7 @@ async def get_overview(request: Request, session: SignedIn) -> Response:
         _count(rows, await operators.open_balance(connection, tenants=tenants))
         since = await operators.oldest_eligible(connection, service.store, destinations=list(rows))
         submissions, older = await read_page(connection, tenants=tenants)
-        findings = await open_findings(connection, tenants=tenants, limit=FINDINGS + 1)
+        findings = await list_findings(connection, tenants=tenants, limit=FINDINGS + 1)
     depths = await _depths(service)
     for row in rows.values():
         row.since = since.get(row.name)

@@ -183,9 +183,10 @@ class ErasureContract:
         assert counts(await run(store)) == {"legal_hold": 2}
         (asked,) = await rows(store, findings)
         assert (asked.kind, asked.code, asked.resolved_at) == ("legal_hold", "VG 4 K 17/26", None)
-        await holds.release(store, case, operator="clerk")
+        await holds.release(store, case, operator="chief")
         (asked,) = await rows(store, findings)
         assert asked.resolved_at is not None
+        assert (asked.raised_by, asked.resolved_by) == ("clerk", "chief")
         assert counts(await run(store)) == {"messages": 1, "contents": 1, "reports": 1}
 
     async def test_numbers_and_contact_go_and_the_foreign_id_stays(self, store: SqlStore) -> None:

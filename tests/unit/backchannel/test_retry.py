@@ -3,8 +3,10 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from gateway.contract.report import FailureKind
+from gateway.store.tables import findings
 from tests.contract.store.make import LEAD
 from tests.unit.backchannel.world import World
 
@@ -48,6 +50,18 @@ async def test_retry_is_not_sooner_than_back_off_when_less_was_asked(world: Worl
     delivery = await world.send_one()
     await world.failed(delivery, retry_after_s=0)
     assert await delay_s(world, delivery.delivery_id) >= 4
+
+
+async def test_refusal_ends_what_an_operator_was_asked_about_the_failures_before_it(world: World) -> None:
+    await world.submit(copies=())
+    while not await world.findings():
+        delivery = await world.send_one()
+        await world.failed(delivery)
+        world.clock.time = (await world.delivery(delivery.delivery_id)).due_at
+    await world.refused(await world.send_one())
+    (asked,) = await world.rows(select(findings))
+    assert asked.kind == "delivery_failing"
+    assert asked.resolved_at is not None
 
 
 async def test_destination_down_for_a_week_is_alerted_once_and_then_failed(world: World) -> None:

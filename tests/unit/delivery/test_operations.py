@@ -257,6 +257,20 @@ async def test_new_lead_moves_the_case_and_the_old_one_no_more(world: World) -> 
     assert (await world.case(submitted)).status == "in_progress"
 
 
+async def test_what_the_old_lead_said_out_of_order_waits_for_nothing_any_more(world: World) -> None:
+    submitted = await world.submit(copies=())
+    (row,) = await world.rows(select(deliveries))
+    early = await Dialogue(world, submitted, first=2).process()
+    assert await world.report_state(early) == ("parked", early.body)
+    world.clock.advance(hours=2)
+    await world.sweep.look()
+    assert await open_findings(world) == [("report_parked", early.report_id)]
+    await redirect(world, row.delivery_id)
+    assert await world.report_state(early) == ("rejected", early.body)
+    await world.sweep.look()
+    assert await open_findings(world) == [("report_rejected", "not_the_lead")]
+
+
 async def test_everything_unsettled_of_the_case_is_redirected_in_order(world: World) -> None:
     first = await world.submit(copies=())
     delivery = await world.send_one()
