@@ -41,6 +41,8 @@ _SUBMISSIONS = _counter(
     "result",
 )
 _PUT_OFF = _counter("put_off", "Requests answered 503 before the work began, by what was full.", "reason")
+for _reason in ("requests", "bodies", "long_polls", "commit_queue", "commit_wait", "disk"):
+    _PUT_OFF.labels(_reason)  # there from the start: an alarm sees nothing rise that was not there before
 _PUBLISHES = _counter("publishes", "Deliveries published: confirmed, or the error.", "destination", "result")
 
 COMMIT_BATCH = _histogram("commit_batch_size", "Submissions that shared one transaction.", buckets=_SIZES)

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gateway.cli.known import known_tenants
 from gateway.cli.run import AsJson, Operator, read_settings, run_in_loop, show
-from gateway.config import Config
-from gateway.errors import ConfigurationError, NotFound
+from gateway.errors import NotFound
 from gateway.logs import configure_logs
 from gateway.settings import Settings
 
 if TYPE_CHECKING:
-    from gateway.store import SqlStore
     from gateway.store.erasure import Erasure
 
 app = typer.Typer()
@@ -49,8 +48,10 @@ def keys_rewrap(
 ) -> None:
     """Put another master key in the place of this one; contents are not touched."""
     settings = read_settings(as_json=as_json)
-    count = run_in_loop(_rewrap(settings, new), as_json=as_json)
     old = settings.master_key_path
+    if new.exists() and old.exists() and new.read_bytes().strip() == old.read_bytes().strip():
+        raise typer.BadParameter(f"{new} holds the master key that is in use; name the file of a new one")
+    count = run_in_loop(_rewrap(settings, new), as_json=as_json)
     text = (
         f"{count} data keys are wrapped by the key in {new} now.\n"
         f"Next: put {new} in the place of {old}, on every machine that runs a gateway, and restart the "
@@ -93,17 +94,6 @@ def hold(
     show({"case_id": case, "legal_hold": not release}, text, as_json=as_json)
 
 
-async def _tenants(store: "SqlStore", config: Config, only: str | None) -> list[str]:
-    """Return the tenants that are configured, and those that were once and have left something."""
-    from gateway.store import keys
-
-    async with store.read() as connection:
-        known = {each.tenant for each in await keys.fetch_all(connection)} | set(config.tenant)
-    if only is not None and only not in known:
-        raise ConfigurationError(f"there is no tenant {only}; there are {', '.join(sorted(known))}")
-    return [only] if only else sorted(known)
-
-
 async def _list(settings: Settings) -> list[dict[str, Any]]:
     from gateway.bootstrap import opened_store
     from gateway.store import keys
@@ -117,7 +107,7 @@ async def _rotate(settings: Settings, tenant: str | None) -> list[dict[str, Any]
     from gateway.store import keys
 
     async with opened_store(settings) as (config, store):
-        tenants = await _tenants(store, config, tenant)
+        tenants = await known_tenants(store, config, tenant)
         return [_key_view(each) for each in await keys.rotate(store, store.vault.master_key, tenants)]
 
 
@@ -137,7 +127,7 @@ async def _erase(settings: Settings, tenant: str | None, *, dry_run: bool) -> "l
     from gateway.store.erasure import erase as erase_tenant
 
     async with opened_store(settings) as (config, store):
-        tenants = await _tenants(store, config, tenant)
+        tenants = await known_tenants(store, config, tenant)
         return [await erase_tenant(store, each, today=today(), dry_run=dry_run) for each in tenants]
 
 
@@ -147,7 +137,7 @@ async def _hold(settings: Settings, case_id: str, reason: str | None, operator: 
     from gateway.store import holds, operators
 
     async with opened_store(settings) as (config, store):
-        tenants = await _tenants(store, config, None)
+        tenants = await known_tenants(store, config)
         async with store.read() as connection:
             found = is_id(case_id) and await operators.fetch_case(connection, case_id, tenants=tenants)
         if not found:

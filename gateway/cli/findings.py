@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from gateway.cli.known import known_tenants
 from gateway.cli.run import REFUSED, AsJson, Limit, Operator, read_quietly, run_in_loop, show
 from gateway.cli.text import findings_text
 from gateway.contract.states import FindingKind
@@ -51,9 +52,10 @@ async def _list(
     from gateway.bootstrap import opened_store
     from gateway.store.findings import list_findings
 
-    async with opened_store(settings) as (_, store), store.read() as connection:
-        tenants = [tenant] if tenant else None
-        rows = await list_findings(connection, tenants=tenants, kind=kind, limit=limit, closed=closed)
+    async with opened_store(settings) as (config, store):
+        tenants = await known_tenants(store, config, tenant) if tenant else None
+        async with store.read() as connection:
+            rows = await list_findings(connection, tenants=tenants, kind=kind, limit=limit, closed=closed)
     return [_view(row) for row in rows]
 
 

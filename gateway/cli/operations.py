@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gateway.cli.known import check_known
 from gateway.cli.run import REFUSED, AsJson, Limit, Operator, read_quietly, run_in_loop, show
 from gateway.cli.text import actions_text, deliveries_text
 from gateway.config import Config
@@ -21,8 +22,17 @@ deliveries_app = typer.Typer(no_args_is_help=True, help="Deliveries: what waits,
 Act = Callable[["SqlStore", Config, str, "By"], Awaitable["ActionOutcome"]]
 Ids = Annotated[list[str], typer.Argument(help="Ids of deliveries, as `list` prints them.")]
 
+MAX_REASON = 500
 _WHY = "Why; kept with the action. Write no names or other personal data."
-Reason = Annotated[str, typer.Option(help=_WHY)]
+
+
+def _stated(value: str | None) -> str | None:
+    if value is not None and not 0 < len(value.strip()) <= MAX_REASON:
+        raise typer.BadParameter(f"a reason has from 1 to {MAX_REASON} characters")
+    return value
+
+
+Reason = Annotated[str, typer.Option(callback=_stated, help=_WHY)]
 
 
 @deliveries_app.command("list", epilog="Example: amtsbote deliveries list --state failed")
@@ -41,10 +51,12 @@ def list_(
         from gateway.bootstrap import opened_store
         from gateway.store import actions
 
-        async with opened_store(settings) as (_, store), store.read() as connection:
-            rows = await actions.overview(
-                connection, destination=destination, tenant=tenant, state=state, limit=limit
-            )
+        async with opened_store(settings) as (config, store):
+            await check_known(store, config, tenant=tenant, destination=destination)
+            async with store.read() as connection:
+                rows = await actions.overview(
+                    connection, destination=destination, tenant=tenant, state=state, limit=limit
+                )
         return [_view(row) for row in rows]
 
     settings = read_quietly(as_json=as_json)
@@ -65,8 +77,10 @@ def actions_(
         from gateway.bootstrap import opened_store
         from gateway.store import actions
 
-        async with opened_store(settings) as (_, store), store.read() as connection:
-            rows = await actions.history(connection, case_id=case, tenant=tenant, limit=limit)
+        async with opened_store(settings) as (config, store):
+            await check_known(store, config, tenant=tenant)
+            async with store.read() as connection:
+                rows = await actions.history(connection, case_id=case, tenant=tenant, limit=limit)
         return [_action_view(row) for row in rows]
 
     if case is not None and not is_id(case):
@@ -117,7 +131,7 @@ def retry(
     deliveries: Annotated[list[str] | None, typer.Argument(help="Ids of deliveries.")] = None,
     destination: Annotated[str | None, typer.Option(help="With --all-failed: of which destination.")] = None,
     all_failed: Annotated[bool, typer.Option("--all-failed", help="All that have failed there.")] = False,
-    reason: Annotated[str | None, typer.Option(help=_WHY)] = None,
+    reason: Annotated[str | None, typer.Option(callback=_stated, help=_WHY)] = None,
     as_json: AsJson = False,
 ) -> None:
     """Send again now what waits or has failed; back-off and its seven days begin anew."""
@@ -195,6 +209,7 @@ def _act(
         async with opened_store(settings) as (config, store):
             ids = deliveries
             if all_of:
+                await check_known(store, config, destination=all_of)
                 async with store.read() as connection:
                     ids = await actions.failed_of(connection, all_of)
             by = By(operator, reason)

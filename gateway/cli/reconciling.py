@@ -1,19 +1,18 @@
 """Commands that compare: the store with itself, with the receipts it issued, with the reports it got."""
 
-from contextlib import ExitStack
 from dataclasses import asdict
 from enum import StrEnum
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gateway.cli.known import check_known
 from gateway.cli.run import REFUSED, AsJson, read_settings, run_in_loop, show
 from gateway.logs import configure_logs
 
 if TYPE_CHECKING:
-    from gateway.delivery.receipts import Missing
+    from gateway.delivery.receipts import Issued, Missing
     from gateway.delivery.reconcile import Balance
 
 app = typer.Typer()
@@ -105,8 +104,8 @@ _LOOK_FIRST = (
     "second time under new ids; settle them there (operator guide, after a restore)"
 )
 _NO_RECEIPTS = (
-    "There is no receipt in these files: give the gateway's log as it writes it (JSON), or answers to "
-    "POST /v1/submissions, one a line."
+    "there is no receipt in it: give the gateway's log as it writes it (JSON), or answers to "
+    "POST /v1/submissions, one a line"
 )
 _DIFFERS = "the store holds other bytes under these ids: do not change anything, ask the developers"
 
@@ -121,25 +120,33 @@ def receipts_compare(
 ) -> None:
     """Find receipts that the store does not know, as after a restore.
 
-    Exits with 1 if there are any, and if there is no receipt in the files.
+    Exits with 1 if there are any, and if a file has no receipt, or lines that are none and no log either.
     """
     settings = read_settings(as_json=as_json, log_level="error", store_timeout_s=TIMEOUT_S)
     configure_logs(settings.log_level)
 
-    async def work() -> "tuple[int, list[Missing]]":
+    async def work() -> "tuple[int, list[Missing], list[str]]":
         from gateway.bootstrap import opened_store
         from gateway.delivery.receipts import compare, read_receipts
 
         async with opened_store(settings) as (_, store):
-            with ExitStack() as stack:
-                opened = [stack.enter_context(file.open(encoding="utf-8")) for file in files]
-                return await compare(store, read_receipts(chain(*opened)))
+            issued: list[Issued] = []
+            faults = []
+            for file in files:
+                with file.open(encoding="utf-8", errors="replace") as lines:
+                    held = read_receipts(lines)
+                issued += held.receipts
+                if not held.receipts:
+                    faults.append(f"{file}: {_NO_RECEIPTS}")
+                elif held.unread:
+                    faults.append(f"{file}: {held.unread} lines are no receipt, though this is no log")
+            return *await compare(store, issued), faults
 
-    count, missing = run_in_loop(work(), as_json=as_json)
+    count, missing, faults = run_in_loop(work(), as_json=as_json)
     view = [asdict(each.issued) | _verdict(each) for each in missing]
-    text = _receipts_text(count, view) if count else _NO_RECEIPTS
-    show({"receipts": count, "missing": view}, text, as_json=as_json)
-    if missing or not count:
+    text = "\n".join([*faults, *([_receipts_text(count, view)] if count else [])])
+    show({"receipts": count, "missing": view, "faults": faults}, text, as_json=as_json)
+    if missing or faults:
         raise typer.Exit(REFUSED)
 
 
@@ -177,13 +184,15 @@ def reports_list(
         from gateway.contract.states import ReportState
         from gateway.store import operators
 
-        async with opened_store(settings) as (_, store), store.read() as connection:
-            rows = await operators.kept_reports(
-                connection,
-                state=ReportState(state) if state else None,
-                destination=destination,
-                limit=limit,
-            )
+        async with opened_store(settings) as (config, store):
+            await check_known(store, config, destination=destination)
+            async with store.read() as connection:
+                rows = await operators.kept_reports(
+                    connection,
+                    state=ReportState(state) if state else None,
+                    destination=destination,
+                    limit=limit,
+                )
         return [_report_view(row) for row in rows]
 
     kept = run_in_loop(read(), as_json=as_json)

@@ -35,31 +35,48 @@ class Missing:
     reported_by: list[str]
 
 
-def read_receipts(lines: Iterable[str]) -> Iterator[Issued]:
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a file holds: receipts, and how much else that a portal's file of receipts should not have."""
+
+    receipts: list[Issued]
+    unread: int
+
+
+def read_receipts(lines: Iterable[str]) -> Held:
     """Read answers to `POST /v1/submissions`, one a line or as `--json` prints them, or the gateway's log.
 
     A log may be as Docker hands it out: with the container's name before each line, or each line in `log`.
-    What is neither is passed over: a log holds much else.
+    It holds much else, which is passed over.
     """
+    receipts, unread, is_log = [], 0, False
     for document in _documents(lines):
-        receipt = document.get("receipt") or {}
-        submission_id = document.get("submission_id")
-        if document.get("event", "submission_accepted") not in _LOGGED or not is_id(str(submission_id)):
-            continue
-        if "receipt" not in document and "event" not in document:
-            continue
-        yield Issued(
-            str(submission_id),
-            document.get("case_id"),
-            document.get("client"),
-            document.get("received_at") or document.get("timestamp"),
-            document.get("sha256") or receipt.get("sha256"),
-        )
+        is_log = is_log or "event" in document
+        if issued := _receipt_in(document):
+            receipts.append(issued)
+        elif "event" not in document:
+            unread += 1
+    return Held(receipts, 0 if is_log else unread)
+
+
+def _receipt_in(document: dict[str, Any]) -> Issued | None:
+    submission_id = str(document.get("submission_id"))
+    is_one = document["event"] in _LOGGED if "event" in document else "receipt" in document
+    if not is_one or not is_id(submission_id):
+        return None
+    receipt = document.get("receipt") or {}
+    return Issued(
+        submission_id,
+        document.get("case_id"),
+        document.get("client"),
+        document.get("received_at") or document.get("timestamp"),
+        document.get("sha256") or receipt.get("sha256"),
+    )
 
 
 def _documents(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
     spread: list[str] = []
-    for line in lines:
+    for line in filter(str.strip, lines):
         # A document over several lines begins and ends with a brace of its own at the margin.
         if spread or line.rstrip() == "{":
             spread.append(line)
@@ -68,6 +85,8 @@ def _documents(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
         text, spread = "".join(spread) or line, []
         document = _read(text)
         yield _read(document["log"]) if isinstance(document.get("log"), str) else document
+    if spread:  # the file ends within a document
+        yield {}
 
 
 def _read(text: str) -> dict[str, Any]:

@@ -162,6 +162,14 @@ async def case_attempts(connection: AsyncConnection, case_id: str, *, tenant: st
     return (await connection.execute(statement)).all()
 
 
+async def was_destination(connection: AsyncConnection, name: str) -> bool:
+    """Say whether anything ever went to a destination, or came from it."""
+    of_it = select(_D.delivery_id).where(_D.destination == name)
+    from_it = select(reports.c.report_id).where(reports.c.destination == name)
+    there = select(or_(exists(of_it), exists(from_it)))
+    return bool((await connection.execute(there)).scalar_one())
+
+
 async def known_submissions(connection: AsyncConnection, submission_ids: Sequence[str]) -> dict[str, str]:
     """Return the digests of those submissions that are stored, by their ids."""
     m = messages.c

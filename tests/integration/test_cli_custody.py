@@ -130,6 +130,17 @@ def test_new_master_key_opens_what_is_there_and_the_former_no_longer_starts(town
     assert town.read(accepted, MasterKey(bytes(32))) == b"<antrag/>"
 
 
+def test_master_key_that_is_in_use_is_no_new_one(town: Town) -> None:
+    town.submit()
+    copy = town.key_file.with_name("master.key.copy")
+    copy.write_text(town.key_file.read_text().strip())
+    for path in (town.key_file, copy):
+        refused = town.invoke("keys", "rewrap", str(path))
+        assert refused.exit_code == WRONG_USAGE
+        assert "in use" in refused.stderr
+    assert town.data_keys() == [(TENANT, 1)]
+
+
 def test_missing_master_key_is_said_before_a_start(town: Town) -> None:
     town.submit()
     town.key_file.unlink()

@@ -25,7 +25,7 @@ from gateway.store.tables import attempts, deliveries, findings, reports
 from tests.acceptance.installation import Installation
 from tests.contract.store.make import COPY, LEAD, MASTER_KEY, TENANT, submission
 
-DONE, REFUSED, WRONG_USAGE = 0, 1, 2
+DONE, REFUSED, WRONG_USAGE, NOT_CONFIGURED = 0, 1, 2, 4
 BY = ("--operator", "a-kaya")
 WHY = ("--reason", "posted twice", *BY)
 
@@ -269,6 +269,8 @@ def test_reconcile_names_what_is_wrong_and_repairs_what_it_can(town: Town) -> No
         ("list", "--state", "lost"),
         ("cancel", "x", "--reason", "why", "--operator", "a" * 101),
         ("cancel", "x", "--reason", "why", "--operator", " "),
+        ("cancel", "x", "--reason", "", *BY),
+        ("retry", "x", "--reason", "a" * 501, *BY),
     ],
 )
 def test_wrong_usage_is_told_apart(town: Town, arguments: tuple[str, ...]) -> None:
@@ -277,6 +279,28 @@ def test_wrong_usage_is_told_apart(town: Town, arguments: tuple[str, ...]) -> No
 
 def test_kind_of_finding_that_there_is_not_is_wrong_usage(town: Town) -> None:
     assert town.invoke("findings", "list", "--kind", "wish_viod").exit_code == WRONG_USAGE
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("deliveries", "list", "--tenant", "nix"),
+        ("deliveries", "list", "--destination", "nix"),
+        ("deliveries", "retry", "--all-failed", "--destination", "nix", *BY),
+        ("deliveries", "actions", "--tenant", "nix"),
+        ("findings", "list", "--tenant", "nix"),
+        ("reports", "list", "--destination", "nix"),
+    ],
+)
+def test_misspelt_name_does_not_look_like_all_is_well(town: Town, arguments: tuple[str, ...]) -> None:
+    code, said = town.run(*arguments)
+    what = "tenant" if "--tenant" in arguments else "destination"
+    assert (code, said["detail"].partition(";")[0]) == (NOT_CONFIGURED, f"there is no {what} nix")
+
+
+def test_destination_that_is_gone_can_still_be_named(town: Town) -> None:
+    town.submit(lead="gone", copies=())
+    assert len(town.list("--destination", "gone")) == 1
 
 
 def test_command_reaches_a_store_that_is_being_served_from_another_process(town: Town) -> None:
@@ -354,10 +378,22 @@ def test_finding_that_is_none_or_closed_is_refused_and_stops_no_other(town: Town
 
 
 def test_files_without_any_receipt_are_no_good_news(town: Town, tmp_path: Path) -> None:
-    held = tmp_path / "nothing.log"
+    receipt = {"submission_id": town.submit().submission_id, "receipt": {}}
+    good, held = tmp_path / "receipts.jsonl", tmp_path / "nothing.log"
+    good.write_text(json.dumps(receipt) + "\n")
     held.write_text("hello\n")
-    assert town.run("receipts", "compare", str(held)) == (REFUSED, {"receipts": 0, "missing": []})
-    assert "There is no receipt in these files" in town.say("receipts", "compare", str(held))
+    code, said = town.run("receipts", "compare", str(good), str(held))
+    assert (code, said["receipts"], said["missing"]) == (REFUSED, 1, [])
+    (fault,) = said["faults"]
+    assert fault.startswith(f"{held}: there is no receipt in it")
+    assert fault in town.say("receipts", "compare", str(held))
+
+
+def test_lines_that_are_no_receipt_are_no_good_news(town: Town, tmp_path: Path) -> None:
+    held = tmp_path / "receipts.jsonl"
+    held.write_text(json.dumps({"submission_id": town.submit().submission_id, "receipt": {}}) + '\n{"sub')
+    code, said = town.run("receipts", "compare", str(held))
+    assert (code, said["faults"]) == (REFUSED, [f"{held}: 1 lines are no receipt, though this is no log"])
 
 
 def test_receipts_that_the_store_does_not_know_are_listed(town: Town, tmp_path: Path) -> None:
@@ -365,7 +401,10 @@ def test_receipts_that_the_store_does_not_know_are_listed(town: Town, tmp_path: 
     held = tmp_path / "receipts.jsonl"
     receipt = {"case_id": new_id(), "received_at": "2026-11-23T08:00:00Z", "receipt": {"sha256": kept.digest}}
     held.write_text(json.dumps(receipt | {"submission_id": kept.submission_id}) + "\n", "utf-8")
-    assert town.run("receipts", "compare", str(held)) == (DONE, {"receipts": 1, "missing": []})
+    assert town.run("receipts", "compare", str(held)) == (
+        DONE,
+        {"receipts": 1, "missing": [], "faults": []},
+    )
     lost = new_id()
     held.write_text(json.dumps(receipt | {"submission_id": lost}) + "\n", "utf-8")
     code, said = town.run("receipts", "compare", str(held))

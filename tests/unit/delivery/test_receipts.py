@@ -50,7 +50,7 @@ async def test_receipts_are_read_from_logs_as_docker_hands_them_out(world: World
         json.dumps(kept) + "\n",
         "gateway-1  | {no\n",
     ]
-    assert [each.submission_id for each in read_receipts(lines)] == [
+    assert [each.submission_id for each in read_receipts(lines).receipts] == [
         first.submission_id,
         second.submission_id,
     ]
@@ -66,7 +66,7 @@ async def test_receipts_are_read_from_answers_and_logs_among_other_lines(world: 
         "\n",
         json.dumps(as_answer(third)) + "\n",
     ]
-    found = list(read_receipts(lines))
+    found = read_receipts(lines).receipts
     assert [each.submission_id for each in found] == [each.submission_id for each in (first, second, third)]
     assert {(each.case_id, each.sha256) for each in found} == {
         (each.case_id, each.digest) for each in (first, second, third)
@@ -74,11 +74,20 @@ async def test_receipts_are_read_from_answers_and_logs_among_other_lines(world: 
     assert found[0].client == "demo-portal"
 
 
+async def test_what_is_no_receipt_is_counted_but_in_a_log(world: World) -> None:
+    answer = as_answer(await world.submit())
+    cut_off = json.dumps(answer, indent=2).splitlines()[:-1]
+    held = read_receipts([json.dumps(answer), "\n", "kaputt\n", '{"a": 1}\n', *cut_off])
+    assert (len(held.receipts), held.unread) == (1, 3)
+    held = read_receipts(["postgresql-1  | ready\n", '{"event": "request"}\n', json.dumps(answer)])
+    assert (len(held.receipts), held.unread) == (1, 0)
+
+
 async def test_receipt_that_the_store_lost_is_found(world: World) -> None:
     kept, lost = await world.submit(), await world.submit()
     await restore_before(world, lost)
     lines = [json.dumps(as_answer(each)) for each in (kept, lost, lost)]
-    count, missing = await compare(world.store, read_receipts(lines))
+    count, missing = await compare(world.store, read_receipts(lines).receipts)
     assert count == 2
     (only,) = missing
     assert (only.issued.submission_id, only.differs, only.reported_by) == (lost.submission_id, False, [])
@@ -89,7 +98,7 @@ async def test_lost_submission_that_a_destination_has_is_told_apart(world: World
     delivery = await world.send_one()
     await restore_before(world, lost)
     await world.accepted(delivery)
-    _, (missing,) = await compare(world.store, read_receipts([json.dumps(as_answer(lost))]))
+    _, (missing,) = await compare(world.store, read_receipts([json.dumps(as_answer(lost))]).receipts)
     assert missing.reported_by == [LEAD]
 
 
