@@ -41,8 +41,11 @@ _SUBMISSIONS = _counter(
     "result",
 )
 _PUT_OFF = _counter("put_off", "Requests answered 503 before the work began, by what was full.", "reason")
-for _reason in ("requests", "bodies", "long_polls", "commit_queue", "commit_wait", "disk"):
-    _PUT_OFF.labels(_reason)  # there from the start: an alarm sees nothing rise that was not there before
+# There from the start: an alarm sees nothing rise that was not there before.
+_PUT_OFF_BY = {
+    reason: _PUT_OFF.labels(reason)
+    for reason in ("requests", "bodies", "long_polls", "commit_queue", "commit_wait", "disk")
+}
 _PUBLISHES = _counter("publishes", "Deliveries published: confirmed, or the error.", "destination", "result")
 
 COMMIT_BATCH = _histogram("commit_batch_size", "Submissions that shared one transaction.", buckets=_SIZES)
@@ -87,7 +90,7 @@ def _submission(result: str) -> Counter:
 
 def count_put_off(reason: str, count: int = 1) -> None:
     """Count requests that were put off because something was full."""
-    _PUT_OFF.labels(reason).inc(count)
+    _PUT_OFF_BY[reason].inc(count)
 
 
 def count_publishes(destination: str, result: str, count: int) -> None:

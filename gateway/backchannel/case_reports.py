@@ -16,7 +16,7 @@ from gateway.backchannel.letters import case_reference
 from gateway.backchannel.work import CaseWork
 from gateway.contract.ids import new_id
 from gateway.contract.report import Reference, Report, ReportType
-from gateway.contract.states import CitizenStatus, Direction, ReportState
+from gateway.contract.states import CitizenStatus, Direction, FindingKind, ReportState
 from gateway.domain.calendar import today
 from gateway.domain.case import FINAL, CaseEvent
 from gateway.errors import Problem, ReportRejected
@@ -151,7 +151,7 @@ async def _apply_parked(work: CaseWork, destination: str, number: int, catalogue
     while parked := work.fetch_parked(destination, number):
         state, fault = await _apply_one_parked(work, parked, catalogue)
         if state is ReportState.REJECTED:
-            work.find("report_rejected", destination=destination, code=fault)
+            work.find(FindingKind.REPORT_REJECTED, destination=destination, code=fault)
         work.mark(parked, state, keep_body=state is ReportState.REJECTED)
         number += 1
     return number

@@ -7,7 +7,7 @@ from gateway.backchannel.letters import rejection
 from gateway.backchannel.work import CaseWork
 from gateway.contract.codes import RejectCode
 from gateway.contract.report import Accepted, Failed, FailureKind, Refused
-from gateway.contract.states import DeliveryState, Role
+from gateway.contract.states import DeliveryState, FindingKind, Role
 from gateway.domain.case import CaseEvent
 from gateway.domain.delivery import Effect, Fence
 from gateway.domain.retry import ALERT_AFTER, next_try
@@ -24,7 +24,7 @@ async def accepted(work: CaseWork, row: DeliveryRow, body: Accepted, *, attempt:
     """The destination has it: of any attempt, that wins."""
     effect = Fence(row.state, row.attempt).accepted()
     if effect is Effect.CONTRADICTS:
-        work.find("accepted_after_end", delivery=row, code=row.state)
+        work.find(FindingKind.ACCEPTED_AFTER_END, delivery=row, code=row.state)
         return effect
     if effect is Effect.REPEAT:
         await _compare(work, row, body)
@@ -45,7 +45,7 @@ async def _compare(work: CaseWork, row: DeliveryRow, body: Accepted) -> None:
     """Two attempts that were accepted under different ids are one application registered twice."""
     if not await work.has_reference(row.destination, body.foreign_id):
         work.add_reference(row.destination, "foreign_id", body.foreign_id)
-        work.find("accepted_twice", delivery=row)
+        work.find(FindingKind.ACCEPTED_TWICE, delivery=row)
 
 
 async def refused(work: CaseWork, row: DeliveryRow, body: Refused, *, attempt: int | None) -> Effect:
@@ -99,8 +99,8 @@ async def failed(work: CaseWork, row: DeliveryRow, body: Failed, *, attempt: int
     due_at = work.now + timedelta(seconds=plan.delay_s)
     work.retry(row, due_at=due_at, look_up=body.kind is FailureKind.UNKNOWN, outcome=body.kind)
     work.record("delivery.retried", message_id=row.message_id, destination=row.destination, code=body.kind)
-    if plan.alert and not await work.has_open_finding("delivery_failing", row.delivery_id):
-        work.find("delivery_failing", delivery=row, code=body.kind)
+    if plan.alert and not await work.has_open_finding(FindingKind.DELIVERY_FAILING, row.delivery_id):
+        work.find(FindingKind.DELIVERY_FAILING, delivery=row, code=body.kind)
     return effect
 
 
@@ -118,11 +118,11 @@ async def expired(work: CaseWork, row: DeliveryRow, *, attempt: int | None) -> E
     if effect is Effect.APPLY and not await wishes.fulfil(work, row):
         work.retry(row, due_at=work.now, look_up=True, outcome="expired", counts=False)
         for silent in await overdue.find_silent(work.connection, [row], before=work.now - ALERT_AFTER):
-            work.find("delivery_silent", delivery=silent)
+            work.find(FindingKind.DELIVERY_SILENT, delivery=silent)
         work.wakes.add(destination_key(row.destination))
     return effect
 
 
 def _fail(work: CaseWork, row: DeliveryRow, *, code: str) -> None:
     work.settle(row, DeliveryState.FAILED, code=code)
-    work.find("delivery_failed", delivery=row, code=code)
+    work.find(FindingKind.DELIVERY_FAILED, delivery=row, code=code)

@@ -22,7 +22,7 @@ from gateway.broker import Outcome
 from gateway.config import Config
 from gateway.contract.message import Message
 from gateway.contract.report import Accepted, Failed, Refused, Report, ReportType
-from gateway.contract.states import ReportState
+from gateway.contract.states import FindingKind, ReportState
 from gateway.domain.delivery import Effect
 from gateway.errors import ReportRejected, StoreDeadlock, StoreUnavailable
 from gateway.standards import Catalogue
@@ -186,7 +186,10 @@ class ReportIntake:
             state, fault = await case_reports.take(work, report, body, checked.fault, self._catalogue)
         if fault:
             work.find(
-                f"report_{state}", destination=report.destination, delivery_id=report.delivery_id, code=fault
+                FindingKind(f"report_{state}"),
+                destination=report.destination,
+                delivery_id=report.delivery_id,
+                code=fault,
             )
         if state is ReportState.PARKED:
             work.park(report)
@@ -215,7 +218,11 @@ def _keep_stray(docket: Docket, checked: _Checked) -> None:
     rejected = reports.outcome(vault, report, ReportState.REJECTED, tenant=tenant, keep_body=True)
     docket.caseless.reports[report.key] = row | rejected
     finding = finding_row(
-        "report_rejected", tenant=tenant, now=now, destination=report.destination, code="no_such_case"
+        FindingKind.REPORT_REJECTED,
+        tenant=tenant,
+        now=now,
+        destination=report.destination,
+        code="no_such_case",
     )
     docket.caseless.inserts.append((findings, finding))
 

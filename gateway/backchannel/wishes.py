@@ -7,7 +7,7 @@ second, in its order, and so does what comes later. An acceptance in the meantim
 from dataclasses import replace
 
 from gateway.backchannel.work import CaseWork
-from gateway.contract.states import DeliveryState, ReportState, Role
+from gateway.contract.states import DeliveryState, FindingKind, ReportState, Role
 from gateway.store import actions, cases
 from gateway.store.actions import ActionKind, ActionOutcome
 from gateway.store.rows import DeliveryRow
@@ -42,7 +42,7 @@ async def give_up(work: CaseWork, row: DeliveryRow) -> None:
     kind, _ = await actions.get_wish(work.connection, row.wish)
     end(work, row, ActionOutcome.VOID)
     if row.state is not DeliveryState.CANCELLED:
-        work.find("wish_void", delivery=row, code=kind)
+        work.find(FindingKind.WISH_VOID, delivery=row, code=kind)
 
 
 def end(work: CaseWork, row: DeliveryRow, outcome: ActionOutcome) -> None:
@@ -76,7 +76,7 @@ async def _reject_parked(work: CaseWork, destination: str) -> None:
     """Keep as rejected what the old lead has said out of order: what it waits for would be rejected now."""
     for report in await work.all_parked(destination):
         work.mark(report, ReportState.REJECTED, keep_body=True)
-        work.find("report_rejected", destination=destination, code="not_the_lead")
+        work.find(FindingKind.REPORT_REJECTED, destination=destination, code="not_the_lead")
 
 
 def _change_route(work: CaseWork, row: DeliveryRow, target: str) -> None:

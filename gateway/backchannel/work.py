@@ -18,7 +18,7 @@ from gateway.backchannel.changes import Changes
 from gateway.backchannel.seen import Seen
 from gateway.config import Config
 from gateway.contract.report import Report
-from gateway.contract.states import CaseStatus, DeliveryState, ReportState, Role
+from gateway.contract.states import CaseStatus, DeliveryState, FindingKind, ReportState, Role
 from gateway.domain.case import CaseEvent, citizen_status, move
 from gateway.domain.delivery import UNSETTLED
 from gateway.store import SqlStore, cases, deliveries, mailbox, reads, reports
@@ -82,7 +82,7 @@ class CaseWork:
 
     def find(
         self,
-        kind: str,
+        kind: FindingKind,
         *,
         delivery: DeliveryRow | None = None,
         delivery_id: str | None = None,
@@ -102,7 +102,7 @@ class CaseWork:
         )
         self.insert(findings, row)
 
-    async def has_open_finding(self, kind: str, delivery_id: str) -> bool:
+    async def has_open_finding(self, kind: FindingKind, delivery_id: str) -> bool:
         """Say whether an operator was asked this about a delivery already."""
         asked = {
             (row["kind"], row["delivery_id"]) for table, row in self.changes.inserts if table is findings

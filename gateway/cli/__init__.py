@@ -10,8 +10,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import custody, operations, portal, reconciling, serving
-from gateway.cli.findings import findings_app
+from gateway.cli import custody, findings, operations, portal, reconciling, serving
 
 __all__ = ["app", "main"]
 
@@ -28,7 +27,7 @@ app.add_typer(reconciling.app)
 app.add_typer(reconciling.receipts_app, name="receipts")
 app.add_typer(reconciling.reports_app, name="reports")
 app.add_typer(operations.deliveries_app, name="deliveries")
-app.add_typer(findings_app, name="findings")
+app.add_typer(findings.findings_app, name="findings")
 app.add_typer(custody.app)
 app.add_typer(custody.keys_app, name="keys")
 

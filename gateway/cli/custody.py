@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli.known import known_tenants
-from gateway.cli.run import AsJson, Operator, read_settings, run_in_loop, show
+from gateway.cli.run import AsJson, Operator, read_settings, run_in_loop, show, stated
 from gateway.errors import NotFound
 from gateway.logs import configure_logs
 from gateway.settings import Settings
@@ -80,14 +80,18 @@ def hold(
     case: Annotated[str, typer.Argument(help="The id of the case.")],
     operator: Operator,
     reason: Annotated[
-        str | None, typer.Option(help="Why: a file number or keyword, at most 100 characters, no names.")
+        str | None,
+        typer.Option(
+            callback=stated("reason", 100),
+            help="Why: a file number or keyword, at most 100 characters, no names.",
+        ),
     ] = None,
     release: Annotated[bool, typer.Option("--release", help="Let it be erased when it is due.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Keep a case from being erased (legal hold), or release it."""
-    if release == (reason is not None) or (reason is not None and not 0 < len(reason) <= 100):
-        raise typer.BadParameter("give either --reason, of at most 100 characters, or --release")
+    if release == (reason is not None):
+        raise typer.BadParameter("give either --reason or --release")
     settings = read_settings(as_json=as_json)
     run_in_loop(_hold(settings, case, reason, operator), as_json=as_json)
     text = f"Case {case} {'may be erased again' if release else 'is kept'}."

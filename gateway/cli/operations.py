@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli.known import check_known
-from gateway.cli.run import REFUSED, AsJson, Limit, Operator, read_quietly, run_in_loop, show
+from gateway.cli.run import REFUSED, AsJson, Limit, Operator, read_quietly, run_in_loop, show, stated
 from gateway.cli.text import actions_text, deliveries_text
 from gateway.config import Config
 from gateway.contract.ids import is_id
@@ -22,17 +22,10 @@ deliveries_app = typer.Typer(no_args_is_help=True, help="Deliveries: what waits,
 Act = Callable[["SqlStore", Config, str, "By"], Awaitable["ActionOutcome"]]
 Ids = Annotated[list[str], typer.Argument(help="Ids of deliveries, as `list` prints them.")]
 
-MAX_REASON = 500
-_WHY = "Why; kept with the action. Write no names or other personal data."
-
-
-def _stated(value: str | None) -> str | None:
-    if value is not None and not 0 < len(value.strip()) <= MAX_REASON:
-        raise typer.BadParameter(f"a reason has from 1 to {MAX_REASON} characters")
-    return value
-
-
-Reason = Annotated[str, typer.Option(callback=_stated, help=_WHY)]
+_WHY = typer.Option(
+    callback=stated("reason", 500), help="Why; kept with the action. Write no names or other personal data."
+)
+Reason = Annotated[str, _WHY]
 
 
 @deliveries_app.command("list", epilog="Example: amtsbote deliveries list --state failed")
@@ -131,7 +124,7 @@ def retry(
     deliveries: Annotated[list[str] | None, typer.Argument(help="Ids of deliveries.")] = None,
     destination: Annotated[str | None, typer.Option(help="With --all-failed: of which destination.")] = None,
     all_failed: Annotated[bool, typer.Option("--all-failed", help="All that have failed there.")] = False,
-    reason: Annotated[str | None, typer.Option(callback=_stated, help=_WHY)] = None,
+    reason: Annotated[str | None, _WHY] = None,
     as_json: AsJson = False,
 ) -> None:
     """Send again now what waits or has failed; back-off and its seven days begin anew."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli.known import check_known
-from gateway.cli.run import REFUSED, AsJson, read_settings, run_in_loop, show
+from gateway.cli.run import REFUSED, AsJson, Limit, read_settings, run_in_loop, show
 from gateway.logs import configure_logs
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def reports_list(
         KeptState | None, typer.Option(help="Only those; otherwise all that had no effect.")
     ] = None,
     destination: Annotated[str | None, typer.Option(help="Only those of this destination.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")] = 50,
+    limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
     """List reports that are kept because they had no effect, the latest first, also of unknown cases."""

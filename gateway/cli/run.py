@@ -3,7 +3,7 @@
 import getpass
 import json
 import os
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, TypeVar
 
@@ -19,7 +19,6 @@ from gateway.settings import Settings, load_settings
 REFUSED = 1
 NOT_AVAILABLE = 3
 NOT_CONFIGURED = 4
-MAX_NAME = 100
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -33,10 +32,17 @@ def _account() -> str:
         return f"uid {os.getuid()}"
 
 
-def _name(value: str) -> str:
-    if not 0 < len(value.strip()) <= MAX_NAME:
-        raise typer.BadParameter(f"a name has from 1 to {MAX_NAME} characters")
-    return value.strip()
+def stated(what: str, limit: int) -> Callable[[str | None], str | None]:
+    """Return a check of an option's text: that there is some, and not more than is stored of it."""
+
+    def check(value: str | None) -> str | None:
+        if value is None:
+            return None
+        if not 0 < len(value.strip()) <= limit:
+            raise typer.BadParameter(f"a {what} has from 1 to {limit} characters")
+        return value.strip()
+
+    return check
 
 
 Limit = Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")]
@@ -44,7 +50,7 @@ Operator = Annotated[
     str,
     typer.Option(
         default_factory=_account,
-        callback=_name,
+        callback=stated("name", 100),
         help="Who acts; it is kept with what is done.",
         show_default="your account",
     ),

@@ -13,6 +13,7 @@ from gateway.config import Config
 from gateway.contract.delivery import Delivery
 from gateway.contract.message import Message
 from gateway.contract.report import Failed, FailureKind
+from gateway.contract.states import FindingKind
 from gateway.errors import NotFound, StoreDeadlock, StoreUnavailable
 from gateway.store import SqlStore
 from gateway.store.findings import finding_row
@@ -69,7 +70,7 @@ class DeadLetters:
         async with self._store.write() as connection:
             now = await self._store.read_clock(connection)
             row = finding_row(
-                "dead_letter_failed",
+                FindingKind.DEAD_LETTER_FAILED,
                 tenant=delivery.tenant,
                 now=now,
                 destination=delivery.destination,

@@ -16,7 +16,7 @@ from gateway.store.tables import OPEN_STATES, deliveries, findings
 
 STUCK = (FindingKind.DELIVERY_FAILED, FindingKind.DELIVERY_FAILING, FindingKind.DELIVERY_SILENT)
 """The findings that a delivery's later success, or an operator's action on it, settles."""
-_ENDS = {
+ENDS = {
     **dict.fromkeys(STUCK, "when the delivery succeeds, or by `amtsbote deliveries retry` or `cancel`"),
     FindingKind.LEGAL_HOLD: "by `amtsbote hold … --release`",
     FindingKind.REPORT_PARKED: "when the report comes that is missing",
@@ -29,7 +29,7 @@ _F = findings.c
 
 
 def finding_row(
-    kind: str,
+    kind: FindingKind,
     *,
     tenant: str,
     now: datetime,
@@ -49,7 +49,7 @@ def finding_row(
         "finding_id": new_id(),
         "tenant": tenant,
         "at": now,
-        "kind": FindingKind(kind),
+        "kind": kind,
         "destination": destination,
         "case_id": case_id,
         "message_id": message_id,
@@ -59,7 +59,7 @@ def finding_row(
     }
 
 
-async def has_open_finding(connection: AsyncConnection, kind: str, delivery_id: str) -> bool:
+async def has_open_finding(connection: AsyncConnection, kind: FindingKind, delivery_id: str) -> bool:
     """Say whether an operator was asked already."""
     statement = select(_F.finding_id).where(
         _F.kind == kind, _F.delivery_id == delivery_id, _F.resolved_at.is_(None)
@@ -96,8 +96,8 @@ async def close(store: SqlStore, finding_id: str, *, operator: str) -> None:
             raise NotPossible(_NONE)
         if found.resolved_at:
             raise NotPossible("it is closed already")
-        if found.kind in _ENDS and not await _is_left_over(connection, found):
-            raise NotPossible(f"it ends {_ENDS[found.kind]}")
+        if found.kind in ENDS and not await _is_left_over(connection, found):
+            raise NotPossible(f"it ends {ENDS[found.kind]}")
         now = await store.read_clock(connection)
         await connection.execute(
             update(findings).where(_F.finding_id == finding_id).values(resolved_at=now, resolved_by=operator)

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import exists, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.contract.states import DeliveryState, ReportState
+from gateway.contract.states import DeliveryState, FindingKind, ReportState
 from gateway.store.bulk import merge_all
 from gateway.store.engine import SqlStore
 from gateway.store.findings import STUCK, finding_row
@@ -32,13 +32,13 @@ async def flag_parked(connection: AsyncConnection, *, now: datetime, after: time
     """Show reports that wait too long for an earlier one; close what was asked about those that went on."""
     overdue = select(reports).where(_R.state == ReportState.PARKED, _R.received_at < now - after)
     parked = {row.report_id: row for row in await connection.execute(overdue)}
-    asked = {row.code: row.finding_id for row in await _open(connection, "report_parked")}
+    asked = {row.code: row.finding_id for row in await _open(connection, FindingKind.REPORT_PARKED)}
     await _resolve(connection, [asked[code] for code in asked.keys() - parked.keys()], now)
     flagged = [row for report_id, row in parked.items() if report_id not in asked]
     for row in flagged:
         await _add(
             connection,
-            "report_parked",
+            FindingKind.REPORT_PARKED,
             tenant=row.tenant,
             now=now,
             destination=row.destination,
@@ -52,14 +52,14 @@ async def flag_failed(connection: AsyncConnection, *, now: datetime) -> Sequence
     """Show deliveries that have failed without an operator having been asked."""
     rows = (await connection.execute(failed_unseen(deliveries))).all()
     for row in rows:
-        await _find(connection, "delivery_failed", row, now, code=row.code)
+        await _find(connection, FindingKind.DELIVERY_FAILED, row, now, code=row.code)
     return rows
 
 
 def failed_unseen(*columns: Any) -> Any:
     """Select failed deliveries that no operator was asked about."""
     asked = exists().where(
-        _F.delivery_id == _D.delivery_id, _F.resolved_at.is_(None), _F.kind == "delivery_failed"
+        _F.delivery_id == _D.delivery_id, _F.resolved_at.is_(None), _F.kind == FindingKind.DELIVERY_FAILED
     )
     return select(*columns).where(_D.state == DeliveryState.FAILED, ~asked)
 
@@ -84,7 +84,7 @@ async def flag_silent(
 ) -> None:
     """Show deliveries that go out time and again without any report."""
     for row in await find_silent(connection, rows, before=now - after):
-        await _find(connection, "delivery_silent", row, now)
+        await _find(connection, FindingKind.DELIVERY_SILENT, row, now)
 
 
 async def flag_unserved(
@@ -98,11 +98,11 @@ async def flag_unserved(
         last = row.destination
         if served.get(last) != row.tenant:
             unserved[last] = row.tenant
-    asked = {row.destination: row.finding_id for row in await _open(connection, "destination_gone")}
+    asked = {row.destination: row.finding_id for row in await _open(connection, FindingKind.DESTINATION_GONE)}
     await _resolve(connection, [asked[name] for name in asked.keys() - unserved.keys()], now)
     flagged = sorted(unserved.keys() - asked.keys())
     for name in flagged:
-        await _add(connection, "destination_gone", tenant=unserved[name], now=now, destination=name)
+        await _add(connection, FindingKind.DESTINATION_GONE, tenant=unserved[name], now=now, destination=name)
     return flagged
 
 
@@ -116,7 +116,7 @@ async def _next_waiting(connection: AsyncConnection, after: str) -> Any | None:
     return (await connection.execute(statement)).one_or_none()
 
 
-async def _open(connection: AsyncConnection, kind: str) -> Sequence[Any]:
+async def _open(connection: AsyncConnection, kind: FindingKind) -> Sequence[Any]:
     statement = select(findings).where(_F.resolved_at.is_(None), _F.kind == kind)
     return (await connection.execute(statement)).all()
 
@@ -128,12 +128,12 @@ async def _resolve(connection: AsyncConnection, finding_ids: Sequence[str], now:
         )
 
 
-async def _add(connection: AsyncConnection, kind: str, **fields: Any) -> None:
+async def _add(connection: AsyncConnection, kind: FindingKind, **fields: Any) -> None:
     await connection.execute(findings.insert().values(finding_row(kind, **fields)))
 
 
 async def _find(
-    connection: AsyncConnection, kind: str, row: Any, now: datetime, *, code: str | None = None
+    connection: AsyncConnection, kind: FindingKind, row: Any, now: datetime, *, code: str | None = None
 ) -> None:
     await _add(
         connection,

@@ -12,6 +12,7 @@ from gateway.contract.findings import Bilingual
 from gateway.contract.states import FindingKind
 from gateway.errors import AmtsboteError, Problem
 from gateway.http.console.words import word
+from gateway.store.findings import ENDS
 
 CLASSES = [
     kind
@@ -71,4 +72,14 @@ def test_error_appears_in_a_test_that_leads_to_it(kind: type[AmtsboteError]) -> 
 @pytest.mark.parametrize("kind", FindingKind)
 def test_finding_has_a_name_for_operators_and_says_what_to_do(kind: FindingKind) -> None:
     assert word("finding", kind).de != kind
+    assert word("finding", kind).en
     assert all(f"(`{kind}`)" in guide.read_text(encoding="utf-8") for guide in GUIDES)
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_guide_names_the_findings_that_are_closed_by_hand(guide: Path) -> None:
+    listed = re.search(
+        r"selbst erledigt \(([^)]*)\)|by itself\s\(([^)]*)\)", guide.read_text(encoding="utf-8")
+    )
+    assert listed
+    assert set(re.findall(r"`(\w+)`", listed[0])) == set(FindingKind) - ENDS.keys()

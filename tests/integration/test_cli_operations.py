@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 
 from gateway.cli import app
 from gateway.contract.ids import new_id
+from gateway.contract.states import FindingKind
 from gateway.store import SqlStore
 from gateway.store.accept import accept
 from gateway.store.deliveries import claim
@@ -93,7 +94,7 @@ class Town:
 
     def find(self, kind: str, **fields: Any) -> str:
         """Have an operator asked to look at something; return the finding's id."""
-        row = finding_row(kind, tenant=TENANT, now=datetime.now(UTC), **fields)
+        row = finding_row(FindingKind(kind), tenant=TENANT, now=datetime.now(UTC), **fields)
 
         async def write(store: SqlStore) -> None:
             async with store.write() as connection:
