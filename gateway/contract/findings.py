@@ -1,6 +1,9 @@
 """One fault found in a message, in the form that problem reports and Rückweisungen carry."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -40,3 +43,40 @@ class Finding(BaseModel):
     message: Bilingual
     hint: Bilingual | None = None
     documentation: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What one look at a message has found: at most MAX_FINDINGS in document order, and how many more.
+
+    Errors stay where not all can be shown, so that a message is refused if and only if one is shown.
+    """
+
+    shown: tuple[Finding, ...] = ()
+    more: int = 0
+
+    @property
+    def errors(self) -> frozenset[str]:
+        """The codes for which the message is refused."""
+        return frozenset(each.code for each in self.shown if each.severity is Severity.ERROR)
+
+    def joined(self, other: Self) -> Self:
+        """Add what another look has found, but for what is known to be wrong already.
+
+        That is the same place, and what stands in an element of which an attribute is wrong.
+        """
+        known = {each.path for each in self.shown}
+        inside = {path.rpartition("/@")[0] for path in known if "/@" in path}
+        fresh = [
+            each
+            for each in other.shown
+            if each.path not in known and each.path.rpartition("/")[0] not in inside
+        ]
+        return self.of([*self.shown, *fresh], self.more + other.more)
+
+    @classmethod
+    def of(cls, findings: Iterable[Finding], more: int = 0) -> Self:
+        """Bring findings into document order and leave out, warnings first, what is too much."""
+        kept = sorted(findings, key=lambda each: each.severity is not Severity.ERROR)
+        shown = sorted(kept[:MAX_FINDINGS], key=lambda each: (each.line or 0, each.column or 0))
+        return cls(tuple(shown), more + len(kept) - len(shown))

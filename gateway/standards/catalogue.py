@@ -3,20 +3,23 @@
 import datetime
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from lxml import etree
 
 from gateway.contract.codes import RejectCode
-from gateway.contract.findings import Bilingual, Finding
+from gateway.contract.findings import Bilingual, Finding, Findings
 from gateway.contract.states import Direction
 from gateway.errors import (
+    CodeListViolation,
+    CodeViolation,
     ConfigurationError,
     MetadataMismatch,
     Problem,
     RejectReason,
+    SchemaViolation,
     UnknownMessageType,
     VersionNotServed,
 )
@@ -105,6 +108,11 @@ class Standard:
         until = self.manifest.valid_until
         return self.manifest.valid_from <= day and (until is None or day <= until)
 
+    def find(self, root: etree._Element, body: bytes) -> Findings:
+        """Return everything that schema and code lists object to in a message, and what they warn of."""
+        findings = self.schema.find(root, body)
+        return findings.joined(self.code_lists.find(root, body, self.manifest.namespaces))
+
     def read_header(self, root: etree._Element) -> Header:
         """Return what a message says of itself."""
         return self._header.read(root)
@@ -118,6 +126,7 @@ class Incoming:
     root: etree._Element
     header: Header
     standard: Standard
+    warnings: Findings = field(default_factory=Findings)
 
 
 class Catalogue:
@@ -201,14 +210,14 @@ class Catalogue:
         root = parse(body, limits)
         message_type, standard = self.identify(root, body, today)
         try:
-            standard.schema.validate(root, body)
-            standard.code_lists.check(root, body, standard.manifest.namespaces)
+            findings = standard.find(root, body)
+            _require_no_errors(findings)
             header = standard.read_header(root)
             _require_agreement(header, message_type, root, body)
         except Problem as problem:
             problem.rejection = standard.rejection(problem.code)
             raise
-        return Incoming(message_type, root, header, standard)
+        return Incoming(message_type, root, header, standard, findings)
 
     def identify(
         self, root: etree._Element, body: bytes, today: datetime.date
@@ -282,6 +291,20 @@ def _at_root(
         hint=hint,
     )
     return kind(findings=[finding])
+
+
+# In the order in which a message is looked at: the first that finds an error gives the problem its name.
+_PROBLEMS: dict[RejectCode, type[Problem]] = {
+    RejectCode.SCHEMA: SchemaViolation,
+    RejectCode.CODE_LIST: CodeListViolation,
+    RejectCode.CODE: CodeViolation,
+}
+
+
+def _require_no_errors(findings: Findings) -> None:
+    if errors := findings.errors:
+        kind = next(problem for code, problem in _PROBLEMS.items() if code in errors)
+        raise kind(findings=findings.shown, more_findings=findings.more)
 
 
 def _require_agreement(header: Header, message_type: MessageType, root: etree._Element, body: bytes) -> None:

@@ -12,8 +12,8 @@ from typing import cast
 from lxml import etree
 
 from gateway.contract.codes import RejectCode
-from gateway.contract.findings import MAX_FINDINGS, Bilingual, Finding
-from gateway.errors import CodeListViolation, CodeViolation, ConfigurationError
+from gateway.contract.findings import MAX_FINDINGS, Bilingual, Finding, Findings
+from gateway.errors import ConfigurationError
 from gateway.xml.faults import allowed_values
 from gateway.xml.parse import parse_reference
 from gateway.xml.paths import Names
@@ -87,23 +87,16 @@ class CodeLists:
         known = self._lists.get((uri, version))
         return code in known.codes if known and known.closed else None
 
-    def check(self, root: etree._Element, body: bytes, prefixes: Mapping[str, str]) -> None:
-        """Let the message pass when all its lists and codes are known.
-
-        Raises:
-            CodeListViolation: a list or version is not allowed (and perhaps codes besides).
-            CodeViolation: only codes are not in their lists.
-        """
+    def find(self, root: etree._Element, body: bytes, prefixes: Mapping[str, str]) -> Findings:
+        """Return the lists and codes of a message that are not known."""
         doubtful = [element for element in self._coded(root) if not self._is_plainly_right(element)]
         faults = [fault for element in doubtful if (fault := self._fault(element))]
         if not faults:
-            return
+            return Findings()
         positions = locate(body, root, (fault.element for fault in faults[:MAX_FINDINGS]))
         names = Names(root, prefixes)
-        findings = [fault.finding(positions, names) for fault in faults[:MAX_FINDINGS]]
-        only_codes = all(fault.code is RejectCode.CODE for fault in faults)
-        problem = CodeViolation if only_codes else CodeListViolation
-        raise problem(findings=findings, more_findings=len(faults) - len(findings))
+        shown = [fault.finding(positions, names) for fault in faults[:MAX_FINDINGS]]
+        return Findings.of(shown, len(faults) - len(shown))
 
     def _coded(self, root: etree._Element) -> list[etree._Element]:
         found = _CODED(root) if self._closed or self._lists else []

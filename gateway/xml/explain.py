@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from lxml import etree
 
 from gateway.contract.codes import RejectCode
-from gateway.contract.findings import MAX_FINDINGS, Bilingual, Finding
+from gateway.contract.findings import MAX_FINDINGS, Bilingual, Finding, Findings
 from gateway.xml import lxml_faults, xmlschema_faults
 from gateway.xml.faults import Fault, Key, Kind, expected_names
 from gateway.xml.paths import Names
@@ -16,10 +16,8 @@ if TYPE_CHECKING:
     from gateway.xml.validate import Schema
 
 
-def explain(
-    schema: "Schema", root: etree._Element, body: bytes, prefixes: Mapping[str, str]
-) -> tuple[list[Finding], int]:
-    """Return at most MAX_FINDINGS findings and the number of those left out.
+def explain(schema: "Schema", root: etree._Element, body: bytes, prefixes: Mapping[str, str]) -> Findings:
+    """Return the findings of both engines about a message that the schema refuses.
 
     Args:
         schema: the one that refused the message.
@@ -35,7 +33,7 @@ def explain(
     faults.sort(key=lambda fault: order[fault.element])
     names = Names(root, prefixes)
     shown = [_finding(fault, positions[fault.element], names) for fault in faults[:MAX_FINDINGS]]
-    return shown, len(faults) - len(shown)
+    return Findings.of(shown, len(faults) - len(shown))
 
 
 def _merge(decided: Iterable[Fault], explained: list[Fault]) -> list[Fault]:

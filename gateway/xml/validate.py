@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from gateway.errors import ConfigurationError, SchemaViolation
+from gateway.contract.findings import Findings
+from gateway.errors import ConfigurationError
 from gateway.xml.explain import explain
 from gateway.xml.lxml_faults import MAX_TREE_TAGS
 from gateway.xml.parse import has_more_tags
@@ -49,18 +50,12 @@ class Schema:
         self._prefixes = prefixes
         self._one_at_a_time = threading.Lock()
 
-    def validate(self, root: etree._Element, body: bytes) -> None:
-        """Let the message pass or say all that is wrong with it.
+    def find(self, root: etree._Element, body: bytes) -> Findings:
+        """Return all that is wrong with a message, as both engines see it; nothing lets it pass.
 
         `root` may gain attributes for which the schema states a default or fixed value.
-
-        Raises:
-            SchemaViolation: with the findings of both engines in document order.
         """
-        if self._accepts(root, body):
-            return
-        findings, more = explain(self, root, body, self._prefixes)
-        raise SchemaViolation(findings=findings, more_findings=more)
+        return Findings() if self._accepts(root, body) else explain(self, root, body, self._prefixes)
 
     def _accepts(self, root: etree._Element, body: bytes) -> bool:
         quick = self._quick

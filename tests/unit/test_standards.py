@@ -362,6 +362,18 @@ def test_all_code_list_faults_are_found_at_once(standard: Folder) -> None:
     assert caught.value.code == "S010"
 
 
+def test_schema_and_code_lists_are_heard_in_one_run(standard: Folder) -> None:
+    wrong_list = '<m:way listURI="urn:list:evil"><code>x</code></m:way>'
+    content = coded("urn:list:way", "1", "x") + wrong_list + "<m:unknown/>"
+    with pytest.raises(SchemaViolation) as caught:
+        Catalogue.load([standard()]).read(message(content), today=TODAY)
+    assert [(each.code, each.path) for each in caught.value.findings] == [
+        ("S011", "/m:probe.0101/m:code/code"),
+        ("X001", "/m:probe.0101/m:way/@listURI"),  # its code is not judged by a list it does not mean
+        ("X001", "/m:probe.0101/m:unknown"),
+    ]
+
+
 def test_code_list_without_codes_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "list.xml"
     path.write_text(code_list("urn:list:way", "1"), "utf-8")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.contract.findings import MAX_FINDINGS, Finding
-from gateway.errors import SchemaViolation
+from gateway.contract.codes import RejectCode
+from gateway.contract.findings import MAX_FINDINGS, Finding, Findings
 from gateway.xml import lxml_faults, xmlschema_faults
 from gateway.xml.parse import parse
 from gateway.xml.validate import Documents, Schema
@@ -63,15 +63,15 @@ def schema() -> Schema:
     return Schema(Documents("t.xsd", {"t.xsd": XSD}), {})
 
 
-def refuse(schema: Schema, body: str) -> SchemaViolation:
+def refuse(schema: Schema, body: str) -> Findings:
     encoded = body.encode()
-    with pytest.raises(SchemaViolation) as caught:
-        schema.validate(parse(encoded), encoded)
-    return caught.value
+    found = schema.find(parse(encoded), encoded)
+    assert found.errors == {RejectCode.SCHEMA}
+    return found
 
 
-def findings(schema: Schema, content: str) -> list[Finding]:
-    return refuse(schema, f"{HEAD}{content}</t:r>").findings
+def findings(schema: Schema, content: str) -> tuple[Finding, ...]:
+    return refuse(schema, f"{HEAD}{content}</t:r>").shown
 
 
 def place(finding: Finding) -> tuple[str, int, int]:
@@ -171,7 +171,7 @@ def test_finding_is_at_the_same_place_when_libxml2_stands_alone(
 
 
 def test_unknown_root_is_found_at_the_root(schema: Schema) -> None:
-    (finding,) = refuse(schema, '<x:other xmlns:x="urn:t"/>').findings
+    (finding,) = refuse(schema, '<x:other xmlns:x="urn:t"/>').shown
     assert place(finding) == ("/x:other", 1, 1)
 
 
@@ -202,7 +202,7 @@ def test_columns_count_characters_and_lines_end_at_line_feeds(schema: Schema) ->
 
 
 def test_path_uses_a_generated_prefix_and_says_so_when_the_namespace_is_the_default(schema: Schema) -> None:
-    (finding,) = refuse(schema, '<r xmlns="urn:t"><a/><b/></r>').findings
+    (finding,) = refuse(schema, '<r xmlns="urn:t"><a/><b/></r>').shown
     assert finding.path == "/ns1:r/ns1:b"
     assert finding.hint
     assert "ns1 steht für urn:t" in finding.hint.de
@@ -210,20 +210,20 @@ def test_path_uses_a_generated_prefix_and_says_so_when_the_namespace_is_the_defa
 
 def test_path_prefers_the_prefix_of_the_standard_over_a_generated_one() -> None:
     schema = Schema(Documents("t.xsd", {"t.xsd": XSD}), {"tee": "urn:t"})
-    (finding,) = refuse(schema, '<r xmlns="urn:t"><a/><b/></r>').findings
+    (finding,) = refuse(schema, '<r xmlns="urn:t"><a/><b/></r>').shown
     assert finding.path == "/tee:r/tee:b"
 
 
 def test_path_keeps_namespaces_apart_when_a_prefix_is_bound_again(schema: Schema) -> None:
     body = '<t:r xmlns:t="urn:t"><t:a/><t:b xmlns:t="urn:evil"/></t:r>'
-    (finding,) = refuse(schema, body).findings
+    (finding,) = refuse(schema, body).shown
     assert finding.path == "/t:r/ns1:b"
 
 
 @pytest.mark.parametrize("body", [f"{HEAD}<t:a/><t:b/><t:z/><t:z/><t:date>1</t:date></t:r>"])
 def test_path_selects_the_element_when_pasted(schema: Schema, body: str) -> None:
     root = parse(body.encode())
-    for finding in refuse(schema, body).findings:
+    for finding in refuse(schema, body).shown:
         assert len(root.getroottree().xpath(finding.path, namespaces={"t": "urn:t"})) == 1
 
 
@@ -235,24 +235,24 @@ def test_path_does_not_repeat_a_name_of_unreasonable_length(schema: Schema) -> N
 @pytest.mark.parametrize("count", [150, 4_000, 35_000])
 def test_findings_are_capped_and_the_rest_counted_whatever_the_number(schema: Schema, count: int) -> None:
     content = "<t:z><t:z1>x</t:z1><t:z2>1</t:z2><t:z3>1</t:z3></t:z>" * count
-    problem = refuse(schema, f"{HEAD}<t:a/>{content}</t:r>")
-    assert len(problem.findings) == min(count, MAX_FINDINGS)
-    assert problem.findings[-1].path == f"/t:r/t:z[{min(count, MAX_FINDINGS)}]/t:z1"
+    found = refuse(schema, f"{HEAD}<t:a/>{content}</t:r>")
+    assert len(found.shown) == min(count, MAX_FINDINGS)
+    assert found.shown[-1].path == f"/t:r/t:z[{min(count, MAX_FINDINGS)}]/t:z1"
     known = min(count, lxml_faults.MAX_ERRORS)
-    assert known - MAX_FINDINGS <= problem.more_findings <= max(count - MAX_FINDINGS, 0)
+    assert known - MAX_FINDINGS <= found.more <= max(count - MAX_FINDINGS, 0)
 
 
 def test_single_fault_in_a_large_message_is_found(schema: Schema) -> None:
     right = "<t:z><t:z1>1</t:z1><t:z2>1</t:z2><t:z3>1</t:z3></t:z>\n" * 5_000
     wrong = "<t:z><t:z1>1</t:z1><t:z2>x</t:z2><t:z3>1</t:z3></t:z>"
-    (finding,) = refuse(schema, f"{HEAD}<t:a/>{right}{wrong}{right}</t:r>").findings
+    (finding,) = refuse(schema, f"{HEAD}<t:a/>{right}{wrong}{right}</t:r>").shown
     assert place(finding) == ("/t:r/t:z[5001]/t:z2", 5002, 20)
 
 
 def test_large_valid_message_is_accepted(schema: Schema) -> None:
     right = "<t:z><t:z1>1</t:z1><t:z2>1</t:z2><t:z3>1</t:z3></t:z>" * 5_000
     body = f"{HEAD}<t:a/>{right}</t:r>".encode()
-    schema.validate(parse(body), body)
+    assert not schema.find(parse(body), body).shown
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_schema_locations_in_a_message_are_never_followed(schema: Schema, tmp_pa
             f'xsi:schemaLocation="urn:t {address} urn:o {trap}" xsi:noNamespaceSchemaLocation="{address}"'
         )
         body = f"{HEAD.rstrip().rstrip('>')} {locations}><t:a/><t:b/></t:r>"
-        (finding,) = refuse(schema, body).findings
+        (finding,) = refuse(schema, body).shown
         listener.setblocking(False)
         with pytest.raises(BlockingIOError):
             listener.accept()
