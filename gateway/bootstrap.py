@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx2
+import structlog
 
 from gateway.broker import Broker, MemoryBroker, RabbitBroker
 from gateway.config import Config, Destination, faulty_config, load_config
@@ -25,13 +26,18 @@ if TYPE_CHECKING:
     from adapters.kit import Adapter
     from adapters.kit.runner import Runner
     from gateway.http.service import Service
+    from gateway.standards import Catalogue
     from gateway.store import SqlStore
+
+_log = structlog.get_logger()
 
 REPORT_CONCURRENCY = 128
 """What is in hand at once can share a transaction."""
 DEAD_CONCURRENCY = 8
 GRACE_S = 3.0
 """For reports, dead letters and adapters in hand, of the ten seconds that a stop may take."""
+WATCH_S = 1.0
+"""How often the folders of standards are looked at."""
 INTAKE_GRACE_S = 1.0
 """Whoever still waits then has gone, or been told to come again."""
 _OPTION = re.compile(r"(?:options\.)?([A-Za-z_][\w.\[\]-]*): ")
@@ -80,8 +86,9 @@ async def running_gateway(settings: Settings, roles: Collection[Role] = ALL_ROLE
         raise faulty_config(settings.config, faults)
     if faults := [*_secret_faults(settings, config)]:
         raise ConfigurationError("\n".join(faults))
-    catalogue = Catalogue.load(settings.standards)
+    catalogue = Catalogue.load(settings.standards_folders)
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(_watched(catalogue, settings))
         store = open_store(settings)
         stack.push_async_callback(store.close)
         store.claim_file()
@@ -106,6 +113,34 @@ async def running_gateway(settings: Settings, roles: Collection[Role] = ALL_ROLE
         if Role.RELAY in roles:
             await _start_relay(stack, service, rush)
         yield Parts(settings, config, broker, app, runners)
+
+
+@asynccontextmanager
+async def _watched(catalogue: "Catalogue", settings: Settings) -> AsyncIterator[None]:
+    """Let standards that are added, enabled or removed take effect while the gateway runs."""
+    watching = asyncio.create_task(_watch(catalogue, settings))
+    try:
+        yield
+    finally:
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
+
+
+async def _watch(catalogue: "Catalogue", settings: Settings) -> None:
+    fault = ""
+    while True:
+        await asyncio.sleep(WATCH_S)
+        try:
+            changes = await asyncio.to_thread(catalogue.refresh, settings.standards_folders)
+        except ConfigurationError as error:
+            if error.detail != fault:  # said once, not every second
+                fault = error.detail
+                _log.error("standards_not_usable", reason=fault)
+        else:
+            fault = ""
+            if changes:
+                _log.info("standards_changed", changes=changes)
 
 
 def _check_roles(settings: Settings, roles: Collection[Role]) -> None:
@@ -238,7 +273,7 @@ def check_configuration(settings: Settings) -> Config:
     except ConfigurationError as error:
         faults.append(error.detail)
     try:
-        Catalogue.load(settings.standards).check()
+        Catalogue.load(settings.standards_folders).check()
     except ConfigurationError as error:
         faults.append(error.detail)
     try:

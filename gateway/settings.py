@@ -38,8 +38,9 @@ class Settings(BaseSettings):
 
     config: Path = Field(default_factory=lambda: data_folder("fixtures") / "demo" / "config.yaml")
     """The YAML file with tenants, authorities, services, clients, destinations and routes."""
-    standards: Annotated[list[Path], NoDecode] = Field(default_factory=lambda: [data_folder("schemas")])
-    """Folders that hold `<standard>/<version>/standard.yaml`, separated by commas."""
+    standards: Annotated[list[Path], NoDecode] = Field(default_factory=list)
+    """Folders that hold `<standard>/<version>/standard.yaml`, separated by commas; to the last one others are
+    added. Empty: the samples, and `standards` under `var` for what is added."""
     var: Path = Path("var")
     """Where the embedded default keeps its database, adapters' data and generated secrets."""
     secrets_dir: Path | None = None
@@ -112,6 +113,18 @@ class Settings(BaseSettings):
     def store_url(self) -> str:
         """The address of the store, with the embedded default filled in."""
         return self.database_url or f"sqlite:///{self.var / 'amtsbote.db'}"
+
+    @property
+    def standards_folders(self) -> list[Path]:
+        """The folders of standards that there are, with the embedded default filled in."""
+        if self.standards:
+            return self.standards
+        return [data_folder("schemas"), *([self.added_standards] if self.added_standards.is_dir() else [])]
+
+    @property
+    def added_standards(self) -> Path:
+        """The folder to which standards are added."""
+        return self.standards[-1] if self.standards else self.var / "standards"
 
     @property
     def secrets(self) -> Path:

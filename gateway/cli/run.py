@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from gateway.cli.text import as_problem, problem_text
-from gateway.errors import ConfigurationError, Problem, StoreInUse, StoreUnavailable
+from gateway.errors import ConfigurationError, NotPossible, Problem, StoreInUse, StoreUnavailable
 from gateway.logs import configure_logs
 from gateway.portal import GatewayUnreachable, PortalError
 from gateway.process import run
@@ -86,6 +86,9 @@ def errors(*, as_json: bool = False) -> Iterator[None]:
         show(problem, problem_text(problem), as_json=as_json, err=not as_json)
         unreachable = isinstance(error, GatewayUnreachable)
         raise typer.Exit(NOT_AVAILABLE if unreachable else REFUSED) from error
+    except NotPossible as error:
+        show({"detail": error.detail}, error.detail, as_json=as_json, err=not as_json)
+        raise typer.Exit(REFUSED) from error
     except (ConfigurationError, StoreInUse) as error:
         show({"detail": error.detail}, error.detail, as_json=as_json, err=not as_json)
         raise typer.Exit(NOT_CONFIGURED) from error

@@ -44,7 +44,7 @@ async def run_demo(settings: Settings, *, once: bool, timeout_s: float, as_json:
     config = load_config(settings.config)
     _make_secrets(settings, config)
     migrate(settings.store_url)
-    samples = load_samples(data_folder("fixtures"), Catalogue.load(settings.standards))
+    samples = load_samples(data_folder("fixtures"), Catalogue.load(settings.standards_folders))
     trips = [Trip(sample) for sample in samples]
     with stop_on_signal() as stop:
         async with (

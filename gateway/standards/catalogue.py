@@ -2,15 +2,16 @@
 
 import datetime
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TypeAlias
 
 from lxml import etree
 
 from gateway.contract.codes import RejectCode
-from gateway.contract.findings import Bilingual, Finding, Findings
+from gateway.contract.findings import Bilingual, Finding, Findings, Severity
 from gateway.contract.states import Direction
 from gateway.errors import (
     CodeListViolation,
@@ -23,7 +24,7 @@ from gateway.errors import (
     UnknownMessageType,
     VersionNotServed,
 )
-from gateway.standards.codelists import CodeLists, load_code_list
+from gateway.standards.codelists import CodeList, CodeLists, load_code_list
 from gateway.standards.manifest import FILE_NAME, Manifest, RejectList, read_manifest
 from gateway.standards.profiles import Header, HeaderReader
 from gateway.standards.sources import SchemaFiles, collect
@@ -64,7 +65,7 @@ class Standard:
                 standard=manifest.standard,
                 version=manifest.version,
                 name=rules.name,
-                root=f"{{{manifest.namespace}}}{rules.root}",
+                root=f"{{{rules.namespace or manifest.namespace}}}{rules.root}",
                 code=rules.code,
                 direction=rules.direction,
                 title=rules.title,
@@ -91,7 +92,8 @@ class Standard:
             ConfigurationError: an import cannot be resolved, or a file cannot be read.
         """
         entries = [self.folder / name for name in self.manifest.schemas]
-        return Schema(collect(entries, self._files), self.manifest.namespaces)
+        gaps = [each.namespace for each in self.manifest.gaps]
+        return Schema(collect(entries, self._files, gaps), self.manifest.namespaces)
 
     @cached_property
     def code_lists(self) -> CodeLists:
@@ -100,13 +102,36 @@ class Standard:
         Raises:
             ConfigurationError: a file is no genericode list.
         """
-        lists = [load_code_list(self.folder / f.file, closed=f.closed) for f in self.manifest.code_lists]
+        lists = [known for _, known in self.code_list_files()]
         return CodeLists(lists, closed=self.manifest.closed_code_lists)
+
+    def code_list_files(self) -> Iterator[tuple[Path, CodeList]]:
+        """Read its code lists, each with its file.
+
+        Raises:
+            ConfigurationError: a file is no genericode list.
+        """
+        for each in self.manifest.code_lists:
+            path = self.folder / each.file
+            yield path, load_code_list(path, closed=each.closed)
+
+    def __str__(self) -> str:
+        return f"{self.manifest.standard} {self.manifest.version}"
+
+    def check(self) -> None:
+        """Compile its schema and read its code lists.
+
+        Raises:
+            ConfigurationError: with the first thing that is wrong.
+        """
+        if self.manifest.schemas:
+            self.schema.compile()
+        _ = self.code_lists
 
     def serves(self, day: datetime.date) -> bool:
         """Whether its messages are taken on that day in Europe/Berlin."""
-        until = self.manifest.valid_until
-        return self.manifest.valid_from <= day and (until is None or day <= until)
+        since, until = self.manifest.valid_from, self.manifest.grace_until or self.manifest.valid_until
+        return since is not None and since <= day and (until is None or day <= until)
 
     def find(self, root: etree._Element, body: bytes) -> Findings:
         """Return everything that schema and code lists object to in a message, and what they warn of."""
@@ -130,37 +155,58 @@ class Incoming:
 
 
 class Catalogue:
-    """All standards, by their messages' root elements."""
+    """All standards, by their messages' root elements; it can change while messages are read."""
 
-    def __init__(self, standards: Iterable[Standard]) -> None:
+    def __init__(self, standards: Iterable[Standard], files: Mapping[Path, "_Stamp"] | None = None) -> None:
         self.standards = sorted(standards, key=lambda item: (item.manifest.standard, item.manifest.version))
-        self._by_root: dict[str, tuple[MessageType, Standard]] = {}
-        for standard in self.standards:
-            for message_type in standard.message_types:
-                if message_type.root in self._by_root:
-                    other = self._by_root[message_type.root][0].id
-                    raise ConfigurationError(f"{message_type.id} and {other} have the same root element")
-                self._by_root[message_type.root] = (message_type, standard)
+        self._by_root = _by_root(self.standards)
+        self._files = dict(files or {})
 
     @classmethod
     def load(cls, folders: Iterable[Path]) -> "Catalogue":
-        """Read every `standard.yaml` in and below the folders.
+        """Read every `standard.yaml` in the folders and at most two levels below.
 
         Raises:
             ConfigurationError: a folder is missing, a manifest is wrong, or two standards collide.
         """
-        manifests = [(path, read_manifest(path)) for folder in folders for path in _manifests(folder)]
-        files = SchemaFiles(path.parent for path, _ in manifests)
+        return cls._load(_stamps(folders), {})
+
+    @classmethod
+    def _load(cls, files: Mapping[Path, "_Stamp"], kept: Mapping[Path, Standard]) -> "Catalogue":
+        manifests = {path: read_manifest(path) for path in files if path not in kept}
+        sources = SchemaFiles(path.parent for path in files)
         standards: dict[tuple[str, str], Standard] = {}
-        for path, manifest in manifests:
-            key = (manifest.standard, manifest.version)
+        for path in files:
+            standard = kept.get(path) or _standard(path, manifests[path], sources)
+            key = (standard.manifest.standard, standard.manifest.version)
             if key in standards:
                 raise ConfigurationError(f"{path}: {' '.join(key)} is also in {standards[key].folder}")
-            try:
-                standards[key] = Standard(manifest, path.parent, files)
-            except ConfigurationError as error:
-                raise ConfigurationError(f"{path}: {error.detail}") from error
-        return cls(standards.values())
+            standards[key] = standard
+        return cls(standards.values(), files)
+
+    def refresh(self, folders: Iterable[Path]) -> list[str]:
+        """Take over what has changed in the folders, without what is read at the moment noticing.
+
+        What has not changed stays compiled, what is new is compiled before a message can reach it.
+
+        Returns:
+            What was added or changed, and what is gone; nothing where all is as it was.
+
+        Raises:
+            ConfigurationError: what is there now cannot be used; everything stays as it was.
+        """
+        files = _stamps(folders)
+        if files == self._files:
+            return []
+        before = {standard.folder / FILE_NAME: standard for standard in self.standards}
+        kept = {path: before[path] for path, stamp in files.items() if self._files.get(path) == stamp}
+        new = self._load(files, kept)
+        fresh = [standard for standard in new.standards if standard not in self.standards]
+        for standard in fresh:
+            standard.check()
+        gone = [standard for standard in self.standards if standard.folder / FILE_NAME not in files]
+        self.standards, self._by_root, self._files = new.standards, new._by_root, new._files
+        return [*(f"+ {each}" for each in fresh), *(f"- {each}" for each in gone)]
 
     @property
     def message_types(self) -> list[MessageType]:
@@ -186,8 +232,7 @@ class Catalogue:
         faults: dict[str, str] = {}  # by what is wrong: standards share files
         for standard in self.standards:
             try:
-                standard.schema.compile()
-                _ = standard.code_lists
+                standard.check()
             except ConfigurationError as error:
                 faults.setdefault(error.detail, f"{standard.folder}: {error.detail}")
         if faults:
@@ -212,8 +257,10 @@ class Catalogue:
         try:
             findings = standard.find(root, body)
             _require_no_errors(findings)
+            if standard.manifest.valid_until and today > standard.manifest.valid_until:
+                findings = findings.joined(self._outdated(standard, root, body, today))
             header = standard.read_header(root)
-            _require_agreement(header, message_type, root, body)
+            _require_agreement(header, message_type, standard.manifest, root, body)
         except Problem as problem:
             problem.rejection = standard.rejection(problem.code)
             raise
@@ -231,18 +278,74 @@ class Catalogue:
         found = self._by_root.get(str(root.tag))
         if found and found[1].serves(today):
             return found
-        family = _family(etree.QName(root).namespace or "")
-        relatives = [item for item in self.standards if _family(item.manifest.namespace) == family]
+        relatives = self._relatives(root)
         in_this_version = any(item.manifest.namespace == etree.QName(root).namespace for item in relatives)
         if found or (relatives and not in_this_version):
-            raise _version_problem(root, body, relatives, today)
+            raise _version_problem(root, body, relatives, today, _OTHER_VERSION)
         raise _at_root(UnknownMessageType, root, body, _UNKNOWN_ROOT, _known_roots(relatives))
+
+    def _relatives(self, root: etree._Element) -> list[Standard]:
+        family = _family(etree.QName(root).namespace or "")
+        return [item for item in self.standards if _family(item.manifest.namespace) == family]
+
+    def _outdated(
+        self, standard: Standard, root: etree._Element, body: bytes, today: datetime.date
+    ) -> Findings:
+        """Warn of a version that is taken for a period of grace only."""
+        manifest = standard.manifest
+        message = Bilingual(
+            de=f"Diese Version galt bis {manifest.valid_until} und wird nur noch bis {manifest.grace_until} "
+            "angenommen.",
+            en=f"This version was valid until {manifest.valid_until} and is only taken until "
+            f"{manifest.grace_until}.",
+        )
+        problem = _version_problem(root, body, self._relatives(root), today, message)
+        return Findings.of(
+            each.model_copy(update={"severity": Severity.WARNING}) for each in problem.findings
+        )
+
+
+_Stamp: TypeAlias = tuple[int, int, int]
+"""What changes when a file does: time, size and inode."""
+
+
+def _stamps(folders: Iterable[Path]) -> dict[Path, _Stamp]:
+    return {path: stamp for folder in folders for path in _manifests(folder) if (stamp := _stamp(path))}
 
 
 def _manifests(folder: Path) -> Iterator[Path]:
     if not folder.is_dir():
         raise ConfigurationError(f"{folder}: is no folder of standards")
-    yield from sorted(folder.rglob(FILE_NAME))
+    for depth in ("", "*/", "*/*/"):
+        for path in sorted(folder.glob(depth + FILE_NAME)):
+            if not any(part.startswith(".") for part in path.relative_to(folder).parts):
+                yield path  # in a hidden folder a standard is still arriving, or already leaving
+
+
+def _stamp(path: Path) -> _Stamp | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:  # removed at this moment
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _standard(path: Path, manifest: Manifest, files: SchemaFiles) -> Standard:
+    try:
+        return Standard(manifest, path.parent, files)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{path}: {error.detail}") from error
+
+
+def _by_root(standards: Iterable[Standard]) -> dict[str, tuple[MessageType, Standard]]:
+    found: dict[str, tuple[MessageType, Standard]] = {}
+    for standard in standards:
+        for message_type in standard.message_types:
+            if message_type.root in found:
+                other = found[message_type.root][0].id
+                raise ConfigurationError(f"{message_type.id} and {other} have the same root element")
+            found[message_type.root] = (message_type, standard)
+    return found
 
 
 def _unknown(message_type_id: str) -> MessageType:
@@ -255,18 +358,22 @@ def _family(namespace: str) -> str:
 
 
 def _version_problem(
-    root: etree._Element, body: bytes, relatives: Iterable[Standard], today: datetime.date
+    root: etree._Element,
+    body: bytes,
+    relatives: Iterable[Standard],
+    today: datetime.date,
+    message: Bilingual,
 ) -> Problem:
     served = [item for item in relatives if item.message_types and item.serves(today)]
     german = "; ".join(_validity(item.manifest, "seit", "bis") for item in served) or "keine"
     english = "; ".join(_validity(item.manifest, "since", "until") for item in served) or "none"
     hint = Bilingual(de=f"Bedient werden heute: {german}", en=f"Served today: {english}")
-    return _at_root(VersionNotServed, root, body, _OTHER_VERSION, hint)
+    return _at_root(VersionNotServed, root, body, message, hint)
 
 
 def _validity(manifest: Manifest, since: str, until: str) -> str:
-    text = f"{manifest.standard} {manifest.version} ({since} {manifest.valid_from.isoformat()}"
-    return f"{text}, {until} {manifest.valid_until.isoformat()})" if manifest.valid_until else f"{text})"
+    text = f"{manifest.standard} {manifest.version} ({since} {manifest.valid_from}"
+    return f"{text}, {until} {manifest.valid_until})" if manifest.valid_until else f"{text})"
 
 
 def _known_roots(relatives: Iterable[Standard]) -> Bilingual | None:
@@ -307,14 +414,16 @@ def _require_no_errors(findings: Findings) -> None:
         raise kind(findings=findings.shown, more_findings=findings.more)
 
 
-def _require_agreement(header: Header, message_type: MessageType, root: etree._Element, body: bytes) -> None:
+def _require_agreement(
+    header: Header, message_type: MessageType, manifest: Manifest, root: etree._Element, body: bytes
+) -> None:
     """The header must name the standard, version and message type that the root element stands for."""
     for stated, expected, wording in (
-        (header.standard, message_type.standard, _STANDARD),
-        (header.version, message_type.version, _VERSION),
+        (header.standard, manifest.stated_standard, _STANDARD),
+        (header.version, manifest.stated_version, _VERSION),
         (header.message_type_code, message_type.code, _CODE),
     ):
-        if stated is not None and expected is not None and stated != expected:
+        if stated is not None and expected and stated != expected:
             hint = Bilingual(de=f"Erwartet: {expected}", en=f"Expected: {expected}")
             raise _at_root(MetadataMismatch, root, body, wording, hint)
 

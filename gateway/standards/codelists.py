@@ -4,7 +4,7 @@ The address of a list is compared, never followed. Files differ by generation: s
 `recommendedKeyColumn` or `empfohleneCodeSpalte` or neither, one key or several.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -134,6 +134,13 @@ class CodeLists:
         uris = sorted({item.uri for item in self._lists.values()})
         hint = allowed_values(uris) if uris else None
         return _Fault(element, RejectCode.CODE_LIST, _UNKNOWN_LIST, hint, "listURI")
+
+
+def used_codes(root: etree._Element) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield address and version of a list, and the code, for everything in a valid message that is coded."""
+    for element in cast("list[etree._Element]", _CODED(root)):
+        key = (element.get("listURI", "").strip(), element.get("listVersionID", "").strip())
+        yield key, " ".join(str(_code_element(element).xpath("string()")).split())
 
 
 def _code_element(element: etree._Element) -> etree._Element:

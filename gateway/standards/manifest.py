@@ -2,10 +2,10 @@
 
 import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from gateway.contract.codes import REJECT_LIST_URI, REJECT_LIST_VERSION
 from gateway.contract.findings import Bilingual
@@ -35,8 +35,14 @@ class _Part(BaseModel):
 
 
 class HeaderRules(_Part):
-    """Where a message says what routing and the record need: a preset and XPaths that add to it."""
+    """Where a message says what routing and the record need: a preset and XPaths that add to it.
 
+    `standard` and `version` are what a message must state as these, where it differs from the manifest's own;
+    empty: whatever it states, its root element decides.
+    """
+
+    standard: str | None = None
+    version: str | None = None
     profile: Annotated[str, BeforeValidator(_known_profile)] = "none"
     xpaths: Annotated[dict[str, str], BeforeValidator(_known_fields)] = Field(default_factory=dict)
 
@@ -55,11 +61,22 @@ class RejectList(_Part):
     version: str = REJECT_LIST_VERSION
 
 
+class Gap(_Part):
+    """A namespace that the schemas import and nobody has delivered: its elements may hold anything."""
+
+    namespace: str
+    location: str = ""
+
+
 class MessageTypeRules(_Part):
-    """One kind of message: its root element's local name, its published code, which way it travels."""
+    """One kind of message: its root element's local name, its published code, which way it travels.
+
+    `namespace` is its root element's, where that is not the standard's.
+    """
 
     name: str
     root: str
+    namespace: str | None = None
     code: str | None = None
     direction: Direction
     title: Bilingual
@@ -68,24 +85,53 @@ class MessageTypeRules(_Part):
 class Manifest(_Part):
     """What `standard.yaml` says.
 
-    `valid_from` and `valid_until` are days in Europe/Berlin, both inclusive. `namespaces` are the prefixes
-    of the XPaths, and of paths in findings where a message has none of its own. Unless
-    `closed_code_lists`, a message may name code lists that are not listed here.
+    `valid_from` and `valid_until` are days in Europe/Berlin, both inclusive; without the first it is not
+    served. From then until `grace_until` it is taken with a warning. `identifier` is what its publisher calls
+    it. `namespaces` are the prefixes of the XPaths, and of paths in findings where a message has none of its
+    own. Unless `closed_code_lists`, a message may name code lists that are not listed here.
     """
 
     standard: str = Field(pattern=r"^[a-z][a-z0-9.-]*$")
-    version: str = Field(min_length=1)
+    version: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    identifier: str | None = None
     title: Bilingual
     namespace: str = Field(min_length=1)
-    valid_from: datetime.date
+    valid_from: datetime.date | None = None
     valid_until: datetime.date | None = None
-    schemas: list[str] = Field(min_length=1)
+    grace_until: datetime.date | None = None
+    schemas: list[str]
+    gaps: list[Gap] = Field(default_factory=list)
     header: HeaderRules = Field(default_factory=HeaderRules)
     namespaces: dict[str, str] = Field(default_factory=dict)
     code_lists: list[CodeListFile] = Field(default_factory=list)
     closed_code_lists: bool = False
     reject_list: RejectList = Field(default_factory=RejectList)
     message_types: list[MessageTypeRules]
+
+    @model_validator(mode="after")
+    def _schemas_for_messages(self) -> Self:
+        if self.message_types and not self.schemas:
+            raise ValueError("schemas: must name the schema files of the message types")
+        return self
+
+    @model_validator(mode="after")
+    def _days_in_order(self) -> Self:
+        days = [day for day in (self.valid_from, self.valid_until, self.grace_until) if day]
+        if days != sorted(days) or (self.grace_until and not self.valid_until):
+            raise ValueError(
+                "valid_from, valid_until and grace_until must follow each other, the last two in pairs"
+            )
+        return self
+
+    @property
+    def stated_standard(self) -> str:
+        """What a message states as its standard; empty: it is not compared."""
+        return self.standard if self.header.standard is None else self.header.standard
+
+    @property
+    def stated_version(self) -> str:
+        """What a message states as the version of its standard; empty: it is not compared."""
+        return self.version if self.header.version is None else self.header.version
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -104,3 +150,33 @@ def read_manifest(path: Path) -> Manifest:
         raise ConfigurationError(f"{path}: {'; '.join(lines)}") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigurationError(f"{path}: cannot be read: {error}") from error
+
+
+_TO_REVIEW = (
+    "# Written by `amtsbote standards add` from the published files; review it before you enable it.\n"
+    "# Nobody can send it before: amtsbote standards enable {standard} {version} --from DAY\n"
+)
+_ONE_PER_LINE = frozenset({"code_lists", "message_types", "gaps"})
+
+
+def write_manifest(path: Path, manifest: Manifest) -> None:
+    """Write a `standard.yaml` as a person would: in the order of the model, one line for each of many."""
+    content = manifest.model_dump(mode="json", exclude_defaults=True)
+    content = {"valid_from": None, "valid_until": None} | content
+    lines = [_TO_REVIEW.format(standard=manifest.standard, version=manifest.version)]
+    for name in (field for field in Manifest.model_fields if field in content):
+        many = content[name] if name in _ONE_PER_LINE else None
+        if many:
+            lines.append(f"{name}:\n" + "".join(f"  - {_flow(each)}\n" for each in many))
+        else:
+            lines.append(
+                yaml.safe_dump({name: content[name]}, allow_unicode=True, sort_keys=False, width=110)
+            )
+    path.write_text("".join(lines), encoding="utf-8")
+
+
+def _flow(content: object) -> str:
+    text: str = yaml.safe_dump(
+        content, allow_unicode=True, sort_keys=False, default_flow_style=True, width=100_000
+    )
+    return text.strip()

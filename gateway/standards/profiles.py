@@ -70,7 +70,7 @@ PROFILES: dict[str, dict[str, str]] = {
     "none": {},
 }
 
-_NAMESPACES = {
+NAMESPACES = {
     "g": "http://xoev.de/schemata/basisnachricht/g2g/1_1",
     "h": "http://xoev.de/schemata/basisnachricht/behoerde/1_1",
 }
@@ -111,7 +111,7 @@ class HeaderReader:
 
     def __init__(self, profile: str, xpaths: Mapping[str, str], namespaces: Mapping[str, str]) -> None:
         self.xpaths = {**PROFILES[profile], **xpaths}
-        prefixes = {**(_NAMESPACES if profile == "bn-1.1" else {}), **namespaces}
+        prefixes = {**(NAMESPACES if profile == "bn-1.1" else {}), **namespaces}
         for name, xpath in self.xpaths.items():
             try:
                 # Evaluated once, because an unknown prefix is not found before that.

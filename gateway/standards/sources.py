@@ -10,76 +10,93 @@ a second import of a namespace).
 import importlib.resources
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 
 from lxml import etree
 
 from gateway.errors import ConfigurationError
+from gateway.standards.gaps import XSD, stand_in, uses
 from gateway.xml.parse import parse_reference
 from gateway.xml.validate import Documents
 
-_XSD = "{http://www.w3.org/2001/XMLSchema}"
-_IMPORT = f"{_XSD}import"
-_INCLUSIONS = (f"{_XSD}include", f"{_XSD}redefine")
+_IMPORT = f"{XSD}import"
+_INCLUSIONS = (f"{XSD}include", f"{XSD}redefine", f"{XSD}override")
 
 # Schemas of the W3C that standards import by address; they come with xmlschema.
 _W3C = {
     "http://www.w3.org/XML/1998/namespace": "XML/xml.xsd",
+    "http://www.w3.org/1999/xlink": "XLINK/xlink.xsd",
     "http://www.w3.org/2000/09/xmldsig#": "DSIG/xmldsig-core-schema.xsd",
+    "http://www.w3.org/2001/04/xmlenc#": "XENC/xenc-schema.xsd",
 }
 
 
+class UnresolvedImport(ConfigurationError):
+    """A schema file that another one names is not here."""
+
+
 class SchemaFiles:
-    """All schema files of all standards, by target namespace and file name."""
+    """All schema files of all standards, by target namespace and file name; a folder is read when asked."""
 
     def __init__(self, folders: Iterable[Path]) -> None:
         self._folders = [folder.resolve() for folder in folders]
-
-    @cached_property
-    def _index(self) -> dict[tuple[str, str], list[Path]]:
-        index: dict[tuple[str, str], list[Path]] = {}
-        for folder in self._folders:
-            for path in sorted(folder.rglob("*.xsd")):
-                namespace = read_schema(path).get("targetNamespace", "")
-                index.setdefault((namespace, path.name), []).append(path)
-        return index
+        self._indexes: dict[Path, dict[tuple[str, str], list[Path]]] = {}
 
     def resolve(self, origin: Path, namespace: str, location: str) -> Path:
-        """Return the file that a schema means by a namespace and a location.
+        """Return the file that a schema means by a namespace and a location, first of its own folder.
 
         Raises:
             ConfigurationError: there is none, or several that differ.
         """
-        name = location.replace("\\", "/").rpartition("/")[2]
-        found = self._candidates(namespace, name)
+        name = _base_name(location)
+        home = next((folder for folder in self._folders if origin.is_relative_to(folder)), None)
+        found = self._find([home] if home else [], namespace, name)
+        found = found or self._find(self._folders, namespace, name)
+        if not found and namespace in _W3C:
+            found = [Path(str(importlib.resources.files("xmlschema"))) / "schemas" / _W3C[namespace]]
         beside = (origin.parent / location).resolve() if location and "://" not in location else None
         if beside in found:
             return beside
-        own = [path for path in found if self._folder(path) == self._folder(origin)]
-        distinct = {path.read_bytes(): path for path in own or found}
-        if len(distinct) == 1:
-            return next(iter(distinct.values()))
-        if distinct:
-            listed = ", ".join(map(str, distinct.values()))
-            raise ConfigurationError(f"{origin}: import of {namespace} ({name}) is ambiguous: {listed}")
+        return _only(found, f"{origin}: import of {namespace or 'no namespace'}", location)
+
+    def _find(self, folders: Iterable[Path], namespace: str, name: str) -> list[Path]:
+        indexes = [self._index(folder) for folder in folders]
+        if name:
+            return [path for index in indexes for path in index.get((namespace, name), [])]
+        return [
+            path
+            for index in indexes
+            for (known, _), paths in index.items()
+            if known == namespace
+            for path in paths
+        ]
+
+    def _index(self, folder: Path) -> dict[tuple[str, str], list[Path]]:
+        if folder not in self._indexes:
+            index: dict[tuple[str, str], list[Path]] = {}
+            for path in sorted(folder.rglob("*.xsd")):
+                namespace = read_schema(path).get("targetNamespace", "")
+                index.setdefault((namespace, path.name), []).append(path)
+            self._indexes[folder] = index
+        return self._indexes[folder]
+
+
+def _only(found: Iterable[Path], what: str, location: str) -> Path:
+    distinct = list({path.read_bytes(): path for path in found}.values())
+    if len(distinct) > 1:
+        distinct = list({_meaning(path): path for path in distinct}.values())
+    if len(distinct) == 1:
+        return distinct[0]
+    if distinct:
+        listed = ", ".join(map(str, distinct))
         raise ConfigurationError(
-            f"{origin}: import of {namespace or 'no namespace'} from {location or '(no location)'} is not "
-            "among the schema files of the standards; put the file into a standard's folder"
+            f"{what} ({location}) is ambiguous: {listed}; put the file that is meant into the folder of the "
+            "standard that imports it"
         )
-
-    def _candidates(self, namespace: str, name: str) -> list[Path]:
-        found = self._index.get((namespace, name), [])
-        if not found and not name:
-            found = [
-                path for (known, _), paths in self._index.items() if known == namespace for path in paths
-            ]
-        if not found and namespace in _W3C:
-            found = [Path(str(importlib.resources.files("xmlschema"))) / "schemas" / _W3C[namespace]]
-        return found
-
-    def _folder(self, path: Path) -> Path | None:
-        return next((folder for folder in self._folders if path.is_relative_to(folder)), None)
+    raise UnresolvedImport(
+        f"{what} from {location or '(no location)'} is not among the schema files of the standards; put the "
+        "file into a standard's folder"
+    )
 
 
 def read_schema(path: Path) -> etree._Element:
@@ -94,29 +111,76 @@ def read_schema(path: Path) -> etree._Element:
         raise ConfigurationError(f"{path}: cannot be read: {error}") from error
 
 
-def collect(entries: Iterable[Path], files: SchemaFiles) -> Documents:
+def collect(entries: Iterable[Path], files: SchemaFiles, gaps: Iterable[str] = ()) -> Documents:
     """Gather everything that the entry schemas of a standard need.
+
+    Args:
+        gaps: namespaces that nobody has delivered, for which something stands in that holds anything.
 
     Raises:
         ConfigurationError: an import cannot be resolved, or a file cannot be read.
     """
-    return _Collection(files).documents([path.resolve() for path in entries])
+    collection = _Collection(files, frozenset(gaps))
+    return collection.documents([path.resolve() for path in entries])
+
+
+@dataclass(frozen=True)
+class Unresolved:
+    """A namespace that is imported and of which no file is here, and what is used of it."""
+
+    namespace: str
+    location: str
+    origin: Path
+    used: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Imports:
+    """Every file that some schemas need, themselves included, and what of it is nowhere."""
+
+    files: tuple[Path, ...]
+    unresolved: tuple[Unresolved, ...]
+
+
+def find_imports(entries: Iterable[Path], files: SchemaFiles) -> Imports:
+    """Follow everything that the entry schemas of a standard refer to.
+
+    Raises:
+        ConfigurationError: an included file is missing, an import is ambiguous, or a file cannot be read.
+    """
+    collection = _Collection(files, None)
+    collection.documents([path.resolve() for path in entries])
+    unresolved = []
+    for namespace, (origin, location) in collection.missing.items():
+        if namespace not in collection.imported:
+            used = {name for root in collection.roots.values() for _, name in uses(root, namespace)}
+            unresolved.append(Unresolved(namespace, location, origin, tuple(sorted(used))))
+    return Imports(tuple(collection.roots), tuple(unresolved))
 
 
 @dataclass
 class _Collection:
     files: SchemaFiles
+    gaps: frozenset[str] | None
+    """Namespaces that may be missing; None: any."""
     names: dict[Path, str] = field(default_factory=dict)
     roots: dict[Path, etree._Element] = field(default_factory=dict)
     imported: dict[str, list[Path]] = field(default_factory=dict)
+    missing: dict[str, tuple[Path, str]] = field(default_factory=dict)
 
     def documents(self, entries: list[Path]) -> Documents:
         for entry in entries:
             self._import(entry, self._read(entry).get("targetNamespace", ""))
         namespaces = dict.fromkeys(self._read(entry).get("targetNamespace", "") for entry in entries)
+        gaps = {
+            namespace: etree.tostring(stand_in(namespace, self.roots.values()))
+            for namespace in self.missing
+            if namespace not in self.imported
+        }
         for root in self.roots.values():
             self._redirect(root)
-        written = {self.names[path]: etree.tostring(root) for path, root in self.roots.items()}
+        written = {self._gap(namespace): content for namespace, content in gaps.items()}
+        written |= {self.names[path]: etree.tostring(root) for path, root in self.roots.items()}
         for namespace, paths in self.imported.items():
             if len(paths) > 1:
                 written[self._stand_in(namespace)] = self._including(namespace, paths)
@@ -135,26 +199,35 @@ class _Collection:
         for reference in _references(root):
             location = reference.get("schemaLocation", "")
             if reference.tag == _IMPORT:
-                namespace = reference.get("namespace", "")
-                self._import(self.files.resolve(path, namespace, location), namespace)
+                self._follow(path, reference.get("namespace", ""), location)
             else:
                 included = self._included(path, target, location)
                 self._read(included)
                 reference.set("schemaLocation", self.names[included])
         return root
 
+    def _follow(self, path: Path, namespace: str, location: str) -> None:
+        try:
+            found = self.files.resolve(path, namespace, location)
+        except UnresolvedImport:
+            if self.gaps is not None and namespace not in self.gaps:
+                raise
+            self.missing.setdefault(namespace, (path, location))
+        else:
+            self._import(found, namespace)
+
     def _included(self, path: Path, target: str, location: str) -> Path:
         """An included file has the includer's target namespace or none of its own."""
         try:
             return self.files.resolve(path, target, location)
-        except ConfigurationError:
+        except UnresolvedImport:
             if not target:
                 raise
             return self.files.resolve(path, "", location)
 
     def _import(self, path: Path, namespace: str) -> None:
         paths = self.imported.setdefault(namespace, [])
-        if path not in paths:
+        if path not in paths and not any(_is_copy(path, known) for known in paths):
             paths.append(path)
             self._read(path)
 
@@ -163,24 +236,49 @@ class _Collection:
             if reference.tag == _IMPORT:
                 reference.set("schemaLocation", self._stand_in(reference.get("namespace", "")))
 
+    def _gap(self, namespace: str) -> str:
+        return f"gap-{list(self.missing).index(namespace)}.xsd"
+
     def _stand_in(self, namespace: str) -> str:
+        if namespace not in self.imported:
+            return self._gap(namespace)
         paths = self.imported[namespace]
         if len(paths) == 1:
             return self.names[paths[0]]
         return f"all-{list(self.imported).index(namespace)}.xsd"
 
     def _including(self, namespace: str, paths: Iterable[Path]) -> bytes:
-        schema = etree.Element(f"{_XSD}schema", {"targetNamespace": namespace} if namespace else {})
+        schema = etree.Element(f"{XSD}schema", {"targetNamespace": namespace} if namespace else {})
         for path in paths:
-            etree.SubElement(schema, f"{_XSD}include", schemaLocation=self.names[path])
+            etree.SubElement(schema, f"{XSD}include", schemaLocation=self.names[path])
         return etree.tostring(schema)
 
     def _importing(self, namespaces: Iterable[str]) -> bytes:
-        schema = etree.Element(f"{_XSD}schema")
+        schema = etree.Element(f"{XSD}schema")
         for namespace in namespaces:
             location = self._stand_in(namespace)
             etree.SubElement(schema, _IMPORT, namespace=namespace, schemaLocation=location)
         return etree.tostring(schema)
+
+
+def _base_name(location: str) -> str:
+    return location.replace("\\", "/").rpartition("/")[2]
+
+
+def _is_copy(path: Path, other: Path) -> bool:
+    """Say whether a file was delivered twice: releases bring along the shared types that they use."""
+    return path.name == other.name and _meaning(path) == _meaning(other)
+
+
+def _meaning(path: Path) -> bytes:
+    """Return what is equal for two copies of a schema that differ in notes and layout only."""
+    root = read_schema(path)
+    etree.strip_elements(
+        root, f"{XSD}annotation", etree.Comment, etree.ProcessingInstruction, with_tail=False
+    )
+    for element in root.iter():
+        element.text = element.tail = None
+    return etree.tostring(root, method="c14n")
 
 
 def _references(root: etree._Element) -> Iterator[etree._Element]:

@@ -109,14 +109,20 @@ class Schema:
         """The schema as xmlschema compiled it: takes seconds for a large standard.
 
         Loads from the folder of its own documents only, and nothing later: hints in a message are ignored.
+
+        Raises:
+            ConfigurationError: the documents are no schema.
         """
         import xmlschema  # an adapter does without it
 
         with tempfile.TemporaryDirectory(prefix="amtsbote-") as folder:
             entry = self._documents.write(folder)
-            return xmlschema.XMLSchema(
-                entry, base_url=folder, allow="sandbox", use_fallback=False, use_location_hints=False
-            )
+            try:
+                return xmlschema.XMLSchema(
+                    entry, base_url=folder, allow="sandbox", use_fallback=False, use_location_hints=False
+                )
+            except (xmlschema.XMLSchemaException, ValueError) as error:
+                raise ConfigurationError(f"xmlschema cannot compile the schema: {error}") from error
 
 
 def _compile(documents: Documents) -> etree.XMLSchema:

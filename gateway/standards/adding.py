@@ -1,0 +1,246 @@
+"""Add a published release to the catalogue: all of it or nothing, and a report of what was found.
+
+Looked at, compiled by both engines and tried on its own sample messages in a folder of its own; only then
+does it appear where the catalogue looks, by one rename. It is not served before an operator enables it.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+from lxml import etree
+
+from gateway.errors import ConfigurationError, Problem
+from gateway.standards.archive import unpack
+from gateway.standards.catalogue import Catalogue, Standard
+from gateway.standards.codelists import used_codes
+from gateway.standards.draft import Identity, completed, draft, identify
+from gateway.standards.manifest import FILE_NAME, CodeListFile, Gap, Manifest, write_manifest
+from gateway.standards.sources import SchemaFiles, Unresolved, find_imports
+from gateway.standards.survey import Survey, fixed_code_lists, survey
+from gateway.xml.parse import parse
+
+BROUGHT_ALONG = "imported"
+"""The folder within a standard's that holds what it uses of others."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A published message, and whether this installation would take it; `reason` says why not."""
+
+    path: Path
+    valid: bool
+    reason: str | None = None
+
+
+@dataclass
+class Report:
+    """What a release holds, what is missing in it, and where it was put (None: it was only tried)."""
+
+    manifest: Manifest
+    found: Survey
+    folder: Path | None = None
+    unresolved: list[Unresolved] = field(default_factory=list)
+    absent_lists: list[tuple[str, str | None]] = field(default_factory=list)
+    """Code lists that the schemas name and nobody has delivered: address, version."""
+    broken: dict[Path, str] = field(default_factory=dict)
+    """Files that cannot be used, with the reason."""
+    samples: list[Sample] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    """Global elements that are no messages as far as their header tells."""
+    opened: list[tuple[str, str]] = field(default_factory=list)
+    """Code lists that are declared open, because the release's own messages use other codes."""
+
+
+def add(
+    source: Path,
+    catalogue: Catalogue,
+    target: Path,
+    *,
+    name: str | None = None,
+    version: str | None = None,
+    dry_run: bool = False,
+) -> Report:
+    """Add the release in a folder or ZIP to the standards in the folder `target`.
+
+    Args:
+        catalogue: the standards that are there, whose shared types and code lists it may use.
+        name, version: what to call it, where its files do not tell or not rightly.
+        dry_run: find out everything and leave nothing.
+
+    Raises:
+        ConfigurationError: it cannot be used, or is there already; nothing was added.
+    """
+    with tempfile.TemporaryDirectory(prefix="amtsbote-") as scratch:
+        folder = Path(scratch).resolve()
+        unpack(source, folder)
+        found = survey(folder)
+        identity = _named(identify(found, source.resolve().name), name, version)
+        _require_new(identity, catalogue)
+        report = _examine(found, identity, catalogue)
+        if not dry_run:
+            report.folder = _install(folder, target / identity.standard / identity.version)
+        return report
+
+
+def _named(identity: Identity, name: str | None, version: str | None) -> Identity:
+    return Identity(
+        name or identity.standard,
+        version or identity.version,
+        identity.title,
+        identity.identifier,
+        identity.namespaces,
+    )
+
+
+def _require_new(identity: Identity, catalogue: Catalogue) -> None:
+    for standard in catalogue.standards:
+        manifest = standard.manifest
+        if (manifest.standard, manifest.version) == (identity.standard, identity.version):
+            raise ConfigurationError(
+                f"{identity.standard} {identity.version} is there already, in {standard.folder}; "
+                f"`amtsbote standards remove {identity.standard} {identity.version}` first"
+            )
+
+
+def _examine(found: Survey, identity: Identity, catalogue: Catalogue) -> Report:
+    """Compile and try it in the folder where it was unpacked, and write its manifest there."""
+    files = SchemaFiles([found.folder, *(each.folder for each in catalogue.standards)])
+    manifest = draft(found, identity)
+    imports = find_imports([found.folder / name for name in manifest.schemas], files)
+    for path in imports.files:
+        _bring_along(path, found.folder, catalogue)
+    gaps = [Gap(namespace=each.namespace, location=each.location) for each in imports.unresolved]
+    manifest = manifest.model_copy(update={"gaps": gaps})
+    files = SchemaFiles([found.folder])
+    standard = Standard(manifest, found.folder, files)
+    left_out: list[str] = []
+    if manifest.schemas:
+        standard.schema.compile()
+        manifest, left_out = completed(manifest, dict(standard.schema.xmlschema.maps.elements))
+    foreign, absent = _foreign_lists(found, catalogue)
+    brought = [_bring_along(path, found.folder, catalogue) for path in foreign]
+    more = [CodeListFile(file=path.as_posix()) for path in brought if path]
+    manifest = manifest.model_copy(update={"code_lists": [*manifest.code_lists, *more]})
+    manifest, opened = _with_open_lists(manifest, found, files)
+    tried = Standard(manifest, found.folder, files)
+    Catalogue([*catalogue.standards, tried])  # two standards must not have the same root element
+    samples = [*_try_samples(found, tried)]
+    write_manifest(found.folder / FILE_NAME, manifest)
+    unresolved = list(imports.unresolved)
+    return Report(
+        manifest, found, None, unresolved, absent, dict(found.unreadable), samples, left_out, opened
+    )
+
+
+def _bring_along(path: Path, folder: Path, catalogue: Catalogue) -> Path | None:
+    """Copy a file of another standard, so that this one stays what it is whatever becomes of the other.
+
+    Returns:
+        Where it is now, relative to `folder`; None for a file that is no other standard's.
+    """
+    owner = next((each for each in catalogue.standards if path.is_relative_to(each.folder.resolve())), None)
+    if owner is None:
+        return None
+    place = path.relative_to(owner.folder.resolve())
+    if place.parts[0] != BROUGHT_ALONG:  # it may have brought the file along itself
+        place = Path(BROUGHT_ALONG, f"{owner.manifest.standard}-{owner.manifest.version}", place)
+    (folder / place).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(path, folder / place)
+    return place
+
+
+def _with_open_lists(
+    manifest: Manifest, found: Survey, files: SchemaFiles
+) -> tuple[Manifest, list[tuple[str, str]]]:
+    """Declare those lists open that the release's own messages contradict: they do not name all codes."""
+    standard = Standard(manifest, found.folder, files)
+    lists = {(known.uri, known.version): known.codes for _, known in standard.code_list_files()}
+    opened = {
+        key
+        for root in _sample_trees(found, standard)
+        if not standard.schema.find(root, etree.tostring(root)).errors
+        for key, code in used_codes(root)
+        if key in lists and code not in lists[key]
+    }
+    entries = [
+        entry.model_copy(update={"closed": (known.uri, known.version) not in opened})
+        for entry, (_, known) in zip(manifest.code_lists, standard.code_list_files(), strict=True)
+    ]
+    return manifest.model_copy(update={"code_lists": entries}), sorted(opened)
+
+
+def _foreign_lists(found: Survey, catalogue: Catalogue) -> tuple[list[Path], list[tuple[str, str | None]]]:
+    """Look up the code lists that the schemas fix: in the release, else among the standards beside it.
+
+    Returns:
+        The files beside it that are used, and address and version of the lists that are nowhere.
+    """
+    own = [(each.uri, each.version) for each in found.code_lists.values()]
+    beside = {
+        (known.uri, known.version): path.resolve()
+        for standard in catalogue.standards
+        for path, known in standard.code_list_files()
+    }
+    used: dict[Path, None] = {}
+    absent: list[tuple[str, str | None]] = []
+    for uri, version in dict.fromkeys(
+        each for schema in found.schemas for each in fixed_code_lists(schema.root)
+    ):
+        if not _matching(own, uri, version):
+            there = [beside[each] for each in _matching(beside, uri, version)]
+            used |= dict.fromkeys(there)
+            if not there:
+                absent.append((uri, version))
+    return list(used), absent
+
+
+def _matching(known: Iterable[tuple[str, str]], uri: str, version: str | None) -> list[tuple[str, str]]:
+    return [each for each in known if each[0] == uri and version in (None, each[1])]
+
+
+def _samples(found: Survey, standard: Standard) -> Iterator[Path]:
+    roots = {each.root for each in standard.message_types}
+    yield from (each.path for each in found.instances if each.tag in roots)
+
+
+def _sample_trees(found: Survey, standard: Standard) -> Iterator[etree._Element]:
+    for path in _samples(found, standard):
+        with suppress(Problem):
+            yield parse((found.folder / path).read_bytes())
+
+
+def _try_samples(found: Survey, standard: Standard) -> Iterator[Sample]:
+    for path in _samples(found, standard):
+        yield Sample(path, *_verdict(standard, (found.folder / path).read_bytes()))
+
+
+def _verdict(standard: Standard, body: bytes) -> tuple[bool, str | None]:
+    try:
+        root = parse(body)
+    except Problem as problem:
+        return False, problem.detail
+    findings = standard.find(root, body)
+    agrees = standard.schema.xmlschema.is_valid(root)
+    if findings.errors:
+        first = findings.shown[0]
+        more = len(findings.shown) - 1 + findings.more
+        return False, f"{first.code} {first.path} {first.message.en}" + (f" (+{more})" if more else "")
+    return agrees, None if agrees else "libxml2 accepts it, xmlschema does not"
+
+
+def _install(folder: Path, home: Path) -> Path:
+    """Let the release appear at once as a whole; hidden folders are no standards."""
+    home.parent.mkdir(parents=True, exist_ok=True)
+    arriving = home.parent / f".{uuid4()}"
+    try:
+        shutil.copytree(folder, arriving)
+        arriving.rename(home)
+    except OSError as error:
+        shutil.rmtree(arriving, ignore_errors=True)
+        raise ConfigurationError(f"{home}: cannot be written: {error.strerror}") from error
+    return home

@@ -1,0 +1,143 @@
+"""A published release as it is delivered, a folder or a ZIP: its files that may matter, in a folder of ours.
+
+Archives are hostile until proven otherwise: names that lead out of the folder, links, encrypted entries and
+more bytes than a release can have are refused before anything is written where the catalogue looks.
+"""
+
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from gateway.errors import ConfigurationError
+
+KEPT = frozenset({".xsd", ".xml", ".sch", ".xsl", ".xslt", ".gc"})
+"""What schemas, code lists, rules, conversions and sample messages are called."""
+MAX_FILES = 20_000
+MAX_FILE_BYTES = 64 * 1024 * 1024
+MAX_BYTES = 512 * 1024 * 1024
+_MAX_NAME = 200
+_NESTED_ONCE = 1
+"""XRepository and KoSIT deliver archives that hold archives; none holds a third layer."""
+_CHUNK = 1024 * 1024
+
+
+class _Budget:
+    """How much may still be written."""
+
+    def __init__(self) -> None:
+        self._files, self._bytes = MAX_FILES, MAX_BYTES
+
+    def take_file(self, name: str) -> None:
+        self._files -= 1
+        if self._files < 0:
+            raise ConfigurationError(f"{name}: more than {MAX_FILES} files; no release has so many")
+
+    def take_bytes(self, name: str, count: int, of_file: int) -> None:
+        self._bytes -= count
+        if self._bytes < 0 or of_file > MAX_FILE_BYTES:
+            raise ConfigurationError(
+                f"{name}: unpacks to more than is taken ({MAX_FILE_BYTES >> 20} MiB a file, "
+                f"{MAX_BYTES >> 20} MiB in all)"
+            )
+
+
+def unpack(source: Path, target: Path) -> None:
+    """Copy the files of a release that may matter into `target`, with their paths.
+
+    Raises:
+        ConfigurationError: it is neither a folder nor a ZIP, or something in it is not as it should be.
+    """
+    if source.is_dir():
+        _copy(source, target, _Budget())
+    elif zipfile.is_zipfile(source):
+        with source.open("rb") as file:
+            _extract(file, source.name, target, _Budget(), depth=0)
+    else:
+        raise ConfigurationError(f"{source}: is neither a folder nor a ZIP archive")
+
+
+def _copy(source: Path, target: Path, budget: _Budget) -> None:
+    for path in sorted(source.rglob("*")):
+        if path.is_symlink():
+            raise ConfigurationError(f"{path}: is a link; copy what it leads to into the folder")
+        name = path.relative_to(source)
+        if path.is_file() and path.suffix.lower() == ".zip":
+            with path.open("rb") as file:
+                _extract(file, path.name, target / name.with_suffix(""), budget, depth=_NESTED_ONCE)
+        elif path.is_file() and path.suffix.lower() in KEPT:
+            budget.take_file(str(path))
+            with path.open("rb") as file:
+                _write(file, str(path), target / name, budget)
+
+
+def _extract(file: IO[bytes], archive: str, target: Path, budget: _Budget, *, depth: int) -> None:
+    try:
+        with zipfile.ZipFile(file) as opened:
+            for entry in opened.infolist():
+                name = _safe_name(entry, archive)
+                if not entry.is_dir():
+                    budget.take_file(f"{archive}: {name}")
+                    _extract_entry(opened, entry, archive, target / name, budget, depth=depth)
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, ValueError, zlib.error) as error:
+        raise ConfigurationError(f"{archive}: cannot be unpacked: {error}") from error
+
+
+def _extract_entry(
+    opened: zipfile.ZipFile,
+    entry: zipfile.ZipInfo,
+    archive: str,
+    path: Path,
+    budget: _Budget,
+    *,
+    depth: int,
+) -> None:
+    suffix = path.suffix.lower()
+    if suffix == ".zip" and depth < _NESTED_ONCE:
+        with opened.open(entry) as file:
+            inner = b"".join(_bounded(file, entry.filename, budget))
+        _extract(BytesIO(inner), f"{archive}/{entry.filename}", path.with_suffix(""), budget, depth=depth + 1)
+    elif suffix in KEPT:
+        with opened.open(entry) as file:
+            _write(file, f"{archive}: {entry.filename}", path, budget)
+
+
+def _safe_name(entry: zipfile.ZipInfo, archive: str) -> PurePosixPath:
+    """Return an entry's path below the folder; `orig_filename` is what stands in the archive."""
+    written = entry.orig_filename
+    path = PurePosixPath(written.replace("\\", "/"))
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    if path.is_absolute() or ".." in path.parts or ":" in written or "\0" in written:
+        raise ConfigurationError(f"{archive}: an entry leads out of the archive ({_shown(written)})")
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise ConfigurationError(f"{archive}: {_shown(written)} is a link or a device")
+    if entry.flag_bits & 0x1:
+        raise ConfigurationError(f"{archive}: {_shown(written)} is encrypted")
+    if any(len(part.encode()) > _MAX_NAME for part in path.parts) or not path.parts:
+        raise ConfigurationError(f"{archive}: {_shown(written)} is no usable file name")
+    return path
+
+
+def _shown(name: str) -> str:
+    return ascii(name[:80])
+
+
+def _write(file: IO[bytes], name: str, path: Path, budget: _Budget) -> None:
+    if path.exists():
+        raise ConfigurationError(f"{name}: is there twice")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("xb") as target:
+        for chunk in _bounded(file, name, budget):
+            target.write(chunk)
+
+
+def _bounded(file: IO[bytes], name: str, budget: _Budget) -> Iterator[bytes]:
+    """Read what is there, not what the archive says is there."""
+    read = 0
+    while chunk := file.read(_CHUNK):
+        read += len(chunk)
+        budget.take_bytes(name, len(chunk), read)
+        yield chunk

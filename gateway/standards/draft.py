@@ -1,0 +1,237 @@
+"""Write the manifest of a surveyed release: everything that its files tell, for an operator to review."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from lxml import etree
+
+from gateway.contract.findings import Bilingual
+from gateway.contract.states import Direction
+from gateway.errors import ConfigurationError
+from gateway.standards.gaps import XSD
+from gateway.standards.manifest import (
+    CodeListFile,
+    Gap,
+    HeaderRules,
+    Manifest,
+    MessageTypeRules,
+)
+from gateway.standards.profiles import NAMESPACES, PROFILES
+from gateway.standards.survey import SchemaFile, Survey
+
+if TYPE_CHECKING:
+    from xmlschema import XsdElement
+
+_STANDARD, _VERSION = "standard", "versionStandard"
+_VERSION_PART = re.compile(r"v?\d+([._-]\d+)*")
+_GENERIC = frozenset(
+    {"urn", "http", "https", "xsd", "def", "schema", "schemas", "schemata", "standard", "ns"}
+)
+_MAX_TITLE = 150
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which standard a release is, and in which namespaces its messages are; none for shared types only."""
+
+    standard: str
+    version: str
+    title: str
+    identifier: str | None = None
+    namespaces: tuple[str, ...] = field(default=())
+
+
+def identify(found: Survey, source_name: str) -> Identity:
+    """Tell name and version from `xs:appinfo`, else from the namespace, else from the name of the source.
+
+    Raises:
+        ConfigurationError: the release holds several standards.
+    """
+    namespaces = _message_namespaces(found)
+    leading = [each for name in namespaces or found.namespaces for each in found.of(name)]
+    stated = {_stated(each) for each in leading} - {None}
+    if len(stated) > 1:
+        listed = ", ".join(sorted(" ".join(filter(None, each)) for each in stated if each))
+        raise ConfigurationError(f"it holds several standards ({listed}): add the folder of each by itself")
+    names = _names(next(iter(namespaces), ""), source_name) if namespaces else _names("", source_name)
+    said = next((each for each in leading if _stated(each)), None)
+    if said is None:
+        versions = {each.root.get("version") for each in leading} - {None}
+        version = next(iter(versions)) if len(versions) == 1 else names[1]
+        return Identity(names[0], _version(str(version)), names[0], None, tuple(namespaces))
+    name = said.stated(_STANDARD, "nameTechnisch") or said.stated(_STANDARD, "nameKurz") or names[0]
+    version = said.stated(_VERSION, "version") or said.root.get("version") or names[1]
+    title = said.stated(_STANDARD, "nameLang") or said.stated(_STANDARD, "nameKurz") or name
+    identifier = said.stated(_STANDARD, "kennung")
+    return Identity(_slug(name), _version(version), title, identifier, tuple(namespaces))
+
+
+def _message_namespaces(found: Survey) -> list[str]:
+    """Return those that state a standard, else those of sample messages, else the one that there is."""
+    names = found.namespaces
+    stating = [name for name in names if any(map(_stated, found.of(name)))]
+    shown = [name for name in names if any(each.namespace == name for each in found.instances)]
+    return stating or shown or (names if len(names) == 1 else [])
+
+
+def _stated(schema: SchemaFile) -> tuple[str | None, str | None] | None:
+    name = schema.stated(_STANDARD, "nameTechnisch") or schema.stated(_STANDARD, "nameKurz")
+    return (name, schema.stated(_VERSION, "version")) if name else None
+
+
+def _names(namespace: str, source_name: str) -> tuple[str, str]:
+    """Take name and version from a namespace, and what it does not tell from a folder's or file's name."""
+    parts = [part for part in re.split(r"[/:#?]+", namespace) if part]
+    words = [
+        part
+        for part in parts
+        if not _VERSION_PART.fullmatch(part) and part.lower() not in _GENERIC and not part.startswith("www.")
+    ]
+    numbers = [part for part in parts if _VERSION_PART.fullmatch(part)]
+    name, _, _ = source_name.partition(".zip")
+    found = re.search(r"\d+([._]\d+)*$", name)
+    base = name[: found.start()] if found else name
+    version = ".".join(numbers) or (found[0] if found else "1")
+    return _slug(words[-1] if words else base), version
+
+
+def _slug(text: str) -> str:
+    slug = re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")
+    return slug if slug[:1].isalpha() else f"x{slug}"
+
+
+def _version(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._") or "1"
+
+
+def draft(found: Survey, identity: Identity, gaps: Iterable[Gap] = ()) -> Manifest:
+    """Return the manifest without what only the compiled schema tells: `completed` adds that."""
+    namespaces = identity.namespaces
+    main = next(iter(namespaces), "") or next(filter(None, found.namespaces), "")
+    types = [
+        _message_type(element, each.namespace, main)
+        for name in namespaces
+        for each in found.of(name)
+        for element in each.elements
+    ]
+    prefixes = _prefixes(found, namespaces or [main])
+    return Manifest(
+        standard=identity.standard,
+        version=identity.version,
+        identifier=identity.identifier,
+        title=Bilingual(de=identity.title, en=identity.title),
+        namespace=main or "urn:none",
+        schemas=[path.as_posix() for path in found.entries(namespaces or found.namespaces)],
+        gaps=list(gaps),
+        namespaces=prefixes,
+        code_lists=[CodeListFile(file=path.as_posix()) for path in found.code_lists],
+        message_types=_without_references(types, found),
+    )
+
+
+def _message_type(element: etree._Element, namespace: str, main: str) -> MessageTypeRules:
+    name = element.get("name", "")
+    title = _title(element) or name
+    return MessageTypeRules(
+        name=name,
+        root=name,
+        namespace=namespace if namespace != main else None,
+        direction=Direction.IN,
+        title=Bilingual(de=title, en=title),
+    )
+
+
+def _title(element: etree._Element) -> str | None:
+    """Return the title that XÖV gives a message, else the first sentence about it."""
+    title = element.findtext(f"{XSD}annotation/{XSD}appinfo/title")
+    about = element.findtext(f"{XSD}annotation/{XSD}documentation")
+    text = " ".join((title or about or "").split())
+    sentence = text if title else text.partition(". ")[0]
+    return sentence if len(sentence) <= _MAX_TITLE else f"{sentence[: _MAX_TITLE - 1]}…"
+
+
+def _without_references(types: list[MessageTypeRules], found: Survey) -> list[MessageTypeRules]:
+    """Leave out elements that only stand within others, as far as no sample message begins with them."""
+    shown = {each.tag.rpartition("}")[2] for each in found.instances}
+    parts = {
+        each.get("ref", "").rpartition(":")[2]
+        for schema in found.schemas
+        for each in schema.root.iter(f"{XSD}element")
+        if each.get("ref")
+    }
+    roots = [each for each in types if each.root not in parts - shown]
+    return sorted(roots or types, key=lambda each: each.name)
+
+
+def _prefixes(found: Survey, namespaces: Iterable[str]) -> dict[str, str]:
+    """Call namespaces what the schemas call them."""
+    prefixes: dict[str, str] = {}
+    for schema in found.schemas:
+        for prefix, uri in schema.root.nsmap.items():
+            if prefix and uri in namespaces and uri not in prefixes.values():
+                prefixes.setdefault(prefix, uri)
+    for uri in namespaces:
+        if uri and uri not in prefixes.values():
+            prefixes[f"m{len(prefixes) or ''}"] = uri
+    return prefixes
+
+
+def completed(manifest: Manifest, elements: dict[str, "XsdElement"]) -> tuple[Manifest, list[str]]:
+    """Add the header profile that fits, and what the schema fixes; return also which types are left out.
+
+    Args:
+        elements: the global elements of the compiled schema, by expanded name.
+    """
+    declared = {
+        each.name: elements[f"{{{each.namespace or manifest.namespace}}}{each.root}"]
+        for each in manifest.message_types
+    }
+    profile, fitting = _profile(declared.values())
+    names = {name for name, element in declared.items() if element in fitting} or set(declared)
+    kept = [each for each in manifest.message_types if each.name in names]
+    left_out = [each.name for each in manifest.message_types if each.name not in names]
+    reader = _Reader(profile)
+    header = HeaderRules(
+        profile=profile,
+        standard=_common(reader.fixed(declared[each.name], "standard") for each in kept),
+        version=_common(reader.fixed(declared[each.name], "version") for each in kept),
+    )
+    types = [
+        each.model_copy(update={"code": reader.fixed(declared[each.name], "message_type_code")})
+        for each in kept
+    ]
+    return manifest.model_copy(update={"header": header, "message_types": types}), left_out
+
+
+def _profile(elements: Iterable["XsdElement"]) -> tuple[str, set["XsdElement"]]:
+    """Return the first profile whose identification some of the elements have, and which these are."""
+    for name, xpaths in PROFILES.items():
+        identification = xpaths.get("message_id") or xpaths.get("case_ref")
+        if identification:
+            fitting = {each for each in elements if _find(each, identification) is not None}
+            if fitting:
+                return name, fitting
+    return "none", set()
+
+
+@dataclass(frozen=True)
+class _Reader:
+    profile: str
+
+    def fixed(self, element: "XsdElement", name: str) -> str | None:
+        """Return the value that the schema prescribes for a field of the header."""
+        xpath = PROFILES[self.profile].get(name)
+        component = _find(element, xpath) if xpath else None
+        return getattr(component, "fixed", None)
+
+
+def _find(element: "XsdElement", xpath: str) -> Any:
+    return element.find(xpath, NAMESPACES)
+
+
+def _common(values: Iterator[str | None]) -> str:
+    """Return the one value that all have, else nothing: then it is not compared."""
+    distinct = set(values)
+    return (distinct.pop() or "") if len(distinct) == 1 else ""

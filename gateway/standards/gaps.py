@@ -1,0 +1,73 @@
+"""Stand-ins for schemas that a release refers to and nobody has delivered.
+
+A release may use a few types of a foreign standard whose files it only names by an address. Where the
+manifest calls such a namespace a gap, what is used of it is declared to hold anything, so that the rest can
+be validated. Nothing is filled in silently: a gap stands in the manifest, and importing reports it.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from lxml import etree
+
+XSD = "{http://www.w3.org/2001/XMLSchema}"
+
+_ANY = f"""<xs:complexType {{name}}mixed="true" xmlns:xs="{XSD[1:-1]}">
+  <xs:sequence><xs:any processContents="lax" minOccurs="0" maxOccurs="unbounded"/></xs:sequence>
+  <xs:anyAttribute processContents="lax"/></xs:complexType>"""
+_TEXT = f'<xs:simpleType {{name}}xmlns:xs="{XSD[1:-1]}"><xs:restriction base="xs:string"/></xs:simpleType>'
+_REFERRING = ("type", "base", "ref", "itemType", "memberTypes", "substitutionGroup")
+_DECLARATIONS = {
+    "element": "element",
+    "attribute": "attribute",
+    "group": "group",
+    "attributeGroup": "attributeGroup",
+}
+
+
+def stand_in(namespace: str, schemas: Iterable[etree._Element]) -> etree._Element:
+    """Return a schema that declares whatever the others use of a namespace, with any content."""
+    root = etree.Element(f"{XSD}schema", {"targetNamespace": namespace} if namespace else {})
+    for kind, name in sorted({use for schema in schemas for use in uses(schema, namespace)}):
+        root.append(_declaration(kind, name))
+    return root
+
+
+def uses(schema: etree._Element, namespace: str) -> Iterator[tuple[str, str]]:
+    """Yield kind and name of everything that a schema document uses of a namespace."""
+    for element in schema.iter(f"{XSD}*"):
+        for attribute in _REFERRING:
+            for name in element.get(attribute, "").split():
+                prefix, _, local = name.rpartition(":")
+                if element.nsmap.get(prefix or None) == (namespace or None):
+                    yield _kind(element, attribute), local
+
+
+def _kind(element: etree._Element, attribute: str) -> str:
+    """Say what is meant: `simpleType` only where nothing else will do."""
+    local = etree.QName(element).localname
+    if attribute == "ref":
+        return _DECLARATIONS[local]
+    if attribute == "substitutionGroup":
+        return "element"
+    parent = element.getparent()
+    within = "" if parent is None else etree.QName(parent).localname
+    simple = attribute in ("itemType", "memberTypes") or local == "attribute"
+    return "simpleType" if simple or within in ("simpleType", "simpleContent") else "complexType"
+
+
+def _declaration(kind: str, name: str) -> etree._Element:
+    if kind == "simpleType":
+        return etree.fromstring(_TEXT.format(name=f'name="{name}" '))
+    if kind == "complexType":
+        return etree.fromstring(_ANY.format(name=f'name="{name}" '))
+    declaration = etree.Element(f"{XSD}{kind}", name=name)
+    if kind == "element":
+        declaration.append(etree.fromstring(_ANY.format(name="")))
+    elif kind == "attribute":
+        declaration.append(etree.fromstring(_TEXT.format(name="")))
+    elif kind == "attributeGroup":
+        etree.SubElement(declaration, f"{XSD}anyAttribute", processContents="lax")
+    else:
+        sequence = etree.SubElement(declaration, f"{XSD}sequence")
+        etree.SubElement(sequence, f"{XSD}any", processContents="lax", minOccurs="0")
+    return declaration

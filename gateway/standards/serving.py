@@ -1,0 +1,80 @@
+"""Say from when to when a standard is served, and take one away; a running gateway notices both."""
+
+import os
+import re
+import shutil
+from datetime import date
+from pathlib import Path
+from uuid import uuid4
+
+from gateway.errors import ConfigurationError
+from gateway.standards.catalogue import Catalogue, Standard
+from gateway.standards.manifest import FILE_NAME, read_manifest
+
+
+def find_standard(catalogue: Catalogue, name: str, version: str) -> Standard:
+    """Return one version of a standard.
+
+    Raises:
+        ConfigurationError: it is not there; with what is.
+    """
+    for standard in catalogue.standards:
+        if (standard.manifest.standard, standard.manifest.version) == (name, version):
+            return standard
+    versions = [each.manifest.version for each in catalogue.standards if each.manifest.standard == name]
+    if versions:
+        raise ConfigurationError(f"there is no {name} {version}; there are {', '.join(versions)}")
+    names = dict.fromkeys(each.manifest.standard for each in catalogue.standards)
+    raise ConfigurationError(f"there is no standard {name}; there are {', '.join(names) or 'none'}")
+
+
+def enable(standard: Standard, *, since: date, until: date | None, grace_until: date | None) -> None:
+    """Write from when to when a standard is served; everything else in its manifest stays as it is.
+
+    Raises:
+        ConfigurationError: its schemas do not compile, the days contradict each other, or the file cannot be
+            written; nothing has changed.
+    """
+    standard.schema.compile()
+    path = standard.folder / FILE_NAME
+    text = path.read_text(encoding="utf-8")
+    for name, day in (("valid_from", since), ("valid_until", until), ("grace_until", grace_until)):
+        text = _with_day(text, name, day)
+    new = path.with_name(f".{FILE_NAME}.{uuid4()}")
+    try:
+        new.write_text(text, encoding="utf-8")
+        read_manifest(new)
+        shutil.copymode(path, new)
+        os.replace(new, path)
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be written: {error.strerror}") from error
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _with_day(text: str, name: str, day: date | None) -> str:
+    """Set one line; it is added after `valid_from`, without which no day is read."""
+    line = f"{name}: {day.isoformat() if day else 'null'}"
+    changed, count = re.subn(rf"^{name}:.*$", line, text, flags=re.MULTILINE)
+    if count or day is None:
+        return changed
+    anchor = "valid_from" if name != "valid_from" else "version"
+    return re.sub(rf"^({anchor}:.*)$", rf"\1\n{line}", text, count=1, flags=re.MULTILINE)
+
+
+def remove(standard: Standard, folder: Path) -> None:
+    """Take a standard away that was added to `folder`.
+
+    Raises:
+        ConfigurationError: it is elsewhere, or cannot be removed.
+    """
+    if not standard.folder.resolve().is_relative_to(folder.resolve()):
+        raise ConfigurationError(
+            f"{standard.folder}: was not added to {folder}; take its folder out of AMTSBOTE_STANDARDS instead"
+        )
+    leaving = standard.folder.with_name(f".{uuid4()}")
+    try:
+        standard.folder.rename(leaving)
+        shutil.rmtree(leaving)
+    except OSError as error:
+        raise ConfigurationError(f"{standard.folder}: cannot be removed: {error.strerror}") from error

@@ -1,0 +1,172 @@
+"""What there is in a folder of a published release, told by what the files contain, never by their names."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from lxml import etree
+
+from gateway.errors import ConfigurationError
+from gateway.standards.codelists import CodeList, load_code_list
+from gateway.standards.gaps import XSD
+from gateway.xml.parse import parse_reference
+
+SCHEMATRON = frozenset({"http://purl.oclc.org/dsdl/schematron", "http://www.ascc.net/xml/schematron"})
+XSLT = "http://www.w3.org/1999/XSL/Transform"
+SVRL = "http://purl.oclc.org/dsdl/svrl"
+SCENARIOS = "http://www.xoev.de/de/validator/framework/1/scenarios"
+
+_INCLUSIONS = (f"{XSD}include", f"{XSD}redefine", f"{XSD}override")
+_GLOBAL = (f"{XSD}element",)
+
+
+@dataclass(frozen=True)
+class SchemaFile:
+    """One XML schema document of a release; `path` is relative to the release's folder."""
+
+    path: Path
+    root: etree._Element = field(repr=False)
+
+    @property
+    def namespace(self) -> str:
+        """Its target namespace, empty where it has none."""
+        return self.root.get("targetNamespace", "")
+
+    @property
+    def imports(self) -> frozenset[str]:
+        """The namespaces it imports."""
+        return frozenset(each.get("namespace", "") for each in self.root.iterchildren(f"{XSD}import"))
+
+    @property
+    def included(self) -> frozenset[str]:
+        """The file names it includes."""
+        return frozenset(
+            each.get("schemaLocation", "").rpartition("/")[2] for each in self.root.iterchildren(*_INCLUSIONS)
+        )
+
+    @property
+    def elements(self) -> list[etree._Element]:
+        """Its global elements that a message may have as its root."""
+        return [
+            each
+            for each in self.root.iterchildren(*_GLOBAL)
+            if each.get("abstract") not in ("true", "1") and each.get("substitutionGroup") is None
+        ]
+
+    def stated(self, *path: str) -> str | None:
+        """Return what its `xs:appinfo` says of the standard, as the XÖV profile has it."""
+        steps = "/".join(f"{{*}}{step}" for step in path)
+        found = self.root.findtext(f"{XSD}annotation/{XSD}appinfo/{steps}")
+        return " ".join(found.split()) if found and found.strip() else None
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A document that is no part of the standard itself: perhaps a sample message of it."""
+
+    path: Path
+    tag: str
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of its root element."""
+        return etree.QName(self.tag).namespace or ""
+
+
+@dataclass
+class Survey:
+    """Everything found below a folder; paths are relative to it."""
+
+    folder: Path
+    schemas: list[SchemaFile] = field(default_factory=list)
+    code_lists: dict[Path, CodeList] = field(default_factory=dict)
+    rules: list[Path] = field(default_factory=list)
+    """Schematron, as it is written or compiled to XSLT."""
+    stylesheets: list[Path] = field(default_factory=list)
+    """XSLT that is no rule set: conversions, views."""
+    scenarios: list[Path] = field(default_factory=list)
+    """Configurations of the KoSIT validator."""
+    instances: list[Instance] = field(default_factory=list)
+    unreadable: dict[Path, str] = field(default_factory=dict)
+    """What should be XML and is not, with the reason."""
+
+    @cached_property
+    def namespaces(self) -> list[str]:
+        """Target namespaces that no other namespace of the release imports."""
+        own = dict.fromkeys(each.namespace for each in self.schemas)
+        imported = {
+            name for each in self.schemas for name in each.imports if name in own and name != each.namespace
+        }
+        return [name for name in own if name not in imported] or list(own)
+
+    def of(self, namespace: str) -> list[SchemaFile]:
+        """Return the schema files with that target namespace."""
+        return [each for each in self.schemas if each.namespace == namespace]
+
+    def entries(self, namespaces: Iterable[str]) -> list[Path]:
+        """Return the files of these namespaces that no other file includes: together they are all of it."""
+        included = {name for each in self.schemas for name in each.included}
+        found = []
+        for namespace in namespaces:
+            files = [each.path for each in self.of(namespace)]
+            found += [path for path in files if path.name not in included] or files
+        return found
+
+
+def survey(folder: Path) -> Survey:
+    """Look at every file below `folder`.
+
+    Raises:
+        ConfigurationError: there is neither a schema nor a code list.
+    """
+    found = Survey(folder)
+    for path in sorted(each for each in folder.rglob("*") if each.is_file()):
+        _classify(found, path.relative_to(folder))
+    if not (found.schemas or found.code_lists):
+        broken = "".join(f"\n  {path}: {reason}" for path, reason in found.unreadable.items())
+        raise ConfigurationError(f"there is no XML schema and no code list in it{broken}")
+    return found
+
+
+def _classify(found: Survey, path: Path) -> None:
+    try:
+        root = parse_reference((found.folder / path).read_bytes())
+    except etree.XMLSyntaxError as error:
+        found.unreadable[path] = str(error.msg)
+        return
+    name = etree.QName(root)
+    namespace, local = name.namespace or "", name.localname
+    if (namespace, local) == (XSD[1:-1], "schema"):
+        found.schemas.append(SchemaFile(path, root))
+    elif namespace in SCHEMATRON and local == "schema":
+        found.rules.append(path)
+    elif namespace == XSLT:
+        (found.rules if _writes_svrl(root) else found.stylesheets).append(path)
+    elif (namespace, local) == (SCENARIOS, "scenarios"):
+        found.scenarios.append(path)
+    elif local == "CodeList" and "genericode" in namespace.lower():
+        _add_code_list(found, path)
+    else:
+        found.instances.append(Instance(path, str(root.tag)))
+
+
+def _writes_svrl(root: etree._Element) -> bool:
+    return any(True for _ in root.iter(f"{{{SVRL}}}schematron-output"))
+
+
+def _add_code_list(found: Survey, path: Path) -> None:
+    try:
+        found.code_lists[path] = load_code_list(found.folder / path, closed=True)
+    except ConfigurationError as error:
+        found.unreadable[path] = error.detail.partition(": ")[2]
+
+
+def fixed_code_lists(root: etree._Element) -> Iterator[tuple[str, str | None]]:
+    """Yield address and version of every code list that a schema document fixes for an element."""
+    for attribute in root.iter(f"{XSD}attribute"):
+        if attribute.get("name") != "listURI" or not attribute.get("fixed"):
+            continue
+        parent = attribute.getparent()
+        versions = [] if parent is None else parent.findall(f"{XSD}attribute[@name='listVersionID']")
+        yield attribute.get("fixed", ""), next((each.get("fixed") for each in versions), None)

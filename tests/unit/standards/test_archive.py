@@ -1,0 +1,148 @@
+"""Releases as folders and ZIPs: what is taken out of them, and what is refused."""
+
+import stat
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import ConfigurationError
+from gateway.standards import archive
+from gateway.standards.archive import unpack
+
+XSD = b"<xs:schema/>"
+
+
+def zipped(entries: dict[str, bytes]) -> bytes:
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in entries.items():
+            file.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    folder = tmp_path / "unpacked"
+    folder.mkdir()
+    return folder
+
+
+def write(tmp_path: Path, content: bytes) -> Path:
+    path = tmp_path / "release.zip"
+    path.write_bytes(content)
+    return path
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def test_archive_gives_schemas_lists_and_rules_only(tmp_path: Path, target: Path) -> None:
+    entries = {"a/x.xsd": XSD, "b/l.XML": b"<l/>", "r.sch": b"<s/>", "c.xslt": b"<x/>", "doc.pdf": b"%PDF"}
+    unpack(write(tmp_path, zipped(entries)), target)
+    assert names(target) == ["a/x.xsd", "b/l.XML", "c.xslt", "r.sch"]
+    assert (target / "a" / "x.xsd").read_bytes() == XSD
+
+
+def test_archive_within_an_archive_is_unpacked_once(tmp_path: Path, target: Path) -> None:
+    innermost = zipped({"z.xsd": XSD})
+    inner = zipped({"y.xsd": XSD, "innermost.zip": innermost})
+    unpack(write(tmp_path, zipped({"x.xsd": XSD, "parts/inner.zip": inner})), target)
+    assert names(target) == ["parts/inner/y.xsd", "x.xsd"]
+
+
+def test_folder_is_copied_with_the_archives_in_it(tmp_path: Path, target: Path) -> None:
+    source = tmp_path / "release"
+    (source / "deep").mkdir(parents=True)
+    (source / "deep" / "x.xsd").write_bytes(XSD)
+    (source / "lists.zip").write_bytes(zipped({"l.xml": b"<l/>"}))
+    unpack(source, target)
+    assert names(target) == ["deep/x.xsd", "lists/l.xml"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../evil.xsd",
+        "a/../../evil.xsd",
+        "/etc/evil.xsd",
+        "C:/evil.xsd",
+        "..\\evil.xsd",
+        "a/b\0.xsd",
+        "x" * 300,
+    ],
+)
+def test_archive_is_refused_when_a_name_leads_elsewhere(tmp_path: Path, target: Path, name: str) -> None:
+    stand_in = name.replace("\0", "N")  # zipfile would cut the name off
+    raw = zipped({"good.xsd": XSD, stand_in: XSD}).replace(stand_in.encode(), name.encode())
+    with pytest.raises(ConfigurationError, match=r"release\.zip"):
+        unpack(write(tmp_path, raw), target)
+    assert not list(tmp_path.rglob("*evil*"))
+
+
+def test_archive_is_refused_when_it_holds_a_link(tmp_path: Path, target: Path) -> None:
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        link = zipfile.ZipInfo("link.xsd")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        file.writestr(link, "/etc/passwd")
+    with pytest.raises(ConfigurationError, match="link"):
+        unpack(write(tmp_path, buffer.getvalue()), target)
+
+
+def test_folder_is_refused_when_it_holds_a_link(tmp_path: Path, target: Path) -> None:
+    source = tmp_path / "release"
+    source.mkdir()
+    (source / "x.xsd").symlink_to("/etc/hostname")
+    with pytest.raises(ConfigurationError, match="link"):
+        unpack(source, target)
+
+
+def test_archive_is_refused_when_encrypted(tmp_path: Path, target: Path) -> None:
+    raw = bytearray(zipped({"x.xsd": XSD}))
+    for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        raw[raw.index(mark) + offset] |= 0x1
+    with pytest.raises(ConfigurationError, match="encrypted"):
+        unpack(write(tmp_path, bytes(raw)), target)
+
+
+def test_archive_is_refused_when_it_unpacks_to_too_much(
+    tmp_path: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "MAX_FILE_BYTES", 1 << 20)
+    monkeypatch.setattr(archive, "MAX_BYTES", 3 << 20)
+    with pytest.raises(ConfigurationError, match="unpacks to more"):
+        unpack(write(tmp_path, zipped({"bomb.xsd": bytes(2 << 20)})), target)
+    many = {f"{number}.xsd": bytes(1 << 20) for number in range(4)}
+    with pytest.raises(ConfigurationError, match="unpacks to more"):
+        unpack(write(tmp_path, zipped({"deep.zip": zipped(many)})), target)
+
+
+def test_archive_is_refused_when_it_holds_too_many_files(
+    tmp_path: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "MAX_FILES", 3)
+    with pytest.raises(ConfigurationError, match="more than 3 files"):
+        unpack(write(tmp_path, zipped({f"{number}.pdf": b"" for number in range(4)})), target)
+
+
+def test_archive_is_refused_when_one_file_is_in_it_twice(tmp_path: Path, target: Path) -> None:
+    raw = zipped({"x.xsd": XSD, "y.xsd": XSD}).replace(b"y.xsd", b"x.xsd")
+    with pytest.raises(ConfigurationError, match="twice"):
+        unpack(write(tmp_path, raw), target)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 no archive", XSD])
+def test_file_that_is_no_archive_is_refused(tmp_path: Path, target: Path, content: bytes) -> None:
+    with pytest.raises(ConfigurationError, match="neither a folder nor a ZIP"):
+        unpack(write(tmp_path, content), target)
+
+
+def test_damaged_archive_is_refused(tmp_path: Path, target: Path) -> None:
+    raw = bytearray(zipped({"x.xsd": XSD * 1000}))
+    start = raw.index(b"x.xsd") + len(b"x.xsd")
+    raw[start : start + 20] = b"\xff" * 20
+    with pytest.raises(ConfigurationError, match="cannot be unpacked"):
+        unpack(write(tmp_path, bytes(raw)), target)
