@@ -25,7 +25,7 @@ from gateway.errors import (
     VersionNotServed,
 )
 from gateway.standards.codelists import CodeList, CodeLists, load_code_list
-from gateway.standards.manifest import FILE_NAME, Manifest, RejectList, read_manifest
+from gateway.standards.manifest import FILE_NAME, Manifest, MessageTypeRules, RejectList, read_manifest
 from gateway.standards.profiles import Header, HeaderReader
 from gateway.standards.sources import SchemaFiles, collect
 from gateway.xml.parse import DEFAULT_LIMITS, Limits, parse
@@ -49,6 +49,8 @@ class MessageType:
     code: str | None
     direction: Direction
     title: Bilingual
+    match: etree.XPath | None = field(default=None, repr=False, compare=False)
+    """What a message must fulfil besides its root element."""
 
 
 class Standard:
@@ -69,6 +71,7 @@ class Standard:
                 code=rules.code,
                 direction=rules.direction,
                 title=rules.title,
+                match=_matching(rules, manifest.namespaces),
             )
             for rules in manifest.message_types
         ]
@@ -137,6 +140,13 @@ class Standard:
         """Return everything that schema and code lists object to in a message, and what they warn of."""
         findings = self.schema.find(root, body)
         return findings.joined(self.code_lists.find(root, body, self.manifest.namespaces))
+
+    def has(self, message_type: MessageType, root: etree._Element) -> bool:
+        """Say whether a message with the right root element is one of that type and version."""
+        if message_type.match is not None and not message_type.match(root):
+            return False
+        stated, expected = self.read_header(root).version, self.manifest.stated_version
+        return stated is None or not expected or stated == expected
 
     def read_header(self, root: etree._Element) -> Header:
         """Return what a message says of itself."""
@@ -211,7 +221,7 @@ class Catalogue:
     @property
     def message_types(self) -> list[MessageType]:
         """Every message type, in the order of standards and versions."""
-        return [message_type for message_type, _ in self._by_root.values()]
+        return [message_type for standard in self.standards for message_type in standard.message_types]
 
     def get(self, message_type_id: str) -> MessageType:
         """Return the message type with this id.
@@ -275,12 +285,13 @@ class Catalogue:
             UnknownMessageType: no standard here knows its root element.
             VersionNotServed: the standard is known, its version is not, or not on that day.
         """
-        found = self._by_root.get(str(root.tag))
-        if found and found[1].serves(today):
+        known = self._by_root.get(str(root.tag), ())
+        found = next(iter(known), None) if len(known) == 1 else _choose(known, root, today)
+        if found and found[1].serves(today) and (found[0].match is None or found[0].match(root)):
             return found
         relatives = self._relatives(root)
         in_this_version = any(item.manifest.namespace == etree.QName(root).namespace for item in relatives)
-        if found or (relatives and not in_this_version):
+        if known or (relatives and not in_this_version):
             raise _version_problem(root, body, relatives, today, _OTHER_VERSION)
         raise _at_root(UnknownMessageType, root, body, _UNKNOWN_ROOT, _known_roots(relatives))
 
@@ -337,15 +348,43 @@ def _standard(path: Path, manifest: Manifest, files: SchemaFiles) -> Standard:
         raise ConfigurationError(f"{path}: {error.detail}") from error
 
 
-def _by_root(standards: Iterable[Standard]) -> dict[str, tuple[MessageType, Standard]]:
-    found: dict[str, tuple[MessageType, Standard]] = {}
+_Typed: TypeAlias = tuple[MessageType, Standard]
+
+
+def _by_root(standards: Iterable[Standard]) -> dict[str, list[_Typed]]:
+    """Group message types by root element; what cannot be told apart must not be in one catalogue."""
+    found: dict[str, list[_Typed]] = {}
     for standard in standards:
         for message_type in standard.message_types:
-            if message_type.root in found:
-                other = found[message_type.root][0].id
-                raise ConfigurationError(f"{message_type.id} and {other} have the same root element")
-            found[message_type.root] = (message_type, standard)
+            others = found.setdefault(message_type.root, [])
+            for other, owner in others:
+                same_match = str(other.match) == str(message_type.match)
+                if same_match and owner.manifest.stated_version == standard.manifest.stated_version:
+                    raise ConfigurationError(
+                        f"{message_type.id} and {other.id} have the same root element, and nothing tells "
+                        "their messages apart"
+                    )
+            others.append((message_type, standard))
     return found
+
+
+def _choose(known: Iterable[_Typed], root: etree._Element, today: datetime.date) -> _Typed | None:
+    """Choose among versions that share a namespace: what fits, of that the newest that is served."""
+    fitting = [each for each in known if each[1].has(each[0], root)]
+    served = [each for each in fitting if each[1].serves(today)]
+    newest = sorted(served, key=lambda each: each[1].manifest.valid_from or datetime.date.min)
+    return next(iter([*reversed(newest), *fitting]), None)
+
+
+def _matching(rules: MessageTypeRules, namespaces: Mapping[str, str]) -> etree.XPath | None:
+    if rules.match is None:
+        return None
+    try:
+        match = etree.XPath(f"boolean({rules.match})", namespaces=dict(namespaces))
+        match(etree.Element("any"))  # an unknown prefix is not found before
+    except etree.XPathError as error:
+        raise ConfigurationError(f"message type {rules.name}: match: {error}") from error
+    return match
 
 
 def _unknown(message_type_id: str) -> MessageType:

@@ -23,6 +23,7 @@ from gateway.standards.survey import SchemaFile, Survey
 
 if TYPE_CHECKING:
     from xmlschema import XsdElement
+    from xmlschema.validators import XsdAnyElement
 
 _STANDARD, _VERSION = "standard", "versionStandard"
 _VERSION_PART = re.compile(r"v?\d+([._-]\d+)*")
@@ -55,7 +56,7 @@ def identify(found: Survey, source_name: str) -> Identity:
     if len(stated) > 1:
         listed = ", ".join(sorted(" ".join(filter(None, each)) for each in stated if each))
         raise ConfigurationError(f"it holds several standards ({listed}): add the folder of each by itself")
-    names = _names(next(iter(namespaces), ""), source_name) if namespaces else _names("", source_name)
+    names = _names(namespaces[0] if len(namespaces) == 1 else "", source_name)
     said = next((each for each in leading if _stated(each)), None)
     if said is None:
         versions = {each.root.get("version") for each in leading} - {None}
@@ -69,11 +70,12 @@ def identify(found: Survey, source_name: str) -> Identity:
 
 
 def _message_namespaces(found: Survey) -> list[str]:
-    """Return those that state a standard, else those of sample messages, else the one that there is."""
+    """Return those that state a standard, else those of sample messages or of a single message each."""
     names = found.namespaces
     stating = [name for name in names if any(map(_stated, found.of(name)))]
     shown = [name for name in names if any(each.namespace == name for each in found.instances)]
-    return stating or shown or (names if len(names) == 1 else [])
+    single = [name for name in names if sum(len(each.elements) for each in found.of(name)) == 1]
+    return stating or shown or (names if len(names) == 1 else single)
 
 
 def _stated(schema: SchemaFile) -> tuple[str | None, str | None] | None:
@@ -107,9 +109,14 @@ def _version(text: str) -> str:
 
 
 def draft(found: Survey, identity: Identity, gaps: Iterable[Gap] = ()) -> Manifest:
-    """Return the manifest without what only the compiled schema tells: `completed` adds that."""
+    """Return the manifest without what only the compiled schema tells: `completed` adds that.
+
+    Raises:
+        ConfigurationError: one message is declared in two files.
+    """
     namespaces = identity.namespaces
     main = next(iter(namespaces), "") or next(filter(None, found.namespaces), "")
+    _require_one_of_each(found, namespaces)
     types = [
         _message_type(element, each.namespace, main)
         for name in namespaces
@@ -129,6 +136,19 @@ def draft(found: Survey, identity: Identity, gaps: Iterable[Gap] = ()) -> Manife
         code_lists=[CodeListFile(file=path.as_posix()) for path in found.code_lists],
         message_types=_without_references(types, found),
     )
+
+
+def _require_one_of_each(found: Survey, namespaces: Iterable[str]) -> None:
+    for name in namespaces:
+        declared: dict[str | None, SchemaFile] = {}
+        for schema in found.of(name):
+            for element in schema.elements:
+                other = declared.setdefault(element.get("name"), schema)
+                if other is not schema:
+                    raise ConfigurationError(
+                        f"{element.get('name')} is declared in {other.path} and in {schema.path}: "
+                        "add the folder of one of the two"
+                    )
 
 
 def _message_type(element: etree._Element, namespace: str, main: str) -> MessageTypeRules:
@@ -198,11 +218,38 @@ def completed(manifest: Manifest, elements: dict[str, "XsdElement"]) -> tuple[Ma
         standard=_common(reader.fixed(declared[each.name], "standard") for each in kept),
         version=_common(reader.fixed(declared[each.name], "version") for each in kept),
     )
+    if not header.version:
+        header = _with_version(header, manifest, [declared[each.name] for each in kept])
     types = [
         each.model_copy(update={"code": reader.fixed(declared[each.name], "message_type_code")})
         for each in kept
     ]
     return manifest.model_copy(update={"header": header, "message_types": types}), left_out
+
+
+def _with_version(header: HeaderRules, manifest: Manifest, elements: list["XsdElement"]) -> HeaderRules:
+    """Look for an attribute that is fixed to the version, up to two levels below the root."""
+    names = {uri: prefix for prefix, uri in manifest.namespaces.items()}
+    for steps in ([], ["*"], ["*", "*"]):
+        found = [set(_version_paths(each, steps, manifest.version, names)) for each in elements]
+        if found and (common := set.intersection(*found)):
+            path = min(common)
+            return header.model_copy(update={"version": manifest.version, "xpaths": {"version": path}})
+    return header
+
+
+def _version_paths(
+    element: "XsdElement | XsdAnyElement", steps: list[str], version: str, names: dict[str, str]
+) -> Iterator[str]:
+    """Yield paths from the root to attributes that the schema fixes to `version`, as many steps below."""
+    if not steps:
+        yield from (f"@{name}" for name, each in element.attributes.items() if each.fixed == version)
+        return
+    for child in element:
+        uri, _, local = str(child.name).rpartition("}")
+        if child.name and (not uri or uri[1:] in names):
+            step = f"{names[uri[1:]]}:{local}" if uri else local
+            yield from (f"{step}/{path}" for path in _version_paths(child, steps[1:], version, names))
 
 
 def _profile(elements: Iterable["XsdElement"]) -> tuple[str, set["XsdElement"]]:

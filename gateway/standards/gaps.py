@@ -5,7 +5,7 @@ manifest calls such a namespace a gap, what is used of it is declared to hold an
 be validated. Nothing is filled in silently: a gap stands in the manifest, and importing reports it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from lxml import etree
 
@@ -16,6 +16,7 @@ _ANY = f"""<xs:complexType {{name}}mixed="true" xmlns:xs="{XSD[1:-1]}">
   <xs:anyAttribute processContents="lax"/></xs:complexType>"""
 _TEXT = f'<xs:simpleType {{name}}xmlns:xs="{XSD[1:-1]}"><xs:restriction base="xs:string"/></xs:simpleType>'
 _REFERRING = ("type", "base", "ref", "itemType", "memberTypes", "substitutionGroup")
+_DERIVATIONS = (f"{XSD}extension", f"{XSD}restriction")
 _DECLARATIONS = {
     "element": "element",
     "attribute": "attribute",
@@ -30,6 +31,33 @@ def stand_in(namespace: str, schemas: Iterable[etree._Element]) -> etree._Elemen
     for kind, name in sorted({use for schema in schemas for use in uses(schema, namespace)}):
         root.append(_declaration(kind, name))
     return root
+
+
+def open_derived(schemas: Collection[etree._Element], namespaces: Collection[str]) -> None:
+    """Let types that are derived from a missing one hold anything: nobody knows what they add to."""
+    opened: set[tuple[str, str]] = set()
+    waiting = [(schema, each) for schema in schemas for each in schema.iter(*_DERIVATIONS)]
+    while affected := [each for each in waiting if _builds_on(*each, namespaces, opened)]:
+        waiting = [each for each in waiting if each not in affected]
+        for schema, derivation in affected:
+            kind = next(derivation.iterancestors(f"{XSD}complexType"))
+            opened.add((schema.get("targetNamespace", ""), kind.get("name", "")))
+            kind.set("mixed", "true")
+            kind[:] = [*kind.findall(f"{XSD}annotation"), *etree.fromstring(_ANY.format(name=""))]
+
+
+def _builds_on(
+    schema: etree._Element,
+    derivation: etree._Element,
+    namespaces: Collection[str],
+    opened: Collection[tuple[str, str]],
+) -> bool:
+    content = derivation.getparent()
+    if content is None or content.tag != f"{XSD}complexContent":
+        return False
+    prefix, _, local = derivation.get("base", "").rpartition(":")
+    namespace = derivation.nsmap.get(prefix or None) or schema.get("targetNamespace", "")
+    return namespace in namespaces or (namespace, local) in opened
 
 
 def uses(schema: etree._Element, namespace: str) -> Iterator[tuple[str, str]]:

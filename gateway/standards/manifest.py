@@ -71,12 +71,14 @@ class Gap(_Part):
 class MessageTypeRules(_Part):
     """One kind of message: its root element's local name, its published code, which way it travels.
 
-    `namespace` is its root element's, where that is not the standard's.
+    `namespace` is its root element's, where that is not the standard's. Only what fulfils the XPath `match`
+    is a message of this type, where several have the same root element.
     """
 
     name: str
     root: str
     namespace: str | None = None
+    match: str | None = None
     code: str | None = None
     direction: Direction
     title: Bilingual

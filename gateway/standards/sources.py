@@ -7,6 +7,7 @@ names; where several files share a namespace, one file that includes them all st
 a second import of a namespace).
 """
 
+import copy
 import importlib.resources
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from pathlib import Path
 from lxml import etree
 
 from gateway.errors import ConfigurationError
-from gateway.standards.gaps import XSD, stand_in, uses
+from gateway.standards.gaps import XSD, open_derived, stand_in, uses
 from gateway.xml.parse import parse_reference
 from gateway.xml.validate import Documents
 
@@ -177,6 +178,7 @@ class _Collection:
             for namespace in self.missing
             if namespace not in self.imported
         }
+        open_derived(self.roots.values(), gaps)
         for root in self.roots.values():
             self._redirect(root)
         written = {self._gap(namespace): content for namespace, content in gaps.items()}
@@ -270,15 +272,19 @@ def _is_copy(path: Path, other: Path) -> bool:
     return path.name == other.name and _meaning(path) == _meaning(other)
 
 
-def _meaning(path: Path) -> bytes:
-    """Return what is equal for two copies of a schema that differ in notes and layout only."""
-    root = read_schema(path)
+def meaning(schema: etree._Element) -> bytes:
+    """Return what is equal for two copies of a schema document that differ in notes and layout only."""
+    root = copy.deepcopy(schema)
     etree.strip_elements(
         root, f"{XSD}annotation", etree.Comment, etree.ProcessingInstruction, with_tail=False
     )
     for element in root.iter():
         element.text = element.tail = None
     return etree.tostring(root, method="c14n")
+
+
+def _meaning(path: Path) -> bytes:
+    return meaning(read_schema(path))
 
 
 def _references(root: etree._Element) -> Iterator[etree._Element]:

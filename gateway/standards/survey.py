@@ -10,6 +10,7 @@ from lxml import etree
 from gateway.errors import ConfigurationError
 from gateway.standards.codelists import CodeList, load_code_list
 from gateway.standards.gaps import XSD
+from gateway.standards.sources import meaning
 from gateway.xml.parse import parse_reference
 
 SCHEMATRON = frozenset({"http://purl.oclc.org/dsdl/schematron", "http://www.ascc.net/xml/schematron"})
@@ -121,7 +122,8 @@ def survey(folder: Path) -> Survey:
         ConfigurationError: there is neither a schema nor a code list.
     """
     found = Survey(folder)
-    for path in sorted(each for each in folder.rglob("*") if each.is_file()):
+    # The shallowest first: what lies deeper may be a copy of it.
+    for path in sorted((each for each in folder.rglob("*") if each.is_file()), key=_depth):
         _classify(found, path.relative_to(folder))
     if not (found.schemas or found.code_lists):
         broken = "".join(f"\n  {path}: {reason}" for path, reason in found.unreadable.items())
@@ -138,7 +140,7 @@ def _classify(found: Survey, path: Path) -> None:
     name = etree.QName(root)
     namespace, local = name.namespace or "", name.localname
     if (namespace, local) == (XSD[1:-1], "schema"):
-        found.schemas.append(SchemaFile(path, root))
+        _add_schema(found, SchemaFile(path, root))
     elif namespace in SCHEMATRON and local == "schema":
         found.rules.append(path)
     elif namespace == XSLT:
@@ -149,6 +151,17 @@ def _classify(found: Survey, path: Path) -> None:
         _add_code_list(found, path)
     else:
         found.instances.append(Instance(path, str(root.tag)))
+
+
+def _depth(path: Path) -> tuple[int, Path]:
+    return len(path.parts), path
+
+
+def _add_schema(found: Survey, schema: SchemaFile) -> None:
+    """Leave out a file that was delivered twice, as releases with several packages do."""
+    twins = (each for each in found.of(schema.namespace) if each.path.name == schema.path.name)
+    if not any(meaning(each.root) == meaning(schema.root) for each in twins):
+        found.schemas.append(schema)
 
 
 def _writes_svrl(root: etree._Element) -> bool:

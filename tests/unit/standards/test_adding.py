@@ -7,14 +7,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gateway.errors import ConfigurationError, VersionNotServed
+from gateway.errors import ConfigurationError, SchemaViolation, VersionNotServed
 from gateway.standards import Catalogue
 from gateway.standards.adding import Report, add
 from gateway.standards.manifest import FILE_NAME
 from gateway.standards.serving import enable, find_standard, remove
 from tests.unit.standards import release
+from tests.unit.test_bad_inputs import MATERIAL
 
 DAY = datetime.date(2026, 11, 1)
+PUBLISHED = MATERIAL / "standards"
 
 
 @pytest.fixture
@@ -35,6 +37,13 @@ def add_both(standards: Path) -> Report:
     return adding(standards, release.files())
 
 
+def enabled(standards: Path, name: str = "xhund", version: str = "2.3", **days: datetime.date) -> Catalogue:
+    """Serve a standard from DAY on, and return the catalogue that does."""
+    standard = find_standard(Catalogue.load([standards]), name, version)
+    enable(standard, **({"since": DAY, "until": None, "grace_until": None} | days))  # type: ignore[arg-type]
+    return Catalogue.load([standards])
+
+
 def everything(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*"))
 
@@ -42,10 +51,7 @@ def everything(folder: Path) -> list[Path]:
 def test_release_becomes_a_standard_that_takes_its_own_messages(standards: Path) -> None:
     report = add_both(standards)
     assert report.folder == standards / "xhund" / "2.3"
-    catalogue = Catalogue.load([standards])
-    standard = find_standard(catalogue, "xhund", "2.3")
-    enable(standard, since=DAY, until=None, grace_until=None)
-    incoming = Catalogue.load([standards]).read(release.message().encode(), today=DAY)
+    incoming = enabled(standards).read(release.message().encode(), today=DAY)
     assert incoming.message_type.id == "xhund:2.3:hund.anmeldung.0101"
     assert incoming.header.message_id == "0f6c2b52-5d0e-4c7f-8a53-1f6f1c9b2d70"
 
@@ -115,11 +121,99 @@ def test_import_that_nobody_delivered_is_a_gap_that_is_reported(standards: Path)
     report = adding(standards, contents)
     (gap,) = report.unresolved
     assert (gap.namespace, gap.location, gap.used) == ("urn:geo:1", "https://geo.invalid/geo.xsd", ("Punkt",))
-    enable(
-        find_standard(Catalogue.load([standards]), "xhund", "2.3"), since=DAY, until=None, grace_until=None
-    )
+    catalogue = enabled(standards)
     with_place = release.message().replace("<h:hund>", "<h:hund><h:ort><breite>51</breite></h:ort>")
-    Catalogue.load([standards]).read(with_place.encode(), today=DAY)
+    catalogue.read(with_place.encode(), today=DAY)
+
+
+def test_type_that_adds_to_a_missing_one_may_hold_anything(standards: Path) -> None:
+    """Nobody knows what it adds to; the types that build on it in turn are no better known."""
+    derived = (
+        '<xs:complexType name="Ort"><xs:complexContent><xs:extension base="g:Punkt" xmlns:g="urn:geo:1">'
+        '<xs:sequence><xs:element name="name" type="xs:string"/></xs:sequence></xs:extension>'
+        '</xs:complexContent></xs:complexType><xs:complexType name="Wohnort"><xs:complexContent>'
+        '<xs:extension base="h:Ort"><xs:sequence><xs:element name="seit" type="xs:date"/></xs:sequence>'
+        '</xs:extension></xs:complexContent></xs:complexType><xs:complexType name="Hund"><xs:sequence>'
+        '<xs:element name="ort" type="h:Wohnort" minOccurs="0"/>'
+    )
+    contents = release.files()
+    parts = contents["XHund 2.3/xsd/xhund-bausteine.xsd"]
+    contents["XHund 2.3/xsd/xhund-bausteine.xsd"] = parts.replace(
+        '<xs:complexType name="Hund"><xs:sequence>', derived
+    ).replace("<xs:import ", '<xs:import namespace="urn:geo:1"/><xs:import ', 1)
+    adding(standards, release.shared_files(), "gemeinsames")
+    assert [each.namespace for each in adding(standards, contents).unresolved] == ["urn:geo:1"]
+    catalogue = enabled(standards)
+    place = "<h:ort>Am Wall<breite>51</breite><h:name>x</h:name></h:ort>"
+    body = release.message().replace("<h:hund>", f"<h:hund>{place}")
+    catalogue.read(body.encode(), today=DAY)
+
+
+# One namespace for all versions, as some standards have it
+
+UNVERSIONED = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:k="urn:publisher:katze"
+  targetNamespace="urn:publisher:katze" version="{version}" elementFormDefault="qualified">
+ <xs:element name="katze"><xs:complexType><xs:sequence><xs:element name="kopf"><xs:complexType>
+   <xs:attribute name="stand" type="xs:string" fixed="{version}" use="required"/>
+   </xs:complexType></xs:element><xs:element name="{element}" type="xs:string"/></xs:sequence>
+ </xs:complexType></xs:element></xs:schema>"""
+
+
+def cat(version: str, element: str) -> bytes:
+    text = f'<k:kopf stand="{version}"/><k:{element}>x</k:{element}>'
+    return f'<k:katze xmlns:k="urn:publisher:katze">{text}</k:katze>'.encode()
+
+
+def test_versions_of_one_namespace_are_told_apart_by_what_the_schema_fixes(standards: Path) -> None:
+    for version, element in (("1.0", "name"), ("2.0", "rufname")):
+        adding(standards, {"k.xsd": UNVERSIONED.format(version=version, element=element)}, f"katze-{version}")
+        catalogue = enabled(standards, "katze", version)
+    assert catalogue.read(cat("1.0", "name"), today=DAY).message_type.id == "katze:1.0:katze"
+    assert catalogue.read(cat("2.0", "rufname"), today=DAY).message_type.id == "katze:2.0:katze"
+    with pytest.raises(SchemaViolation):
+        catalogue.read(cat("1.0", "rufname"), today=DAY)
+    with pytest.raises(VersionNotServed) as caught:
+        catalogue.read(cat("3.0", "name"), today=DAY)
+    assert caught.value.findings[0].hint
+    assert "katze 1.0 (since 2026-11-01); katze 2.0" in caught.value.findings[0].hint.en
+
+
+def test_messages_of_one_root_element_are_told_apart_by_what_they_must_match(standards: Path) -> None:
+    contents = {"k.xsd": UNVERSIONED.format(version="1.0", element="name")}
+    adding(standards, contents, name="k1", version="1")
+    path = standards / "k1" / "1" / FILE_NAME
+    path.write_text(
+        path.read_text("utf-8")
+        .replace("root: katze,", "root: katze, match: \"k:name='Mohrle'\",")
+        .replace("valid_from: null", "valid_from: 2026-01-01"),
+        "utf-8",
+    )
+    catalogue = Catalogue.load([standards])
+    catalogue.read(cat("1.0", "name").replace(b">x<", b">Mohrle<"), today=DAY)
+    with pytest.raises(VersionNotServed):
+        catalogue.read(cat("1.0", "name"), today=DAY)
+
+
+# Releases as they come
+
+
+def test_file_that_is_delivered_twice_counts_once(standards: Path) -> None:
+    adding(standards, release.shared_files(), "gemeinsames")
+    files = release.files()
+    twice = {
+        f"Paket/{name}": text.replace("<xs:sequence>", "<xs:sequence><!-- -->\n")
+        for name, text in files.items()
+    }
+    report = adding(standards, files | twice)
+    assert [each.name for each in report.manifest.message_types] == ["hund.anmeldung.0101"]
+    assert len(report.found.schemas) == 2
+
+
+def test_message_that_two_files_declare_differently_is_refused(standards: Path) -> None:
+    adding(standards, release.shared_files(), "gemeinsames")
+    other = {"entwurf/xhund.xsd": release.MAIN.replace("h:Hund", "xs:string")}
+    with pytest.raises(ConfigurationError, match=r"declared in .*xhund\.xsd and in .*add the folder of one"):
+        adding(standards, release.files() | other)
 
 
 def test_list_is_declared_open_when_the_samples_contradict_it(standards: Path) -> None:
@@ -219,8 +313,7 @@ def test_enabling_changes_the_days_and_nothing_else(standards: Path) -> None:
     add_both(standards)
     path = standards / "xhund" / "2.3" / FILE_NAME
     before = path.read_text("utf-8").splitlines()
-    standard = find_standard(Catalogue.load([standards]), "xhund", "2.3")
-    enable(standard, since=DAY, until=DAY.replace(day=20), grace_until=DAY.replace(day=30))
+    enabled(standards, until=DAY.replace(day=20), grace_until=DAY.replace(day=30))
     after = path.read_text("utf-8").splitlines()
     assert [line for line in before if line not in after] == ["valid_from: null", "valid_until: null"]
     assert [line for line in after if line not in before] == [
@@ -235,18 +328,16 @@ def test_enabling_refuses_days_that_contradict_each_other(standards: Path) -> No
     add_both(standards)
     path = standards / "xhund" / "2.3" / FILE_NAME
     before = path.read_bytes()
-    standard = find_standard(Catalogue.load([standards]), "xhund", "2.3")
     with pytest.raises(ConfigurationError, match="follow each other"):
-        enable(standard, since=DAY, until=DAY - datetime.timedelta(days=1), grace_until=None)
+        enabled(standards, until=DAY - datetime.timedelta(days=1))
     assert path.read_bytes() == before
     assert not list(path.parent.glob(".*"))
 
 
 def test_version_in_its_period_of_grace_is_taken_with_a_warning(standards: Path) -> None:
     add_both(standards)
-    standard = find_standard(Catalogue.load([standards]), "xhund", "2.3")
-    enable(standard, since=DAY, until=DAY.replace(day=20), grace_until=DAY.replace(day=25))
-    catalogue, body = Catalogue.load([standards]), release.message().encode()
+    catalogue = enabled(standards, until=DAY.replace(day=20), grace_until=DAY.replace(day=25))
+    body = release.message().encode()
     assert not catalogue.read(body, today=DAY.replace(day=20)).warnings.shown
     (warning,) = catalogue.read(body, today=DAY.replace(day=21)).warnings.shown
     assert (warning.code, warning.severity) == ("V000", "warning")
@@ -301,3 +392,40 @@ def test_catalogue_stays_as_it_was_when_what_is_there_cannot_be_used(standards: 
         with pytest.raises(ConfigurationError, match=r"nowhere\.xsd"):
             catalogue.refresh([standards])
     catalogue.read(release.message().encode(), today=DAY)
+
+
+# Published sets that nobody here wrote, in the order in which they need each other
+
+if PUBLISHED.is_dir():
+    FOUND = {
+        "common": ("common", 0, 0, 0),
+        "xbildung-1.2": ("xbildung 1.2", 0, 0, 0),
+        "xschule": ("xschule 1.2", 5, 16, 0),
+        "xhochschule": ("xhochschule 1.2", 8, 8, 0),
+        "xdomea-3.0.0": ("xdomea 3.0.0", 64, 5, 0),
+        "xbau-kernmodul-1.3.0": ("xbau-kernmodul 1.3.0", 18, 0, 1),
+        "xbau-2.6": ("xbau 2.6", 121, 0, 1),
+    }
+    """Name and version, message types, samples, unresolved imports: the files of GML are not in the set."""
+
+    @pytest.mark.material
+    def test_published_sets_are_added_one_after_the_other(standards: Path) -> None:
+        reports = {}
+        for name in FOUND:
+            reports[name] = add(PUBLISHED / name, Catalogue.load([standards]), standards)
+        found = {
+            name: (
+                f"{report.manifest.standard} {report.manifest.version}".removesuffix(" 1"),
+                len(report.manifest.message_types),
+                len(report.samples),
+                len(report.unresolved),
+            )
+            for name, report in reports.items()
+        }
+        assert found == FOUND
+        samples = [sample for report in reports.values() for sample in report.samples]
+        assert [sample for sample in samples if not sample.valid] == []
+        assert reports["xdomea-3.0.0"].manifest.header.profile == "xdomea"
+        assert reports["xbau-2.6"].manifest.header.profile == "bn-1.1-unqualified"
+        assert reports["xbau-2.6"].manifest.stated_standard == "XBau-Hochbau"
+        Catalogue.load([standards]).check()
