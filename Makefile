@@ -3,7 +3,7 @@
 # to find them; the versions are those of constraints.txt.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench chaos constraints venv clean
+.PHONY: help demo test check bench bench-validate chaos constraints venv clean
 
 VENV    := .venv
 BIN     := $(VENV)/bin
@@ -16,7 +16,7 @@ SEED    ?=
 WORKERS ?= 2
 
 help:  ## say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo '  ARGS="…" is passed on: make demo ARGS=--once, make test ARGS="tests/unit -k routing"'
 
 demo: $(VENV)/.server  ## run gateway, sample adapters and console, and post every sample (ARGS=--once to end)
@@ -35,6 +35,9 @@ check: $(VENV)/.dev  ## style, types and the direction of imports
 bench: $(VENV)/.dev  ## measure every speed this project claims (QUICK=1 for three minutes, GROWTH=1 with a full database)
 	scripts/install-services
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(GROWTH),--growth) $(ARGS)
+
+bench-validate: $(VENV)/.dev  ## measure validation, refusals, adding standards and hostile messages (QUICK=1 for fewer rounds)
+	$(BIN)/python -m benchmarks.validating $(if $(QUICK),--quick) $(ARGS)
 
 chaos: $(VENV)/.dev  ## break everything under load and check that nothing is lost or doubled (SEED=n, QUICK=1)
 	scripts/install-services

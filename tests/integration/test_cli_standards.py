@@ -147,8 +147,8 @@ def test_report_for_people_says_what_is_missing_and_what_comes_next(tmp_path: Pa
     done = town.run("standards", "add", delivered, "--dry-run")
     assert done.returncode == DONE, done.stderr
     for words in (
-        "xhund 2.3: XHund - Anmeldung von Hunden",
-        "unresolved imports: 1\n    urn:publisher:shared:1_0 from https://publisher.invalid/shared/1_0/shared.xsd",
+        "xhund 2.3: Amtsbote-Beispielstandard Hundeanmeldung",
+        "unresolved imports: 1\n    urn:amtsbote:gemeinsames:1.0 from https://standards.amtsbote.example/",
         "unusable files: 1\n    kaputt.xml",
         "Nothing was added (--dry-run).",
     ):

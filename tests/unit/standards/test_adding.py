@@ -1,6 +1,7 @@
 """Adding a published release: what is found, what is reported, that it is all or nothing."""
 
 import datetime
+import re
 import zipfile
 from pathlib import Path
 
@@ -58,16 +59,16 @@ def test_release_becomes_a_standard_that_takes_its_own_messages(standards: Path)
 
 def test_manifest_says_what_the_files_tell(standards: Path) -> None:
     manifest = add_both(standards).manifest
-    assert manifest.identifier == "urn:publisher:standard:xhund"
-    assert manifest.title.de == "XHund - Anmeldung von Hunden"
-    assert manifest.schemas == ["XHund 2.3/xsd/xhund.xsd"]
+    assert manifest.identifier == "urn:amtsbote:standard:xhund"
+    assert manifest.title.de == "Amtsbote-Beispielstandard Hundeanmeldung"
+    assert manifest.schemas == [release.MAIN]
     assert manifest.header.profile == "bn-1.1-unqualified"
     assert (manifest.stated_standard, manifest.stated_version) == ("XHund", "2.3")
     assert [each.name for each in manifest.message_types] == ["hund.anmeldung.0101"]
     assert manifest.message_types[0].title.de == "Anmeldung eines Hundes"
     written = yaml.safe_load((standards / "xhund" / "2.3" / FILE_NAME).read_text("utf-8"))
     assert written["valid_from"] is None
-    assert [each["file"] for each in written["code_lists"]] == ["XHund 2.3/codelisten/rasse.xml"]
+    assert [each["file"] for each in written["code_lists"]] == [release.LIST]
 
 
 def test_report_names_samples_and_what_is_no_message(standards: Path) -> None:
@@ -89,7 +90,7 @@ def test_archive_is_added_as_a_folder_is(standards: Path) -> None:
 
 def test_release_of_shared_types_is_called_as_its_folder(standards: Path) -> None:
     manifest = adding(standards, release.shared_files(), "gemeinsames-1.4").manifest
-    assert (manifest.standard, manifest.version, manifest.message_types) == ("shared", "1.0", [])
+    assert (manifest.standard, manifest.version, manifest.message_types) == ("gemeinsames", "1.0", [])
 
 
 def test_name_and_version_can_be_given(standards: Path) -> None:
@@ -99,7 +100,7 @@ def test_name_and_version_can_be_given(standards: Path) -> None:
 
 def test_standard_keeps_what_it_uses_of_others_when_these_are_removed(standards: Path) -> None:
     add_both(standards)
-    remove(find_standard(Catalogue.load([standards]), "shared", "1.0"), standards)
+    remove(find_standard(Catalogue.load([standards]), "gemeinsames", "1.0"), standards)
     catalogue = Catalogue.load([standards])
     catalogue.check()
     assert [str(each) for each in catalogue.standards] == ["xhund 2.3"]
@@ -107,11 +108,11 @@ def test_standard_keeps_what_it_uses_of_others_when_these_are_removed(standards:
 
 def test_import_that_nobody_delivered_is_a_gap_that_is_reported(standards: Path) -> None:
     contents = release.files()
-    parts = contents["XHund 2.3/xsd/xhund-bausteine.xsd"]
-    contents["XHund 2.3/xsd/xhund-bausteine.xsd"] = parts.replace(
-        '<xs:complexType name="Hund"><xs:sequence>',
-        '<xs:complexType name="Hund"><xs:sequence><xs:element name="ort" type="g:Punkt" '
-        'xmlns:g="urn:geo:1" minOccurs="0"/>',
+    parts = contents[release.PARTS]
+    contents[release.PARTS] = parts.replace(
+        '<xs:element name="rasse">',
+        '<xs:element name="ort" type="geo:Punkt" xmlns:geo="urn:geo:1" minOccurs="0"/>'
+        '<xs:element name="rasse">',
     ).replace(
         "<xs:import ",
         '<xs:import namespace="urn:geo:1" schemaLocation="https://geo.invalid/geo.xsd"/><xs:import ',
@@ -129,18 +130,19 @@ def test_import_that_nobody_delivered_is_a_gap_that_is_reported(standards: Path)
 def test_type_that_adds_to_a_missing_one_may_hold_anything(standards: Path) -> None:
     """Nobody knows what it adds to; the types that build on it in turn are no better known."""
     derived = (
-        '<xs:complexType name="Ort"><xs:complexContent><xs:extension base="g:Punkt" xmlns:g="urn:geo:1">'
+        '<xs:complexType name="Ort"><xs:complexContent><xs:extension base="geo:Punkt" xmlns:geo="urn:geo:1">'
         '<xs:sequence><xs:element name="name" type="xs:string"/></xs:sequence></xs:extension>'
         '</xs:complexContent></xs:complexType><xs:complexType name="Wohnort"><xs:complexContent>'
         '<xs:extension base="h:Ort"><xs:sequence><xs:element name="seit" type="xs:date"/></xs:sequence>'
-        '</xs:extension></xs:complexContent></xs:complexType><xs:complexType name="Hund"><xs:sequence>'
-        '<xs:element name="ort" type="h:Wohnort" minOccurs="0"/>'
+        '</xs:extension></xs:complexContent></xs:complexType><xs:complexType name="Hund">'
     )
     contents = release.files()
-    parts = contents["XHund 2.3/xsd/xhund-bausteine.xsd"]
-    contents["XHund 2.3/xsd/xhund-bausteine.xsd"] = parts.replace(
-        '<xs:complexType name="Hund"><xs:sequence>', derived
-    ).replace("<xs:import ", '<xs:import namespace="urn:geo:1"/><xs:import ', 1)
+    for old, new in (
+        ('<xs:complexType name="Hund">', derived),
+        ('<xs:element name="rasse">', '<xs:element name="ort" type="h:Wohnort" minOccurs="0"/>\\g<0>'),
+        ("<xs:import ", '<xs:import namespace="urn:geo:1"/>\\g<0>'),
+    ):
+        contents[release.PARTS] = re.sub(old, new, contents[release.PARTS], count=1)
     adding(standards, release.shared_files(), "gemeinsames")
     assert [each.namespace for each in adding(standards, contents).unresolved] == ["urn:geo:1"]
     catalogue = enabled(standards)
@@ -211,16 +213,16 @@ def test_file_that_is_delivered_twice_counts_once(standards: Path) -> None:
 
 def test_message_that_two_files_declare_differently_is_refused(standards: Path) -> None:
     adding(standards, release.shared_files(), "gemeinsames")
-    other = {"entwurf/xhund.xsd": release.MAIN.replace("h:Hund", "xs:string")}
+    other = {"entwurf/xhund.xsd": release.files()[release.MAIN].replace('type="h:Hund"', 'type="xs:string"')}
     with pytest.raises(ConfigurationError, match=r"declared in .*xhund\.xsd and in .*add the folder of one"):
         adding(standards, release.files() | other)
 
 
 def test_list_is_declared_open_when_the_samples_contradict_it(standards: Path) -> None:
     adding(standards, release.shared_files(), "gemeinsames")
-    contents = release.files() | {"XHund 2.3/beispiele/pudel.xml": release.message("pudel")}
+    contents = release.files() | {"beispiele/windhund.xml": release.message("windhund")}
     report = adding(standards, contents)
-    assert report.opened == [("urn:publisher:codeliste:rasse", "1")]
+    assert report.opened == [("urn:amtsbote:codeliste:hunderasse", "1")]
     assert [each.closed for each in report.manifest.code_lists] == [False]
     assert all(each.valid for each in report.samples)
 
@@ -228,20 +230,20 @@ def test_list_is_declared_open_when_the_samples_contradict_it(standards: Path) -
 def test_list_that_is_not_delivered_is_reported_and_taken_from_another_standard(standards: Path) -> None:
     adding(standards, release.shared_files(), "gemeinsames")
     contents = release.files()
-    code_list = contents.pop("XHund 2.3/codelisten/rasse.xml")
+    code_list = contents.pop(release.LIST)
     report = adding(standards, contents, dry_run=True)
-    assert report.absent_lists == [("urn:publisher:codeliste:rasse", "1")]
-    adding(standards, {"rasse.xml": code_list}, "codelisten", version="2026")
+    assert report.absent_lists == [("urn:amtsbote:codeliste:hunderasse", "1")]
+    adding(standards, {"hunderasse.xml": code_list}, "codelisten", version="2026")
     report = adding(standards, contents)
     assert not report.absent_lists
-    assert [each.file for each in report.manifest.code_lists] == ["imported/codelisten-2026/rasse.xml"]
+    assert [each.file for each in report.manifest.code_lists] == ["imported/codelisten-2026/hunderasse.xml"]
     Catalogue.load([standards]).check()
 
 
 def test_sample_that_is_wrong_is_reported_with_the_reason(standards: Path) -> None:
     adding(standards, release.shared_files(), "gemeinsames")
     wrong = release.message().replace("<h:hund>", "<h:hund><h:katze/>")
-    report = adding(standards, release.files() | {"XHund 2.3/beispiele/katze.xml": wrong})
+    report = adding(standards, release.files() | {"beispiele/katze.xml": wrong})
     (sample,) = [each for each in report.samples if not each.valid]
     assert sample.path.name == "katze.xml"
     assert sample.reason
@@ -250,7 +252,7 @@ def test_sample_that_is_wrong_is_reported_with_the_reason(standards: Path) -> No
 
 def test_file_that_is_no_xml_is_reported(standards: Path) -> None:
     adding(standards, release.shared_files(), "gemeinsames")
-    report = adding(standards, release.files() | {"XHund 2.3/beispiele/kaputt.xml": "<h:hund"})
+    report = adding(standards, release.files() | {"beispiele/kaputt.xml": "<h:hund"})
     assert [path.name for path in report.broken] == ["kaputt.xml"]
 
 
@@ -264,9 +266,11 @@ def test_dry_run_reports_and_leaves_nothing(standards: Path) -> None:
 
 
 NO_SCHEMA = {"liesmich.xml": "<text/>"}
-BROKEN_SCHEMA = {"a.xsd": release.SHARED.replace("shared", "other").replace("xs:token", "xs:tokn")}
-MISSING_PART = {"xhund.xsd": release.MAIN}
-SEVERAL = release.files() | {"XHase/x.xsd": release.MAIN.replace("XHund", "XHase").replace("hund", "hase")}
+SHARED = release.shared_files()["gemeinsames.xsd"]
+BROKEN_SCHEMA = {"a.xsd": SHARED.replace("gemeinsames", "anderes").replace("xs:token", "xs:tokn")}
+MAIN = release.files()[release.MAIN]
+MISSING_PART = {"xhund.xsd": MAIN}
+SEVERAL = release.files() | {"XHase/x.xsd": MAIN.replace("XHund", "XHase").replace("hund", "hase")}
 
 
 @pytest.mark.parametrize(
@@ -354,7 +358,7 @@ def test_standard_of_another_folder_is_not_removed(standards: Path, tmp_path: Pa
     assert (standard.folder / FILE_NAME).is_file()
 
 
-@pytest.mark.parametrize(("name", "there"), [("xhundd", "shared, xhund"), ("xhund", "2.3")])
+@pytest.mark.parametrize(("name", "there"), [("xhundd", "gemeinsames, xhund"), ("xhund", "2.3")])
 def test_unknown_standard_is_answered_with_those_that_there_are(
     standards: Path, name: str, there: str
 ) -> None:
@@ -370,12 +374,12 @@ def test_catalogue_takes_over_what_is_added_enabled_and_removed(standards: Path)
     catalogue, body = Catalogue.load([standards]), release.message().encode()
     assert catalogue.refresh([standards]) == []
     add_both(standards)
-    assert catalogue.refresh([standards]) == ["+ shared 1.0", "+ xhund 2.3"]
-    shared = find_standard(catalogue, "shared", "1.0")
+    assert catalogue.refresh([standards]) == ["+ gemeinsames 1.0", "+ xhund 2.3"]
+    shared = find_standard(catalogue, "gemeinsames", "1.0")
     enable(find_standard(catalogue, "xhund", "2.3"), since=DAY, until=None, grace_until=None)
     assert catalogue.refresh([standards]) == ["+ xhund 2.3"]
     catalogue.read(body, today=DAY)
-    assert find_standard(catalogue, "shared", "1.0") is shared  # and stays compiled
+    assert find_standard(catalogue, "gemeinsames", "1.0") is shared  # and stays compiled
     remove(find_standard(catalogue, "xhund", "2.3"), standards)
     assert catalogue.refresh([standards]) == ["- xhund 2.3"]
     assert catalogue.refresh([standards]) == []

@@ -1,0 +1,153 @@
+"""How fast messages are validated, refusals explained and standards added.
+
+    python -m benchmarks.validating [--quick]
+
+Ratios are of alternating rounds in one process, warm. Times are wanted absolute where the promise is one to a
+person who waits; on a machine that does something else besides they say little. Writes
+var/bench-validate.json.
+"""
+
+import argparse
+import os
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from lxml import etree
+
+from benchmarks import bench_xml, hostile
+from benchmarks.amtsbote import Embedded
+from benchmarks.bench_xml import SAMPLE, TODAY
+from benchmarks.figures import Figure, Wanted, compare, table, write
+from benchmarks.release import write_release
+from benchmarks.servers import machine
+from gateway.errors import Problem
+from gateway.settings import data_folder
+from gateway.standards import Catalogue
+from gateway.standards.adding import add
+from gateway.standards.serving import enable
+
+RESULT = Path("var") / "bench-validate.json"
+STANDARDS = 40
+FINDINGS = 100
+_LARGE, _SMALL = 120, 4
+"""Message types of a release: XBau 2.6 has 121."""
+PUBLISHED = os.environ.get("AMTSBOTE_MATERIAL", "")
+
+
+def main() -> None:
+    """Measure everything and print it."""
+    arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    arguments.add_argument("--quick", action="store_true", help="few rounds")
+    quick = arguments.parse_args().quick
+    print(machine())
+    figures = [
+        *_accept(8 if quick else 40),
+        _beside_xmlschema(3 if quick else 10),
+        _refusal(5 if quick else 30),
+    ]
+    with tempfile.TemporaryDirectory(prefix="amtsbote-bench-") as folder:
+        figures += [_add(Path(folder) / "add"), _start(Path(folder) / "start")]
+    figures += hostile.measure()
+    print(f"\n{table(figures)}\n")
+    write(figures, RESULT)
+
+
+def _accept(rounds: int) -> list[Figure]:
+    first, *others = bench_xml.measure(rounds, SAMPLE)
+    wanted = Wanted(1.3, at_most=True)
+    return [Figure(**first, wanted=wanted), *(Figure(**each) for each in others)]  # type: ignore[arg-type]
+
+
+def _beside_xmlschema(rounds: int) -> Figure:
+    """Compare the whole decision with what the other engine needs for the schema alone."""
+    body, catalogue = SAMPLE.read_bytes(), _catalogue()
+    standard = catalogue.read(body, today=TODAY).standard
+    other = standard.schema.xmlschema
+
+    def theirs() -> None:
+        other.is_valid(etree.fromstring(body))
+
+    ours, peers = [], []
+    for _ in range(rounds):
+        ours.append(1 / _seconds(lambda: catalogue.read(body, today=TODAY), 200))
+        peers.append(1 / _seconds(theirs, 5))
+    return compare("validate.beside_xmlschema", "/s", ours, peers, Wanted(40))
+
+
+def _refusal(rounds: int) -> Figure:
+    catalogue, body = _catalogue(), _with_faults(SAMPLE.read_bytes(), FINDINGS)
+    shown = len(_refuse(catalogue, body))  # the second engine is compiled for the first refusal
+    times = [1000 * _seconds(lambda: _refuse(catalogue, body), 1) for _ in range(rounds)]
+    print(f"a refusal of {len(body)} bytes with {shown} findings")
+    median = statistics.median(times)
+    return Figure("validate.refusal_100", median, "ms", wanted=Wanted(80, at_most=True, of_value=True))
+
+
+def _with_faults(body: bytes, count: int) -> bytes:
+    """Order so many certificates more, of which nothing is stated."""
+    fault = b"<u:urkunde><u:art/></u:urkunde>"
+    return body.replace(b"<u:berechtigung>", fault * count + b"<u:berechtigung>", 1)
+
+
+def _refuse(catalogue: Catalogue, body: bytes) -> object:
+    try:
+        catalogue.read(body, today=TODAY)
+    except Problem as problem:
+        return problem.findings
+    raise RuntimeError("the faulty message was accepted")
+
+
+def _add(folder: Path) -> Figure:
+    """Add the largest release: of the published ones where they are, else a made-up one of that size."""
+    target = folder / "standards"
+    target.mkdir(parents=True)
+    published = Path(PUBLISHED) / "standards" if PUBLISHED else None
+    if published:
+        for name in ("common", "xbau-kernmodul-1.3.0"):
+            add(published / name, Catalogue.load([target]), target)
+    source = published / "xbau-2.6" if published else write_release(folder / "release", messages=_LARGE)
+    started = time.perf_counter()
+    report = add(source, Catalogue.load([target]), target)
+    seconds = time.perf_counter() - started
+    print(f"added {report.manifest.standard}: {len(report.manifest.message_types)} message types")
+    return Figure("standards.add", seconds, "s", wanted=Wanted(20, at_most=True, of_value=True))
+
+
+def _start(folder: Path) -> Figure:
+    """Start a gateway that serves many standards, until it says that it is ready."""
+    gateway = Embedded(folder)
+    gateway.installation.set_up()
+    standards = folder / "var" / "standards"
+    standards.mkdir(parents=True)
+    for number in range(STANDARDS):
+        source = write_release(folder / "release", number=number, messages=_SMALL)
+        add(source, Catalogue.load([]), standards)
+        shutil.rmtree(source)
+    for standard in Catalogue.load([standards]).standards:
+        enable(standard, since=TODAY, until=None, grace_until=None)
+    started = time.perf_counter()
+    try:
+        gateway.installation.start()
+        seconds = time.perf_counter() - started
+    finally:
+        gateway.stop()
+    return Figure("gateway.start_40", seconds, "s", wanted=Wanted(3, at_most=True, of_value=True))
+
+
+def _catalogue() -> Catalogue:
+    return Catalogue.load([data_folder("schemas")])
+
+
+def _seconds(step: Callable[[], object], times: int) -> float:
+    started = time.perf_counter()
+    for _ in range(times):
+        step()
+    return (time.perf_counter() - started) / times
+
+
+if __name__ == "__main__":
+    main()
