@@ -1,0 +1,101 @@
+"""Configurations of the KoSIT validator (`scenarios.xml`) as a source of message types, schemas and rules.
+
+A scenario says what it applies to (`match`), by which schema and which compiled Schematron a message is checked,
+what single rules weigh (`customLevel`), and what of the report accepts a message (`acceptMatch`).
+Source: KoSIT validator, scenarios.xsd (framework version 1).
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from lxml import etree
+
+from gateway.contract.findings import Severity
+from gateway.errors import ConfigurationError
+from gateway.xml.parse import parse_reference
+
+_NS = {"s": "http://www.xoev.de/de/validator/framework/1/scenarios"}
+# A step of the match that names an element, such as `/invoice:Invoice[…]`.
+_NAMED = re.compile(r"/\s*([A-Za-z_][\w.-]*):([A-Za-z_][\w.-]*)")
+_LEVELS = {"error": Severity.ERROR, "warning": Severity.WARNING, "information": Severity.WARNING}
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One scenario; paths are relative to the folder that `read_scenarios` was given."""
+
+    name: str
+    namespaces: dict[str, str]
+    match: str
+    schemas: tuple[Path, ...]
+    rules: tuple[Path, ...]
+    levels: dict[str, Severity]
+    accept: str | None
+
+    @property
+    def root(self) -> str | None:
+        """The expanded name of the root element that the match names; None where it names none."""
+        found = _NAMED.search(self.match)
+        uri = self.namespaces.get(found[1]) if found else None
+        return f"{{{uri}}}{found[2]}" if found and uri else None
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A whole configuration: its title, the day of its release, its scenarios."""
+
+    name: str
+    date: str
+    scenarios: tuple[Scenario, ...]
+
+
+def read_scenarios(path: Path, folder: Path) -> Configuration:
+    """Read a `scenarios.xml` below `folder`.
+
+    Raises:
+        ConfigurationError: something is missing in it, or a file that it names.
+    """
+    root = parse_reference(path.read_bytes())
+    scenarios = tuple(_scenario(each, path, folder) for each in root.iterfind("s:scenario", _NS))
+    if not scenarios:
+        raise ConfigurationError(f"{path.relative_to(folder)}: has no scenario")
+    return Configuration(_text(root, "s:name"), _text(root, "s:date"), scenarios)
+
+
+def _scenario(element: etree._Element, path: Path, folder: Path) -> Scenario:
+    match = _text(element, "s:match")
+    if not match:
+        raise ConfigurationError(f"{path.relative_to(folder)}: scenario {_text(element, 's:name')}: no match")
+    return Scenario(
+        name=_text(element, "s:name"),
+        namespaces={
+            each.get("prefix", ""): (each.text or "").strip()
+            for each in element.iterfind("s:namespace", _NS)
+        },
+        match=match,
+        schemas=tuple(_locations(element, "s:validateWithXmlSchema", path, folder)),
+        rules=tuple(_locations(element, "s:validateWithSchematron", path, folder)),
+        levels=dict(_levels(element)),
+        accept=_text(element, "s:acceptMatch") or None,
+    )
+
+
+def _locations(element: etree._Element, step: str, path: Path, folder: Path) -> Iterator[Path]:
+    for location in element.iterfind(f"{step}/s:resource/s:location", _NS):
+        named = (location.text or "").strip()
+        found = (path.parent / PurePosixPath(named)).resolve()
+        if not found.is_relative_to(folder) or not found.is_file():
+            raise ConfigurationError(f"{path.relative_to(folder)}: {named} is not in the release")
+        yield found.relative_to(folder)
+
+
+def _levels(element: etree._Element) -> Iterator[tuple[str, Severity]]:
+    for each in element.iterfind("s:createReport/s:customLevel", _NS):
+        level = _LEVELS.get(each.get("level", ""), Severity.ERROR)
+        yield from ((rule, level) for rule in (each.text or "").split())
+
+
+def _text(element: etree._Element, path: str) -> str:
+    return " ".join((element.findtext(path, "", _NS)).split())
