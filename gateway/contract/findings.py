@@ -32,6 +32,7 @@ class Finding(BaseModel):
     `path` is an XPath with the prefixes of the message's own tree; `line` and `column` (both from 1) are
     those of the start tag. A finding about the message as a whole has the path "/". One about something
     beside the message has a path such as `query/wait` or `metadata/channel`. Neither has line or column.
+    `rule` is the id of the standard's business rule that is broken, where it is one and has an id.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -43,6 +44,7 @@ class Finding(BaseModel):
     message: Bilingual
     hint: Bilingual | None = None
     documentation: str | None = None
+    rule: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,10 @@ class Findings:
             if each.path not in known and each.path.rpartition("/")[0] not in inside
         ]
         return self.of([*self.shown, *fresh], self.more + other.more)
+
+    def followed_by(self, other: Self) -> Self:
+        """Add what a look of another kind has found, also at the same places."""
+        return self.of([*self.shown, *other.shown], self.more + other.more)
 
     @classmethod
     def of(cls, findings: Iterable[Finding], more: int = 0) -> Self:

@@ -1,0 +1,135 @@
+"""Business rules of a standard: Schematron, or the XSLT that was compiled from it, and what they find."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from lxml import etree
+
+from gateway.contract.codes import RejectCode
+from gateway.contract.findings import MAX_FINDINGS, Bilingual, Finding, Findings, Severity
+from gateway.xml import svrl
+from gateway.xml.paths import Names
+from gateway.xml.positions import locate
+from gateway.xml.schematron import compile_schematron
+from gateway.xml.stylesheet import Stylesheet, read_tree, require_stylesheet
+from gateway.xml.svrl import Failure
+from gateway.xml.workers import Workers, shared_workers
+
+# Also information: a finding that asks for nothing is still one that its author wanted to be seen.
+_WARNINGS = frozenset({"warn", "warning", "info", "information"})
+
+
+@dataclass(frozen=True)
+class RuleFile:
+    """One file of rules, `.sch`, `.xsl` or `.xslt`.
+
+    `within` is the folder it may include from, `phase` one of Schematron's phases, `severity` what rules
+    weigh here, by their ids, whatever the file says.
+    """
+
+    path: Path
+    within: Path
+    phase: str | None = None
+    severity: Mapping[str, Severity] = field(default_factory=dict)
+
+    def stylesheet(self) -> Stylesheet:
+        """Return the XSLT that reports on a message without repeating its values.
+
+        Raises:
+            ConfigurationError: the file cannot be read, or is wrong.
+        """
+        if self.path.suffix == ".sch":
+            return compile_schematron(self.path, self.within, self.phase)
+        root = read_tree(self.path)
+        require_stylesheet(root, self.path)
+        svrl.silence(root)
+        return Stylesheet(str(self.path), root)
+
+    def weigh(self, failure: Failure) -> Severity:
+        """Say whether a broken rule refuses the message."""
+        stated = Severity.WARNING if failure.level in _WARNINGS else Severity.ERROR
+        return self.severity.get(failure.rule or "", stated)
+
+
+class Rules:
+    """All rules of one standard, compiled on first use.
+
+    Args:
+        files: each is run on every message.
+        prefixes: for paths, where a message has none of its own.
+        workers: where they are run.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[RuleFile],
+        prefixes: Mapping[str, str],
+        workers: Callable[[], Workers] = shared_workers,
+    ) -> None:
+        self._files = files
+        self._prefixes = prefixes
+        self._workers = workers
+
+    @cached_property
+    def _stylesheets(self) -> list[Stylesheet]:
+        return [each.stylesheet() for each in self._files]
+
+    def compile(self) -> None:
+        """Compile all files as for a message.
+
+        Raises:
+            ConfigurationError: one is wrong; with file and line.
+        """
+        for each in self._stylesheets:
+            self._workers().compile(each)
+
+    def find(self, root: etree._Element, body: bytes) -> Findings:
+        """Return what the rules object to in a message, and what they warn of.
+
+        Raises:
+            Unavailable: they could not be run to their end.
+        """
+        if not self._files:
+            return Findings()
+        reports = self._workers().run(self._stylesheets, etree.tostring(root, encoding="unicode"))
+        broken = [
+            (rules.weigh(failure), failure)
+            for rules, report in zip(self._files, reports, strict=True)
+            for failure in svrl.read(report)
+        ]
+        broken.sort(key=lambda each: each[0] is not Severity.ERROR)
+        shown = [
+            (severity, failure, *svrl.resolve(root, failure)) for severity, failure in broken[:MAX_FINDINGS]
+        ]
+        positions = locate(body, root, (element for *_, element, _ in shown))
+        names = Names(root, self._prefixes)
+        findings = [
+            Finding(
+                code=str(RejectCode.RULE),
+                severity=severity,
+                path=names.path(element, attribute),
+                line=positions[element].line,
+                column=positions[element].column,
+                message=_sentence(failure),
+                hint=_hint(failure),
+                rule=failure.rule,
+            )
+            for severity, failure, element, attribute in shown
+        ]
+        return Findings.of(findings, len(broken) - len(findings))
+
+
+def _sentence(failure: Failure) -> Bilingual:
+    """Say what the rule says; its own language is most often German, and there is but one."""
+    german, english = f"Die Regel {failure.rule}", f"Rule {failure.rule}"
+    if failure.rule is None:
+        german, english = "Eine Regel des Standards", "A rule of the standard"
+    if not failure.text:
+        return Bilingual(de=f"{german} ist nicht erfüllt.", en=f"{english} is not met.")
+    return Bilingual(de=failure.text, en=f"{english} is not met: {failure.text}")
+
+
+def _hint(failure: Failure) -> Bilingual | None:
+    return Bilingual(de=failure.diagnostics, en=failure.diagnostics) if failure.diagnostics else None

@@ -1,0 +1,306 @@
+"""Compile Schematron (ISO 19757-3, query bindings xslt2 and xslt3) into XSLT that writes SVRL.
+
+A pattern becomes a mode, a rule a template of it; the first rule of a pattern that matches has the highest
+priority. In a `group` each rule has a mode of its own. Every let above the rules is a global variable. The
+SVRL names the patterns and what failed, not each rule that fired, which nobody reads here. What is not
+supported is refused with its place: documents of a pattern, `visit-each`, phases that choose themselves.
+
+Source: ISO/IEC 19757-3:2016, 2020 and 2025, annex "Default query language binding" for XSLT 2 and 3
+"""
+
+import re
+from collections.abc import Iterator
+from copy import deepcopy
+from pathlib import Path
+
+from lxml import etree
+
+from gateway.xml.schematron_source import PATTERNS, SCH, fail, file_of, load
+from gateway.xml.stylesheet import XSL, Stylesheet
+from gateway.xml.svrl import SVRL, silence
+
+_ASSERT, _REPORT, _EXTENDS, _LET = f"{SCH}assert", f"{SCH}report", f"{SCH}extends", f"{SCH}let"
+_IGNORED = {f"{SCH}{name}" for name in ("title", "p", "ns", "diagnostics", "properties", "phase", "rules")}
+_UNSUPPORTED = {
+    "documents": "rules see the message alone",
+    "visit-each": "is not supported",
+    "when": "a phase is chosen in standard.yaml",
+    "from": "a phase is chosen in standard.yaml",
+}
+_NOT_COPIED = {f"{XSL}{name}" for name in ("include", "import", "import-schema", "use-package", "output")}
+
+_PREDICATE = re.compile(r"""\[(?:[^\[\]"']|"[^"]*"|'[^']*')*\]""")
+_ELEMENTS_ONLY = re.compile(r"[\w.:*/|\s-]*")
+_VARIABLE = re.compile(r"""("[^"]*"|'[^']*')|\$([\w.-]+)""")
+
+
+def compile_schematron(path: Path, within: Path, phase: str | None = None) -> Stylesheet:
+    """Compile the schema in a file.
+
+    Args:
+        within: the folder from which it may include others.
+        phase: an id, `#ALL` or `#DEFAULT`, which is also what None stands for.
+
+    Raises:
+        ConfigurationError: with file, line and what is wrong there. Saxon finds what is wrong in XPaths.
+    """
+    schema = load(path, within)
+    compiler = _Compiler(schema, phase or "#DEFAULT")
+    silence(compiler.root)
+    return Stylesheet(str(path), compiler.root, compiler.files)
+
+
+class _Compiler:
+    """Writes one stylesheet while it goes through one schema."""
+
+    def __init__(self, schema: etree._Element, phase: str) -> None:
+        self.files: dict[etree._Element, str] = {}
+        self._schema = schema
+        self._rules = {each.get("id"): each for each in schema.iter(f"{SCH}rule") if _is_abstract(each)}
+        self._diagnostics = {each.get("id"): each for each in schema.iter(f"{SCH}diagnostic")}
+        self.root = self._stylesheet()
+        patterns = self._active(phase)
+        self._check_parts(schema, {*PATTERNS, _LET})
+        self._write_globals([schema, *self._phases(phase)], patterns)
+        modes = [self._write_pattern(pattern, f"p{number}") for number, pattern in enumerate(patterns)]
+        self._write_entry(patterns, modes)
+
+    def _stylesheet(self) -> etree._Element:
+        """Bind the prefixes that the schema declares, and those that stand in its files."""
+        prefixes = {"xsl": XSL[1:-1], "svrl": SVRL[1:-1], "xs": "http://www.w3.org/2001/XMLSchema"}
+        for element in self._schema.iter("*"):
+            prefixes |= {prefix: uri for prefix, uri in element.nsmap.items() if prefix} | prefixes
+        for declared in self._schema.iter(f"{SCH}ns"):
+            prefixes[declared.get("prefix", "")] = declared.get("uri", "")
+        prefixes.pop("xml", None)
+        try:
+            root = etree.Element(f"{XSL}stylesheet", nsmap=prefixes, version="3.0")
+        except ValueError as error:
+            fail(self._schema, f"a prefix is wrong: {error}")
+        root.set("exclude-result-prefixes", "#all")
+        root.text = "\n"
+        return root
+
+    # --- phases and variables
+
+    def _phases(self, phase: str) -> list[etree._Element]:
+        """Return the phase that is active, none where all patterns are."""
+        name = self._schema.get("defaultPhase", "#ALL") if phase == "#DEFAULT" else phase
+        if name == "#ALL":
+            return []
+        phases = [*self._schema.iter(f"{SCH}phase")]
+        found = [each for each in phases if each.get("id") == name]
+        if not found:
+            known = ", ".join(each.get("id", "") for each in phases) or "none"
+            fail(self._schema, f"there is no phase {name}; there are: {known}")
+        _require_supported(found[0])
+        return found[:1]
+
+    def _active(self, phase: str) -> list[etree._Element]:
+        patterns = [each for each in self._schema.iter(*PATTERNS) if not _is_abstract(each)]
+        for active in self._phases(phase):
+            names = {each.get("pattern") for each in active.iterchildren(f"{SCH}active")}
+            if unknown := names - {each.get("id") for each in patterns}:
+                fail(active, f"there is no pattern {', '.join(sorted(map(str, unknown)))}")
+            patterns = [each for each in patterns if each.get("id") in names]
+        return patterns
+
+    def _write_globals(self, above: list[etree._Element], patterns: list[etree._Element]) -> None:
+        """Write variables and foreign declarations; a name of a pattern that is taken gets another."""
+        taken: set[str] = set()
+        for number, holder in enumerate([*above, *patterns]):
+            names = {each.get("name", "") for each in holder.iterchildren(_LET)}
+            if holder in patterns and (clashes := names & taken):
+                _rename(holder, {name: f"{name}.{number}" for name in clashes})
+            taken |= names
+            for part in holder.iterchildren("*"):
+                if part.tag == _LET:
+                    self._write_let(self.root, part)
+                elif part.tag in _NOT_COPIED:
+                    fail(part, f"{etree.QName(part).localname} is not allowed in rules")
+                elif str(part.tag).startswith(XSL):
+                    self._copy(self.root, part)
+
+    # --- patterns and rules
+
+    def _write_entry(self, patterns: list[etree._Element], modes: list[list[str]]) -> None:
+        entry = self._add(self.root, f"{XSL}template", self._schema, match="/")
+        output = self._add(entry, f"{SVRL}schematron-output", self._schema)
+        for pattern, of_pattern in zip(patterns, modes, strict=True):
+            stated = {name: _literal(pattern.get(name)) for name in ("id", "role") if name in pattern.attrib}
+            self._add(output, f"{SVRL}active-pattern", pattern, **stated)
+            for mode in of_pattern:
+                self._add(output, f"{XSL}apply-templates", pattern, select="/", mode=mode)
+
+    def _write_pattern(self, pattern: etree._Element, mode: str) -> list[str]:
+        """Write a pattern's rules, and return the modes in which it is to be run."""
+        _require_supported(pattern)
+        self._check_parts(pattern, {f"{SCH}rule", f"{SCH}param", _LET})
+        rules = [each for each in pattern.iterchildren(f"{SCH}rule") if not _is_abstract(each)]
+        runs = [[rule] for rule in rules] if pattern.tag == f"{SCH}group" else [rules]
+        modes = []
+        for number, run in enumerate(runs):
+            name = f"{mode}.{number}"
+            modes.append(name)
+            way_on = "*" if all(_is_about_elements(rule.get("context", "")) for rule in run) else "@*|node()"
+            self._add(self.root, f"{XSL}mode", pattern, name=name, **{"on-no-match": "shallow-skip"})
+            walk = self._add(self.root, f"{XSL}template", pattern, match="/|*", mode=name, priority="0")
+            self._add(walk, f"{XSL}apply-templates", pattern, select=way_on, mode=name)
+            for rank, rule in enumerate(reversed(run), start=1):
+                self._write_rule(rule, name, rank, way_on)
+        return modes
+
+    def _write_rule(self, rule: etree._Element, mode: str, rank: int, way_on: str) -> None:
+        _require_supported(rule)
+        context = _required(rule, "context")
+        template = self._add(self.root, f"{XSL}template", rule, match=context, mode=mode, priority=str(rank))
+        for part in self._parts(rule, ()):
+            if part.tag in {_ASSERT, _REPORT}:
+                self._write_check(template, part, rule)
+            elif part.tag == _LET:
+                self._write_let(template, part)
+            elif str(part.tag).startswith(XSL):
+                self._copy(template, part)
+        self._add(template, f"{XSL}apply-templates", rule, select=way_on, mode=mode)
+
+    def _parts(self, rule: etree._Element, above: tuple[etree._Element, ...]) -> Iterator[etree._Element]:
+        """Yield what a rule consists of, with that of the abstract rules that it extends in their place."""
+        self._check_parts(rule, {_ASSERT, _REPORT, _EXTENDS, _LET})
+        for part in rule.iterchildren("*"):
+            if part.tag != _EXTENDS:
+                yield part
+                continue
+            name = part.get("rule")
+            beside = rule.getparent().iterchildren(f"{SCH}rule")  # type: ignore[union-attr]
+            near = (each for each in beside if _is_abstract(each) and each.get("id") == name)
+            model = next(near, self._rules.get(name))
+            if model is None:
+                fail(part, f"there is no abstract rule {name}")
+            if model in above:
+                fail(part, f"the rule {name} extends itself")
+            yield from self._parts(model, (*above, rule))
+
+    def _write_check(self, template: etree._Element, check: etree._Element, rule: etree._Element) -> None:
+        test = _required(check, "test")
+        fails, name = (
+            (f"not({test})", "failed-assert") if check.tag == _ASSERT else (test, "successful-report")
+        )
+        branch = self._add(template, f"{XSL}if", check, test=fails)
+        failure = self._add(branch, f"{SVRL}{name}", check, location=_location(check, rule))
+        failure.set("test", _literal(test))
+        has_level = any(check.get(each) for each in ("role", "flag", "severity"))
+        for attribute in ("id", "role", "flag"):
+            value = check.get(attribute)
+            if attribute == "role" and not value:
+                value = check.get("severity")
+            if attribute != "id" and not has_level:
+                value = rule.get(attribute)
+            if value:
+                failure.set(attribute, _literal(value))
+        for named in check.get("diagnostics", "").split():
+            if (diagnostic := self._diagnostics.get(named)) is None:
+                fail(check, f"there is no diagnostic {named}")
+            holder = self._add(failure, f"{SVRL}diagnostic-reference", check, diagnostic=_literal(named))
+            self._write_text(self._add(holder, f"{SVRL}text", diagnostic), diagnostic)
+        self._write_text(self._add(failure, f"{SVRL}text", check), check)
+
+    # --- texts
+
+    def _write_text(self, holder: etree._Element, source: etree._Element) -> None:
+        """Write mixed content; `silence` decides which of its values stay."""
+        self._write_string(holder, source, source.text)
+        for part in source:
+            if part.tag == f"{SCH}name":
+                self._add(holder, f"{XSL}value-of", part, select=part.get("path") or "name(.)")
+            elif part.tag == f"{SCH}value-of":
+                self._add(holder, f"{XSL}value-of", part, select=_required(part, "select"))
+            elif str(part.tag).startswith(XSL):
+                self._copy(holder, part)
+            elif isinstance(part.tag, str):
+                self._write_text(holder, part)
+            self._write_string(holder, source, part.tail)
+
+    def _write_string(self, holder: etree._Element, source: etree._Element, text: str | None) -> None:
+        if text:  # white space by itself would be stripped
+            self._add(holder, f"{XSL}text", source).text = text
+
+    # --- elements of the stylesheet
+
+    def _write_let(self, holder: etree._Element, let: etree._Element) -> None:
+        variable = self._add(holder, f"{XSL}variable", let, name=_required(let, "name"))
+        if "as" in let.attrib:
+            variable.set("as", let.get("as", ""))
+        if "value" in let.attrib:
+            variable.set("select", let.get("value", ""))
+        for part in let.iterchildren("*") if "value" not in let.attrib else ():
+            self._copy(variable, part)
+
+    def _copy(self, holder: etree._Element, part: etree._Element) -> None:
+        copied = deepcopy(part)
+        copied.tail = "\n"
+        holder.append(copied)
+        self.files[copied] = file_of(part)
+
+    def _add(self, holder: etree._Element, tag: str, source: etree._Element, **stated: str) -> etree._Element:
+        """Append an element that comes from one of the schema, on a line of its own."""
+        element = etree.SubElement(holder, tag, stated)
+        element.sourceline = source.sourceline
+        in_text = holder.tag in {f"{SVRL}text", f"{SVRL}diagnostic-reference"}
+        element.tail = None if in_text else "\n"
+        self.files[element] = file_of(source)
+        return element
+
+    def _check_parts(self, holder: etree._Element, known: set[str]) -> None:
+        """Refuse what nobody here knows: a misspelt rule would never fire."""
+        for part in holder.iterchildren(f"{SCH}*"):
+            if part.tag not in known | _IGNORED:
+                name, place = etree.QName(part).localname, etree.QName(holder).localname
+                fail(part, f"{name} is not known in {place}")
+
+
+def _is_abstract(element: etree._Element) -> bool:
+    return element.get("abstract") == "true"
+
+
+def _required(element: etree._Element, attribute: str) -> str:
+    value = element.get(attribute, "").strip()
+    if not value:
+        fail(element, f"{etree.QName(element).localname} has no {attribute}")
+    return value
+
+
+def _require_supported(element: etree._Element) -> None:
+    for attribute, reason in _UNSUPPORTED.items():
+        if attribute in element.attrib:
+            fail(element, f"{attribute} of a {etree.QName(element).localname}: {reason}")
+
+
+def _literal(text: str | None) -> str:
+    """Write a text so that a value template gives it as it is."""
+    return (text or "").replace("{", "{{").replace("}", "}}")
+
+
+def _location(check: etree._Element, rule: etree._Element) -> str:
+    """Point to the node that the rule is said to be about, where it names one."""
+    subject = check.get("subject") or rule.get("subject")
+    return f"{{(({subject})[. instance of node()], .)[1]!path(.)}}" if subject else "{path(.)}"
+
+
+def _is_about_elements(context: str) -> bool:
+    """Whether a context surely matches no attribute and no text, so that these need not be visited."""
+    while (shorter := _PREDICATE.sub("", context)) != context:
+        context = shorter
+    return _ELEMENTS_ONLY.fullmatch(context) is not None and "." not in re.split(r"[/|\s]+", context)
+
+
+def _rename(pattern: etree._Element, names: dict[str, str]) -> None:
+    """Call variables of a pattern by other names, in everything that is an expression."""
+
+    def renamed(found: re.Match[str]) -> str:
+        return found[0] if found[1] else f"${names.get(found[2], found[2])}"
+
+    for element in pattern.iter("*"):
+        if element.tag == _LET and element.getparent() is pattern:
+            element.set("name", names.get(element.get("name", ""), element.get("name", "")))
+        for attribute, value in element.items():
+            element.set(attribute, _VARIABLE.sub(renamed, str(value)))

@@ -1,0 +1,158 @@
+"""SVRL, the report that compiled Schematron writes: which rules a message breaks, and where.
+
+A report may hold what stands in the message: the texts of rules often repeat it. So a stylesheet is gone
+through before it is used. Whatever puts a value into a text is replaced by `…`, but for names of elements;
+and what was seen to be so is marked. The text of a report that has no mark is not read.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+from lxml import etree
+
+from gateway.xml.parse import parse_reference
+from gateway.xml.stylesheet import XSL
+
+SVRL = "{http://purl.oclc.org/dsdl/svrl}"
+FAILURES = (f"{SVRL}failed-assert", f"{SVRL}successful-report")
+VALUE = "…"
+
+_SEEN = "{urn:amtsbote:svrl}seen"
+_TEXTS = (f"{SVRL}text", f"{SVRL}diagnostic-reference")
+_NAME_ONLY = re.compile(r"\s*(?:local-)?name\((?:\.|\.\.|[./*:\w-]*)\)\s*")
+_MAX_TEXT = 2000
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One rule that a message breaks: its id, its own sentence and what diagnostics add.
+
+    `location` is an XPath, `prefixes` what its prefixes stand for; `level` is what role or flag say.
+    """
+
+    rule: str | None
+    level: str
+    location: str
+    prefixes: Mapping[str, str]
+    text: str
+    diagnostics: str
+
+
+def silence(stylesheet: etree._Element) -> None:
+    """Keep the values of a message out of the texts that a stylesheet writes."""
+    for failure in stylesheet.iter(*FAILURES):
+        failure.set(_SEEN, "yes")
+        if "{" in failure.get("id", "").replace("{{", ""):
+            del failure.attrib["id"]
+        for attribute in failure.iterchildren(f"{XSL}attribute"):
+            if attribute.get("name") == "id" and (len(attribute) or "select" in attribute.attrib):
+                failure.remove(attribute)
+    for text in stylesheet.iter(*_TEXTS):
+        text.set(_SEEN, "yes")
+        _silence(text, expands=any(_expands(each) for each in text.iterancestors()))
+
+
+def _silence(element: etree._Element, *, expands: bool) -> None:
+    expands = expands or _expands(element)
+    if expands and element.text:
+        element.text = _without_templates(element.text)
+    for child in [*element]:
+        if expands and child.tail:
+            child.tail = _without_templates(child.tail)
+        if not isinstance(child.tag, str):
+            continue
+        if not child.tag.startswith(XSL) or child.tag == f"{XSL}text":
+            _silence(child, expands=expands)
+        elif child.tag != f"{XSL}value-of" or not _NAME_ONLY.fullmatch(child.get("select", "")):
+            silent = etree.Element(f"{XSL}text")
+            silent.text, silent.tail, silent.sourceline = VALUE, child.tail, child.sourceline
+            element.replace(child, silent)
+
+
+def _expands(element: etree._Element) -> bool:
+    """Whether `{…}` is evaluated in a text from here on; a `no` further in is not believed, which is safe."""
+    stated = element.get("expand-text") or element.get(f"{XSL}expand-text") or "no"
+    return stated.strip() in {"yes", "true", "1"}
+
+
+def _without_templates(text: str) -> str:
+    return re.sub(r"\{.*\}", VALUE, text, flags=re.DOTALL)
+
+
+def read(report: str) -> list[Failure]:
+    """Read a report; nothing of it that has not been through `silence` is told.
+
+    Raises:
+        lxml.etree.XMLSyntaxError: it is not XML.
+    """
+    root = parse_reference(report.encode())
+    prefixes = {
+        each.get("prefix", ""): each.get("uri", "")
+        for each in root.iter(f"{SVRL}ns-prefix-in-attribute-values")
+    }
+    return [_failure(element, prefixes) for element in root.iter(*FAILURES)]
+
+
+def _failure(element: etree._Element, prefixes: Mapping[str, str]) -> Failure:
+    seen = [each for each in element.iterchildren(*_TEXTS) if each.get(_SEEN)]
+    return Failure(
+        rule=element.get("id") if element.get(_SEEN) else None,
+        level=(element.get("role") or element.get("flag") or "").strip().lower(),
+        location=element.get("location", "/"),
+        prefixes=prefixes,
+        text=" ".join(_plain(each) for each in seen if each.tag == f"{SVRL}text"),
+        diagnostics=" ".join(_plain(each) for each in seen if each.tag != f"{SVRL}text"),
+    )
+
+
+def _plain(element: etree._Element) -> str:
+    return " ".join(str(element.xpath("string()")).split())[:_MAX_TEXT]
+
+
+# How the compilers that are in use write a step: Q{uri}a, *:a[namespace-uri()='uri'],
+# *[local-name()='a' and namespace-uri()='uri'], p:a, a; each with or without a position.
+_STEP = re.compile(
+    r"""/(?P<attribute>@)?(?:
+        Q\{(?P<uri1>[^{}]*)\}(?P<local1>[\w.-]+)
+      | \*:(?P<local2>[\w.-]+)\[\s*namespace-uri\(\)\s*=\s*(?P<q>["'])(?P<uri2>.*?)(?P=q)\s*\]
+      | \*\[\s*local-name\(\)\s*=\s*(?P<r>["'])(?P<local3>[\w.-]+)(?P=r)\s*(?:and|\]\s*\[)\s*
+            namespace-uri\(\)\s*=\s*(?P<s>["'])(?P<uri3>.*?)(?P=s)\s*\]
+      | (?:(?P<prefix>[\w.-]++):)?(?P<local4>[\w.-]++)(?![(:])
+    )(?:\[(?P<position>\d+)\])?""",
+    re.VERBOSE,
+)
+
+
+def resolve(root: etree._Element, failure: Failure) -> tuple[etree._Element, str | None]:
+    """Return the element that a rule complains of and, where it is one, the attribute's expanded name.
+
+    What cannot be followed, such as the step to a text, is left: its parent is as good a place. Nothing of
+    the location is evaluated, as it holds names that the sender has chosen.
+    """
+    found: etree._Element | None = None
+    for step in _steps(failure.location):
+        name = _expanded(step, failure.prefixes)
+        if step["attribute"]:
+            return (root, None) if found is None else (found, name if name in found.attrib else None)
+        children = iter([root]) if found is None else found.iterchildren()
+        same = (child for child in children if child.tag == name)
+        following = next(islice(same, int(step["position"] or 1) - 1, None), None)
+        if following is None:
+            break
+        found = following
+    return (root if found is None else found), None
+
+
+def _steps(location: str) -> Iterator[re.Match[str]]:
+    position = 0
+    while step := _STEP.match(location, position):
+        yield step
+        position = step.end()
+
+
+def _expanded(step: re.Match[str], prefixes: Mapping[str, str]) -> str:
+    uri = step["uri1"] or step["uri2"] or step["uri3"] or prefixes.get(step["prefix"] or "", "")
+    local = step["local1"] or step["local2"] or step["local3"] or step["local4"]
+    return f"{{{uri}}}{local}" if uri else str(local)

@@ -1,0 +1,164 @@
+"""The process that runs XSLT, for `workers`: it is given text and gives text back, and can do nothing else.
+
+It is started by its path and imports nothing of the gateway. What stylesheets may not do is refused twice:
+by Saxon's configuration, and by the kernel, which opens no further file or socket, lets none be written,
+gives no more memory, and ends the process when a task takes too long, even where the gateway is gone.
+"""
+
+import os
+import re
+import resource
+import signal
+import socket
+import struct
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+COMPILE, RUN, DONE, FAILED = range(4)
+"""What is asked: the seconds that it may take, then a stylesheet, or numbers of stylesheets and a document.
+And what is answered: results, or what went wrong and at which of the stylesheets."""
+
+_HEAD = struct.Struct(">BI")
+_NUMBER = struct.Struct(">I")
+# What Saxon reports of a run, without its sentences: `FORG0001`, and `on line 12`.
+_ERROR = re.compile(rb"\b[A-Z]{4}\d{4}\b|\bon line \d+")
+_REPORT_BYTES = 64 * 1024
+_CONFIGURATION = {
+    "http://saxon.sf.net/feature/allowedProtocols": "",
+    "http://saxon.sf.net/feature/allow-external-functions": "false",
+    "http://saxon.sf.net/feature/disableXslEvaluate": "true",
+    # The gateway's own parser has limits; two of Java's are narrower than these: 0 is none.
+    "http://saxon.sf.net/feature/parserProperty?uri=jdk.xml.elementAttributeLimit": "0",
+    "http://saxon.sf.net/feature/parserProperty?uri=jdk.xml.maxXMLNameLimit": "0",
+}
+_NOTHING = '<xsl:stylesheet version="3.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform"/>'
+
+
+def send(channel: socket.socket, kind: int, parts: list[bytes]) -> None:
+    """Send one message: its kind and parts of any size."""
+    body = b"".join(each for part in parts for each in (_NUMBER.pack(len(part)), part))
+    channel.sendall(_HEAD.pack(kind, len(body)) + body)
+
+
+def receive(channel: socket.socket, max_bytes: int) -> tuple[int, list[bytes]]:
+    """Receive one message.
+
+    Raises:
+        EOFError: the other side has gone.
+        ValueError: it is larger than it may be.
+    """
+    kind, size = _HEAD.unpack(_receive_exactly(channel, _HEAD.size))
+    if size > max_bytes:
+        raise ValueError("too large")
+    body = _receive_exactly(channel, size)
+    parts, start = [], 0
+    while start < size:
+        (length,) = _NUMBER.unpack_from(body, start)
+        start += _NUMBER.size
+        parts.append(body[start : start + length])
+        start += length
+    return kind, parts
+
+
+def _receive_exactly(channel: socket.socket, size: int) -> bytes:
+    body = bytearray()
+    while len(body) < size:
+        piece = channel.recv(min(size - len(body), 1 << 20))
+        if not piece:
+            raise EOFError
+        body += piece
+    return bytes(body)
+
+
+class _Engine:
+    """Saxon, with the stylesheets that it has compiled."""
+
+    def __init__(self) -> None:
+        from saxonche import PySaxonProcessor  # after the limit of memory is set
+
+        self._saxon = PySaxonProcessor(license=False)
+        for name, value in _CONFIGURATION.items():
+            self._saxon.set_configuration_property(name, value)
+        self._compiler = self._saxon.new_xslt30_processor()
+        self._stylesheets: list[Any] = []
+        # Once before the door is shut: the engine opens some files of its own.
+        self._compiler.compile_stylesheet(stylesheet_text=_NOTHING).transform_to_string(
+            xdm_node=self._saxon.parse_xml(xml_text="<nothing/>")
+        )
+
+    def compile(self, stylesheet: str) -> None:
+        """Compile a stylesheet, which gets the next number."""
+        self._stylesheets.append(self._compiler.compile_stylesheet(stylesheet_text=stylesheet))
+
+    def run(self, numbers: list[bytes], document: str) -> Iterator[str]:
+        """Run stylesheets on one document, one after the other."""
+        node = self._saxon.parse_xml(xml_text=document)
+        for number in numbers:
+            yield self._stylesheets[int(number)].transform_to_string(xdm_node=node) or ""
+
+
+class _Reports:
+    """What Saxon says of a run: it says it on the standard error, with values of the document in it."""
+
+    def __init__(self) -> None:
+        self._reader, writer = os.pipe()
+        for end in (self._reader, writer):
+            os.set_blocking(end, False)  # what is too much is lost
+        os.dup2(writer, 2)
+        os.close(writer)
+
+    def take(self) -> bytes:
+        """Return the codes and the first line of what has been said since, and forget the rest."""
+        try:
+            said = os.read(self._reader, _REPORT_BYTES)
+        except BlockingIOError:
+            return b""
+        found = dict.fromkeys(_ERROR.findall(said))
+        codes = [each for each in found if not each.startswith(b"on")]
+        return b" ".join([*codes, *[each for each in found if each.startswith(b"on")][:1]])
+
+
+def _answer(engine: _Engine, reports: _Reports, kind: int, parts: list[bytes]) -> tuple[int, list[bytes]]:
+    results: list[bytes] = []
+    reports.take()
+    try:
+        if kind == COMPILE:
+            engine.compile(parts[0].decode())
+        else:
+            *numbers, document = parts
+            results += (each.encode() for each in engine.run(numbers, document.decode()))
+    except Exception as error:
+        reason = str(error).encode() if kind == COMPILE else reports.take()
+        return FAILED, [reason, str(len(results)).encode()]
+    return DONE, results
+
+
+def _limit(kind: int, value: int) -> None:
+    resource.setrlimit(kind, (value, value))
+
+
+def serve(channel: socket.socket, memory_limit_bytes: int) -> None:
+    """Answer until the gateway has gone.
+
+    Args:
+        memory_limit_bytes: of data; the address space that Saxon reserves says nothing.
+    """
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_FSIZE, 0)
+    _limit(resource.RLIMIT_DATA, memory_limit_bytes)
+    engine, reports = _Engine(), _Reports()
+    _limit(resource.RLIMIT_NOFILE, 0)
+    while True:
+        kind, (limit_s, *parts) = receive(channel, sys.maxsize)
+        # Nobody handles this signal, so the kernel ends the process, whatever it is busy with.
+        signal.setitimer(signal.ITIMER_REAL, float(limit_s))
+        send(channel, *_answer(engine, reports, kind, parts))
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+if __name__ == "__main__":
+    try:
+        serve(socket.socket(fileno=0), int(sys.argv[1]))
+    except (EOFError, ConnectionError):
+        os._exit(0)

@@ -1,0 +1,241 @@
+"""Run XSLT in processes of their own, which can hang, die or be greedy without harm to the gateway.
+
+A few workers are started when they are needed, and end with this process. One that does not answer in time
+or dies is replaced, and what it was asked is answered with `Unavailable`: nothing is taken for valid because
+nobody could look at it. Any number of threads may ask.
+"""
+
+import atexit
+import os
+import queue
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from functools import cache
+from typing import ClassVar
+
+import structlog
+
+from gateway.contract.findings import Bilingual
+from gateway.errors import AmtsboteError, ConfigurationError, Unavailable
+from gateway.xml import worker
+from gateway.xml.stylesheet import Stylesheet
+
+TIME_LIMIT_S = 5.0
+"""What a message's rules may take, all together."""
+COMPILE_LIMIT_S = 60.0
+"""What starting a worker and compiling one stylesheet may take: seconds, on a busy machine."""
+PATIENCE_S = 15.0
+"""How long a message waits for a worker that is free."""
+MEMORY_LIMIT_BYTES = 768 * 1024 * 1024
+"""For one worker, with all its stylesheets."""
+MAX_WORKERS = 4
+_MAX_ANSWER_BYTES = 64 * 1024 * 1024
+_GRACE_S = 1
+"""How much later a worker ends itself, where this process is no longer there to end it."""
+
+_log = structlog.get_logger()
+
+
+class _Trouble(AmtsboteError):
+    """A worker has not answered."""
+
+
+class _Refusal(AmtsboteError):
+    """A worker answers that it cannot do what it was asked; `number` is that of the stylesheet."""
+
+    def __init__(self, detail: str, number: int) -> None:
+        super().__init__(detail)
+        self.number = number
+
+
+class _Worker:
+    """One process; used by one thread at a time."""
+
+    _env: ClassVar = {"LANG": "C.UTF-8"}
+
+    def __init__(self, memory_limit_bytes: int) -> None:
+        self._channel, theirs = socket.socketpair()
+        # Nothing of our environment, and no share in our terminal: its engine writes there what it likes.
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603  # our own interpreter and file
+                [sys.executable, "-I", worker.__file__, str(memory_limit_bytes)],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env=self._env,
+                cwd="/",
+                start_new_session=True,
+            )
+        self._numbers: dict[str, int] = {}
+
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it has not been ended by anybody else, such as a kernel that is short of memory."""
+        return self._process.poll() is None
+
+    def compile(self, stylesheet: Stylesheet, limit_s: float) -> None:
+        """Compile a stylesheet, once."""
+        if stylesheet.key not in self._numbers:
+            self._ask(worker.COMPILE, [stylesheet.text.encode()], limit_s)
+            self._numbers[stylesheet.key] = len(self._numbers)
+
+    def run(self, stylesheets: Sequence[Stylesheet], document: bytes, limit_s: float) -> list[bytes]:
+        """Run compiled stylesheets on a document."""
+        numbers = [str(self._numbers[each.key]).encode() for each in stylesheets]
+        return self._ask(worker.RUN, [*numbers, document], limit_s)
+
+    def end(self) -> int:
+        """End the process at once, and return its exit status."""
+        self._process.kill()
+        self._channel.close()
+        return self._process.wait()
+
+    def _ask(self, kind: int, parts: list[bytes], limit_s: float) -> list[bytes]:
+        self._channel.settimeout(limit_s)
+        try:
+            worker.send(self._channel, kind, [str(limit_s + _GRACE_S).encode(), *parts])
+            answer, results = worker.receive(self._channel, _MAX_ANSWER_BYTES)
+        except TimeoutError as error:
+            raise _Trouble("takes too long") from error
+        except (OSError, EOFError, ValueError) as error:
+            raise _Trouble("has died or answers too much") from error
+        if answer == worker.FAILED:
+            raise _Refusal(results[0].decode(), int(results[1]))
+        return results
+
+
+class Workers:
+    """The workers of one process.
+
+    Args:
+        count: how many there are at most; by default one for each processor, at most MAX_WORKERS.
+        time_limit_s: what one run may take.
+        memory_limit_bytes: what one worker may take.
+    """
+
+    def __init__(
+        self,
+        count: int | None = None,
+        *,
+        time_limit_s: float = TIME_LIMIT_S,
+        memory_limit_bytes: int = MEMORY_LIMIT_BYTES,
+    ) -> None:
+        self.count = count or min(MAX_WORKERS, os.cpu_count() or 1)
+        self._time_limit_s = time_limit_s
+        self._memory_limit_bytes = memory_limit_bytes
+        self._lock = threading.Lock()
+        self._all: set[_Worker] = set()
+        # The one used last is used next: it has compiled what is asked for most.
+        self._free: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
+        for _ in range(self.count):
+            self._free.put(None)
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes that run now."""
+        with self._lock:
+            return sorted(each.pid for each in self._all)
+
+    def transform(self, stylesheet: Stylesheet, document: str) -> str:
+        """Return what one stylesheet makes of a document; raises as `run`."""
+        return self.run([stylesheet], document)[0]
+
+    def run(self, stylesheets: Sequence[Stylesheet], document: str) -> list[str]:
+        """Return what each stylesheet makes of a document.
+
+        Args:
+            document: XML that `parse` has accepted and lxml has written, never what a sender sent.
+
+        Raises:
+            Unavailable: it took too long or too much memory, failed on this document, or no worker is free.
+            ConfigurationError: a stylesheet cannot be compiled.
+        """
+        names = [each.name for each in stylesheets]
+        try:
+            return self._with_worker(stylesheets, document)
+        except queue.Empty:
+            reason = "no worker is free"
+        except _Trouble as error:
+            reason = f"a worker {error.detail}"
+        except _Refusal as error:  # codes and lines only: no value of the document
+            names = [names[error.number]]
+            reason = stylesheets[error.number].localise(f"Saxon reports {error.detail}")
+        _log.error("rules_unavailable", stylesheets=names, reason=reason)
+        raise Unavailable(_NOT_DONE)
+
+    def compile(self, stylesheet: Stylesheet) -> None:
+        """Compile a stylesheet in one of the workers.
+
+        Raises:
+            ConfigurationError: it cannot be compiled; with files and lines.
+            Unavailable: no worker could do it.
+        """
+        self.run([stylesheet], "")
+
+    def close(self) -> None:
+        """End all workers; they are started again when one is asked."""
+        with self._lock:
+            ended = list(self._all)
+        for each in ended:
+            each.end()
+
+    def _with_worker(self, stylesheets: Sequence[Stylesheet], document: str) -> list[str]:
+        chosen = self._free.get(timeout=PATIENCE_S)
+        try:
+            if chosen and not chosen.is_alive:
+                self._end(chosen)
+                chosen = None
+            chosen = chosen or self._start()
+            for each in stylesheets:
+                _compile(chosen, each)
+            if not document:
+                return []
+            results = chosen.run(stylesheets, document.encode(), self._time_limit_s)
+            return [each.decode() for each in results]
+        except _Trouble:
+            if chosen:
+                self._end(chosen)
+                chosen = None
+            raise
+        finally:
+            self._free.put(chosen)
+
+    def _start(self) -> _Worker:
+        started = _Worker(self._memory_limit_bytes)
+        with self._lock:
+            self._all.add(started)
+        return started
+
+    def _end(self, broken: _Worker) -> None:
+        with self._lock:
+            self._all.discard(broken)
+        _log.warning("rules_worker_ended", pid=broken.pid, status=broken.end())
+
+
+def _compile(chosen: _Worker, stylesheet: Stylesheet) -> None:
+    try:
+        chosen.compile(stylesheet, COMPILE_LIMIT_S)
+    except _Refusal as error:
+        raise ConfigurationError(stylesheet.localise(error.detail)) from error
+
+
+@cache
+def shared_workers() -> Workers:
+    """Return the workers of this process."""
+    workers = Workers()
+    atexit.register(workers.close)
+    return workers
+
+
+_NOT_DONE = Bilingual(
+    de="Die Geschäftsregeln konnten jetzt nicht geprüft werden; erneutes Senden ist unschädlich.",
+    en="The business rules could not be checked now; sending the same again is safe.",
+)
