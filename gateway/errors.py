@@ -216,6 +216,18 @@ class CodeViolation(CodeListViolation):
     code = RejectCode.CODE
 
 
+class RuleViolation(Problem):
+    """The message breaks a business rule of its standard."""
+
+    type = "rule-violation"
+    status = 422
+    code = RejectCode.RULE
+    title = Bilingual(
+        de="Die Nachricht verletzt eine Geschäftsregel ihres Standards.",
+        en="The message breaks a business rule of its standard.",
+    )
+
+
 class VersionNotServed(Problem):
     """The version of this standard is not served."""
 

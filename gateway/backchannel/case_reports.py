@@ -19,8 +19,8 @@ from gateway.contract.report import Reference, Report, ReportType
 from gateway.contract.states import CitizenStatus, Direction, FindingKind, ReportState
 from gateway.domain.calendar import today
 from gateway.domain.case import FINAL, CaseEvent
-from gateway.errors import Problem, ReportRejected
-from gateway.standards import Catalogue
+from gateway.errors import Problem, ReportRejected, Unavailable
+from gateway.standards import Catalogue, reading
 from gateway.store.rows import BackMessage, Document
 from gateway.xml import rueckkanal_read
 from gateway.xml.text import label, line
@@ -60,17 +60,20 @@ class CaseReport:
     reference: Reference | None = None
 
 
-def read(catalogue: Catalogue, report: Report) -> CaseReport:
+async def read(catalogue: Catalogue, report: Report) -> CaseReport:
     """Read and validate a case report.
 
     Raises:
+        Unavailable: it cannot be validated now; nothing is known of it.
         ReportRejected: the XML is refused, or is no message that this type of report may carry.
         pydantic.ValidationError: the JSON is not to contract.
     """
     if report.type is ReportType.CASE_REFERENCE:
         return CaseReport(reference=_read_reference(report.body))
     try:
-        incoming = catalogue.read(report.body, today=today())
+        incoming = await reading.read(catalogue, report.body, today=today())
+    except Unavailable:
+        raise
     except Problem as problem:
         raise ReportRejected(problem.type) from problem
     name = incoming.message_type.name
@@ -163,12 +166,12 @@ async def _apply_one_parked(
     """Apply a parked report; what is wrong with it must not be held against the one that freed it."""
     try:
         with work.attempt():
-            return await _apply(work, parked, read(catalogue, parked), None)
+            return await _apply(work, parked, await read(catalogue, parked), None)
     except ReportRejected as error:
         return ReportState.REJECTED, error.detail
     except ValidationError:
         return ReportState.REJECTED, "body_not_to_contract"
-    except SQLAlchemyError:
+    except (SQLAlchemyError, Unavailable):
         raise
     except Exception:
         _log.exception("report_failed", report_id=parked.report_id)

@@ -24,7 +24,7 @@ from gateway.contract.message import Message
 from gateway.contract.report import Accepted, Failed, Refused, Report, ReportType
 from gateway.contract.states import FindingKind, ReportState
 from gateway.domain.delivery import Effect
-from gateway.errors import ReportRejected, StoreDeadlock, StoreUnavailable
+from gateway.errors import ReportRejected, StoreDeadlock, StoreUnavailable, Unavailable
 from gateway.standards import Catalogue
 from gateway.store import SqlStore, reads, reports
 from gateway.store.batches import Batches, once_more
@@ -89,7 +89,7 @@ class ReportIntake:
         return Outcome.ACK
 
     async def _take_in_the_end(self, report: Report) -> None:
-        """Wait for a store that is away; give up only on a report that nothing here can deal with."""
+        """Wait for what is away; give up only on a report that nothing here can deal with."""
         tries = faults = 0
         while True:
             try:
@@ -97,6 +97,8 @@ class ReportIntake:
                 return
             except (StoreUnavailable, StoreDeadlock) as error:
                 _log.warning("report_waits_for_store", report_id=report.report_id, error=str(error))
+            except Unavailable:
+                _log.warning("report_waits_for_rules", report_id=report.report_id)
             except Exception:
                 faults += 1
                 _log.exception("report_failed", report_id=report.report_id, faults=faults)
@@ -113,7 +115,7 @@ class ReportIntake:
         if broken:
             checked = _Checked(report, tenant, fault="cannot_be_handled")
         else:
-            checked = self._check(report, tenant)
+            checked = await self._check(report, tenant)
         state = await self._batches.take(checked)
         _log.info(
             "report_taken",
@@ -133,19 +135,19 @@ class ReportIntake:
         async with self._store.read() as connection:
             return await reads.fetch_tenant(connection, report.case_id, destination=report.destination)
 
-    def _check(self, report: Report, tenant: str) -> _Checked:
+    async def _check(self, report: Report, tenant: str) -> _Checked:
         """Read the body before the transaction; a body that is not to contract is a fault, not an error."""
         try:
-            return _Checked(report, tenant, self._read(report))
+            return _Checked(report, tenant, await self._read(report))
         except ValidationError:
             return _Checked(report, tenant, fault="body_not_to_contract")
         except ReportRejected as error:
             return _Checked(report, tenant, fault=error.detail)
 
-    def _read(self, report: Report) -> BaseModel | CaseReport:
+    async def _read(self, report: Report) -> BaseModel | CaseReport:
         if model := _BODIES.get(report.type):
             return model.model_validate_json(report.body)
-        return case_reports.read(self._catalogue, report)
+        return await case_reports.read(self._catalogue, report)
 
     # --- one transaction
 

@@ -79,7 +79,7 @@ def validate(file: Message, as_json: AsJson = False) -> None:
         from gateway.xml.parse import Limits
 
         limits = Limits(settings.max_message_bytes, settings.max_depth, settings.max_attributes)
-        incoming = read(Catalogue.load(settings.standards_folders), file.read_bytes(), limits)
+        incoming = asyncio.run(read(Catalogue.load(settings.standards_folders), file.read_bytes(), limits))
     show(
         {"valid": True, "message_type": incoming.message_type.id},
         f"{file}: valid, {incoming.message_type.id}",

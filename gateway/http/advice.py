@@ -23,6 +23,10 @@ ADVICE = {
         de="Verwenden Sie die Codelisten in der Version des Standards und nur Codes, die darin stehen.",
         en="Use the code lists in the standard's version, and only codes that are in them.",
     ),
+    "rule-violation": Bilingual(
+        de="Jeder Befund nennt die Regel des Standards und die Stelle; berichtigen Sie, was sie verlangt.",
+        en="Each finding names the standard's rule and the place; correct what it asks for.",
+    ),
     "version-not-served": Bilingual(
         de="Das Problem nennt die Versionen, die bedient werden, und seit wann und bis wann.",
         en="The problem says which versions are served, since when and until when.",

@@ -22,7 +22,7 @@ from gateway.errors import (
 )
 from gateway.intake import refusals
 from gateway.intake.metadata import TRUST_LEVELS, Attachment, Metadata
-from gateway.standards import Catalogue, Incoming
+from gateway.standards import Catalogue, Incoming, reading
 from gateway.store.rows import Case
 from gateway.xml import rueckkanal_read
 from gateway.xml.parse import Limits
@@ -66,13 +66,13 @@ class Examined:
         return self.incoming.message_type.id
 
 
-def read(catalogue: Catalogue, body: bytes, limits: Limits) -> Incoming:
+async def read(catalogue: Catalogue, body: bytes, limits: Limits) -> Incoming:
     """Parse, identify and validate a message as of today in Germany.
 
     Raises:
         Problem: with every finding, in document order.
     """
-    incoming = catalogue.read(body, today=today(), limits=limits)
+    incoming = await reading.read(catalogue, body, today=today(), limits=limits)
     if incoming.message_type.direction is Direction.BACK:
         raise UnknownMessageType(refusals.WRONG_WAY, hint=refusals.ANSWERS_HERE)
     return incoming

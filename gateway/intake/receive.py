@@ -1,6 +1,5 @@
 """Take a submission in: examine, store, answer."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -22,9 +21,6 @@ from gateway.standards import Catalogue, Incoming
 from gateway.store import SqlStore, reads
 from gateway.store.rows import Accepted, Case, NewSubmission, Part
 from gateway.xml.parse import Limits
-
-INLINE_BYTES = 256 * 1024
-"""Validating a small message in a thread halves the rate; a large one would hold up all others."""
 
 METADATA_NUMBER = -1
 WITHDRAWAL = "antragsruecknahme"
@@ -239,10 +235,7 @@ class Intake:
         case_id: str | None,
         idempotency_key: str | None,
     ) -> _Posted:
-        if len(body) <= INLINE_BYTES:
-            incoming = read(self._catalogue, body, self._limits)
-        else:
-            incoming = await asyncio.to_thread(read, self._catalogue, body, self._limits)
+        incoming = await read(self._catalogue, body, self._limits)
         facts = state_facts(incoming, metadata, idempotency_key)
         return _Posted(client, body, metadata, attachments, case_id, incoming, facts)
 

@@ -20,6 +20,7 @@ from gateway.errors import (
     MetadataMismatch,
     Problem,
     RejectReason,
+    RuleViolation,
     SchemaViolation,
     UnknownMessageType,
     VersionNotServed,
@@ -31,6 +32,7 @@ from gateway.standards.sources import SchemaFiles, collect
 from gateway.xml.parse import DEFAULT_LIMITS, Limits, parse
 from gateway.xml.paths import Names
 from gateway.xml.positions import locate
+from gateway.xml.rules import RuleFile, Rules
 from gateway.xml.validate import Schema
 
 _VERSION_NUMBER = re.compile(r"\d+(?:[._]\d+)*")
@@ -118,11 +120,20 @@ class Standard:
             path = self.folder / each.file
             yield path, load_code_list(path, closed=each.closed)
 
+    @cached_property
+    def rules(self) -> Rules:
+        """The business rules that its messages keep."""
+        files = [
+            RuleFile(self.folder / each.file, self.folder, each.phase, each.severity)
+            for each in self.manifest.rules
+        ]
+        return Rules(files, self.manifest.namespaces)
+
     def __str__(self) -> str:
         return f"{self.manifest.standard} {self.manifest.version}"
 
     def check(self) -> None:
-        """Compile its schema and read its code lists.
+        """Compile its schema and its rules, and read its code lists.
 
         Raises:
             ConfigurationError: with the first thing that is wrong.
@@ -130,6 +141,7 @@ class Standard:
         if self.manifest.schemas:
             self.schema.compile()
         _ = self.code_lists
+        self.rules.compile()
 
     def serves(self, day: datetime.date) -> bool:
         """Whether its messages are taken on that day in Europe/Berlin."""
@@ -137,9 +149,18 @@ class Standard:
         return since is not None and since <= day and (until is None or day <= until)
 
     def find(self, root: etree._Element, body: bytes) -> Findings:
-        """Return everything that schema and code lists object to in a message, and what they warn of."""
+        """Return everything that a message is wrong in, and what is to be warned of.
+
+        Rules are asked only where schema and code lists allow the message: they are written for these.
+
+        Raises:
+            Unavailable: the rules could not be run.
+        """
         findings = self.schema.find(root, body)
-        return findings.joined(self.code_lists.find(root, body, self.manifest.namespaces))
+        findings = findings.joined(self.code_lists.find(root, body, self.manifest.namespaces))
+        if findings.errors or not self.manifest.rules:
+            return findings
+        return findings.followed_by(self.rules.find(root, body))
 
     def has(self, message_type: MessageType, root: etree._Element) -> bool:
         """Say whether a message with the right root element is one of that type and version."""
@@ -151,6 +172,22 @@ class Standard:
     def read_header(self, root: etree._Element) -> Header:
         """Return what a message says of itself."""
         return self._header.read(root)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A message that is XML and of a type that is served today, not looked at any further."""
+
+    message_type: MessageType
+    standard: Standard
+    root: etree._Element
+    body: bytes = field(repr=False)
+    today: datetime.date
+
+    @property
+    def takes_time(self) -> bool:
+        """Whether judging it may wait for a worker process."""
+        return bool(self.standard.manifest.rules)
 
 
 @dataclass(frozen=True)
@@ -234,7 +271,7 @@ class Catalogue:
         )
 
     def check(self) -> None:
-        """Compile every schema and read every code list.
+        """Compile every schema and all rules, and read every code list.
 
         Raises:
             ConfigurationError: with the first thing that is wrong in each standard.
@@ -249,7 +286,11 @@ class Catalogue:
             raise ConfigurationError("\n".join(faults.values()))
 
     def read(self, body: bytes, *, today: datetime.date, limits: Limits = DEFAULT_LIMITS) -> Incoming:
-        """Parse, identify and validate one message, and read its header.
+        """Parse, identify and validate one message, and read its header; raises as `open` and `judge`."""
+        return self.judge(self.open(body, today=today, limits=limits))
+
+    def open(self, body: bytes, *, today: datetime.date, limits: Limits = DEFAULT_LIMITS) -> Opened:
+        """Parse and identify one message.
 
         Args:
             body: the message as received.
@@ -259,18 +300,27 @@ class Catalogue:
         Raises:
             MessageTooLarge, NotUtf8, ForbiddenXml, MalformedXml: it is no XML that is taken.
             UnknownMessageType, VersionNotServed: no standard here has it, or not today.
-            SchemaViolation, CodeListViolation, CodeViolation: with all findings.
-            MetadataMismatch: its header contradicts its root element.
         """
         root = parse(body, limits)
         message_type, standard = self.identify(root, body, today)
+        return Opened(message_type, standard, root, body, today)
+
+    def judge(self, opened: Opened) -> Incoming:
+        """Validate one message and read its header.
+
+        Raises:
+            SchemaViolation, CodeListViolation, CodeViolation, RuleViolation: with all findings.
+            MetadataMismatch: its header contradicts its root element.
+            Unavailable: its rules could not be run.
+        """
+        message_type, standard, root = opened.message_type, opened.standard, opened.root
         try:
-            findings = standard.find(root, body)
+            findings = standard.find(root, opened.body)
             _require_no_errors(findings)
-            if standard.manifest.valid_until and today > standard.manifest.valid_until:
-                findings = findings.joined(self._outdated(standard, root, body, today))
+            if standard.manifest.valid_until and opened.today > standard.manifest.valid_until:
+                findings = findings.joined(self._outdated(standard, root, opened.body, opened.today))
             header = standard.read_header(root)
-            _require_agreement(header, message_type, standard.manifest, root, body)
+            _require_agreement(header, message_type, standard.manifest, root, opened.body)
         except Problem as problem:
             problem.rejection = standard.rejection(problem.code)
             raise
@@ -444,6 +494,7 @@ _PROBLEMS: dict[RejectCode, type[Problem]] = {
     RejectCode.SCHEMA: SchemaViolation,
     RejectCode.CODE_LIST: CodeListViolation,
     RejectCode.CODE: CodeViolation,
+    RejectCode.RULE: RuleViolation,
 }
 
 

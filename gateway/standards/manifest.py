@@ -8,7 +8,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from gateway.contract.codes import REJECT_LIST_URI, REJECT_LIST_VERSION
-from gateway.contract.findings import Bilingual
+from gateway.contract.findings import Bilingual, Severity
 from gateway.contract.states import Direction
 from gateway.errors import ConfigurationError
 from gateway.standards.profiles import FIELDS, PROFILES
@@ -55,6 +55,24 @@ class CodeListFile(_Part):
 
     file: str
     closed: bool = True
+
+
+class RulesFile(_Part):
+    """Business rules, relative to the manifest: Schematron, or the XSLT that was compiled from it.
+
+    `phase` is one of the schema's phases, else its default. `severity` says what a rule weighs, by its id,
+    whatever the file says.
+    """
+
+    file: str = Field(pattern=r"\.(sch|xslt?)$")
+    phase: str | None = None
+    severity: dict[str, Severity] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _phase_is_of_schematron(self) -> Self:
+        if self.phase and not self.file.endswith(".sch"):
+            raise ValueError("a phase is chosen when Schematron is compiled; an XSLT file has none")
+        return self
 
 
 class RejectList(_Part):
@@ -110,6 +128,7 @@ class Manifest(_Part):
     namespaces: dict[str, str] = Field(default_factory=dict)
     code_lists: list[CodeListFile] = Field(default_factory=list)
     closed_code_lists: bool = False
+    rules: list[RulesFile] = Field(default_factory=list)
     reject_list: RejectList = Field(default_factory=RejectList)
     message_types: list[MessageTypeRules]
 

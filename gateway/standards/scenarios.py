@@ -71,8 +71,7 @@ def _scenario(element: etree._Element, path: Path, folder: Path) -> Scenario:
     return Scenario(
         name=_text(element, "s:name"),
         namespaces={
-            each.get("prefix", ""): (each.text or "").strip()
-            for each in element.iterfind("s:namespace", _NS)
+            each.get("prefix", ""): (each.text or "").strip() for each in element.iterfind("s:namespace", _NS)
         },
         match=match,
         schemas=tuple(_locations(element, "s:validateWithXmlSchema", path, folder)),

@@ -23,6 +23,7 @@ OF_THE_MESSAGE = {
     "forbidden-xml",
     "schema-violation",
     "code-list-violation",
+    "rule-violation",
     "version-not-served",
     "unknown-message-type",
 }

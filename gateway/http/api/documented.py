@@ -23,6 +23,7 @@ _REFUSALS = (
     errors.ForbiddenXml,
     errors.SchemaViolation,
     errors.CodeListViolation,
+    errors.RuleViolation,
     errors.VersionNotServed,
     errors.UnknownMessageType,
     errors.NoRoute,

@@ -181,6 +181,17 @@ _UNKNOWN_CODE = Finding(
     column=9,
     message=Bilingual(de="Der Code steht nicht in der Codeliste.", en="The code is not in the code list."),
 )
+_BROKEN_RULE = Finding(
+    code="X002",
+    path="/p:bewohnerparken.antrag.0101/p:zeitraum/p:bis",
+    line=131,
+    column=5,
+    message=Bilingual(
+        de="Der Zeitraum endet, bevor er beginnt.",
+        en="Rule XPARKEN-01 is not met: Der Zeitraum endet, bevor er beginnt.",
+    ),
+    rule="XPARKEN-01",
+)
 _WAIT = Finding(
     code="S999",
     path="query/wait",
@@ -193,6 +204,7 @@ _NO_ROUTE = Bilingual(
 PROBLEMS: dict[type[errors.Problem], errors.Problem] = {
     errors.SchemaViolation: errors.SchemaViolation(findings=[_MISSING]),
     errors.CodeListViolation: errors.CodeViolation(findings=[_UNKNOWN_CODE]),
+    errors.RuleViolation: errors.RuleViolation(findings=[_BROKEN_RULE]),
     errors.NoRoute: errors.NoRoute(
         _NO_ROUTE, hint=Bilingual(de="Angeboten: 991010001001, 99102.", en="Offered: 991010001001, 99102.")
     ),

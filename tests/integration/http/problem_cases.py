@@ -28,6 +28,8 @@ from tests.integration.http.portal import (
     sample,
 )
 
+PARKING = SAMPLES.parents[1] / "xparken" / "1.0"
+
 Case = Callable[[Portal, Path, pytest.MonkeyPatch], Awaitable[httpx2.Response]]
 CASES: dict[type[errors.Problem], Case] = {}
 
@@ -78,6 +80,11 @@ async def unknown_list(portal, folder, patch):
 @leads_to(errors.CodeViolation)
 async def unknown_code(portal, folder, patch):
     return await portal.submit(sample("06-urkundenart-nicht-in-der-liste"))
+
+
+@leads_to(errors.RuleViolation)
+async def broken_rule(portal, folder, patch):
+    return await portal.submit((PARKING / "invalid" / "22-zeitraum-endet-vor-beginn.xml").read_bytes())
 
 
 @leads_to(errors.VersionNotServed)

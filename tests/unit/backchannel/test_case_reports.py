@@ -36,14 +36,6 @@ from tests.unit.backchannel.world import (
 WEST = "musteramt-beispielhausen"
 
 
-@pytest.fixture
-async def dialogue(world: World) -> Dialogue:
-    """A case that the lead has accepted, and its reports about it."""
-    submitted = await world.submit()
-    await world.accepted(await world.send_one())
-    return Dialogue(world, submitted)
-
-
 # --- moving the case
 
 
@@ -402,7 +394,7 @@ async def test_broken_report_that_was_parked_does_not_hold_up_its_neighbours(
     assert (finding.kind, finding.destination, finding.code) == ("report_rejected", LEAD, fault)
 
 
-def test_reading_a_report_says_in_one_word_why_it_is_rejected() -> None:
+async def test_reading_a_report_says_in_one_word_why_it_is_rejected() -> None:
     about = SimpleNamespace(case_id=new_id())
     for type_, write, fault in BROKEN.values():
         if fault not in {"document_missing", "body_not_to_contract"}:
@@ -415,7 +407,7 @@ def test_reading_a_report_says_in_one_word_why_it_is_rejected() -> None:
                 body=write(about),
             )
             with pytest.raises(ReportRejected) as rejected:
-                case_reports.read(catalogue(), report)
+                await case_reports.read(catalogue(), report)
             assert rejected.value.detail == fault
 
 

@@ -14,6 +14,8 @@ from gateway.backchannel import case_reports, outcomes
 from gateway.backchannel import reports as report_module
 from gateway.contract.ids import new_id
 from gateway.contract.report import Accepted, FailureKind, Report, ReportType
+from gateway.errors import Unavailable
+from gateway.standards import reading
 from tests.contract.store.make import LEAD
 from tests.unit.backchannel.world import Dialogue, World, blocked, fresh_database, note_xml, poll, running
 
@@ -31,6 +33,47 @@ async def test_report_waits_while_the_store_is_away_and_then_counts_once(address
             await asyncio.gather(*taking)
         assert [event for event, _ in await world.events(delivery)].count("delivery.accepted") == 1
         assert await world.findings() == []
+
+
+def rules_away(monkeypatch: pytest.MonkeyPatch, *calls: int) -> list[int]:
+    """Let rules be out of reach at these calls; return what counts them."""
+    made: list[int] = []
+    original = reading.read
+
+    async def read(*arguments: object, **named: object) -> object:
+        made.append(len(made))
+        if made[-1] in calls:
+            raise Unavailable
+        return await original(*arguments, **named)
+
+    monkeypatch.setattr(reading, "read", read)
+    monkeypatch.setattr(report_module, "_RETRY_S", (0.01,))
+    return made
+
+
+async def test_report_waits_while_its_rules_cannot_be_checked(
+    world: World, dialogue: Dialogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = rules_away(monkeypatch, *range(5))
+    with structlog.testing.capture_logs() as logs:
+        await dialogue.process()
+    assert [each["event"] for each in logs].count("report_waits_for_rules") == 5
+    assert len(calls) == 6
+    assert await world.letters() == ["1120"]
+    assert await world.findings() == []
+
+
+async def test_parked_report_stays_parked_while_its_rules_cannot_be_checked(
+    world: World, dialogue: Dialogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Looked at when it comes (0), then again behind the one that frees it (1), which has to wait with it.
+    calls = rules_away(monkeypatch, 2)
+    parked = await dialogue.note(case_sequence=2)
+    assert await world.report_state(parked) == ("parked", parked.body)
+    await dialogue.process(case_sequence=1)
+    assert len(calls) == 5
+    assert await world.letters() == ["1120", "1134"]
+    assert await world.findings() == []
 
 
 async def test_dead_letter_waits_while_the_store_is_away(
