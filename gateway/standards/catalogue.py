@@ -320,7 +320,7 @@ class Catalogue:
             if standard.manifest.valid_until and opened.today > standard.manifest.valid_until:
                 findings = findings.joined(self._outdated(standard, root, opened.body, opened.today))
             header = standard.read_header(root)
-            _require_agreement(header, message_type, standard.manifest, root, opened.body)
+            require_agreement(header, message_type, standard.manifest, root, opened.body)
         except Problem as problem:
             problem.rejection = standard.rejection(problem.code)
             raise
@@ -504,10 +504,14 @@ def _require_no_errors(findings: Findings) -> None:
         raise kind(findings=findings.shown, more_findings=findings.more)
 
 
-def _require_agreement(
+def require_agreement(
     header: Header, message_type: MessageType, manifest: Manifest, root: etree._Element, body: bytes
 ) -> None:
-    """The header must name the standard, version and message type that the root element stands for."""
+    """Check that the header names the standard, version and message type that the root element stands for.
+
+    Raises:
+        MetadataMismatch: it names another.
+    """
     for stated, expected, wording in (
         (header.standard, manifest.stated_standard, _STANDARD),
         (header.version, manifest.stated_version, _VERSION),

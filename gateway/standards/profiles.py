@@ -4,13 +4,16 @@ Real standards differ; a manifest picks a preset and adds or replaces single XPa
 into one expression, so that reading a header costs one evaluation and not one for each field.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import cast
 
 from lxml import etree
 
 from gateway.errors import ConfigurationError
 
+_TEXT_OF = re.compile(r"\s*(?:string|normalize-space)\((.*)\)\s*")
 _G2G = "nachrichtenkopf.g2g/"
 _MESSAGE = _G2G + "identifikation.nachricht/"
 
@@ -121,6 +124,7 @@ class HeaderReader:
         # normalize-space leaves no line break within a field, so a line break is a safe separator.
         parts = [f"normalize-space({xpath})" for xpath in self.xpaths.values()]
         joined = "concat(" + ", '\n', ".join([*parts, "''", "''"]) + ")"
+        self._prefixes = prefixes
         self._read = etree.XPath(joined, namespaces=prefixes, smart_strings=False)
 
     def read(self, root: etree._Element) -> Header:
@@ -128,3 +132,16 @@ class HeaderReader:
         values = dict(zip(self.xpaths, str(self._read(root)).split("\n"), strict=False))
         test = values.pop("test", "false") == "true"
         return Header(test=test, **{name: value.removeprefix(":") or None for name, value in values.items()})
+
+    def places(self, root: etree._Element, name: str) -> list[etree._Element]:
+        """Return the elements and attributes (as lxml's strings) that a field is read from.
+
+        There are none where the profile computes the field from more than one of them.
+        """
+        xpath = self.xpaths.get(name, "()")
+        wrapped = _TEXT_OF.fullmatch(xpath)
+        try:
+            found = root.xpath(wrapped[1] if wrapped else xpath, namespaces=self._prefixes)
+        except etree.XPathError:
+            return []
+        return cast("list[etree._Element]", found) if isinstance(found, list) else []

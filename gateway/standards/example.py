@@ -1,0 +1,153 @@
+"""A valid sample message for any message type of any standard, from its schema alone.
+
+The same seed gives the same bytes. A minimal example has only what is required; a full one has every
+optional element and attribute once, up to a size, and never a type within itself. Where the schema leaves a
+choice, the seed decides. Both engines and the header profile have read an example before it is returned.
+Rules that a schema cannot state are not kept.
+"""
+
+from functools import cached_property
+from random import Random
+
+from lxml import etree
+from xmlschema import XMLSchema
+from xmlschema.names import XSI_NAMESPACE
+
+from gateway.contract.findings import Severity
+from gateway.errors import NotPossible, Problem
+from gateway.standards.catalogue import MessageType, Standard, require_agreement
+from gateway.standards.codelists import load_code_list
+from gateway.standards.example_codes import Codes
+from gateway.standards.example_links import NoTarget, link
+from gateway.standards.example_model import Model
+from gateway.standards.example_texts import made_up_uuid, of_datatype
+from gateway.standards.example_tree import FOREIGN, Field, Part, Tree, Unfillable
+from gateway.standards.example_values import NoValue, is_valid
+from gateway.standards.profiles import HeaderReader
+from gateway.xml.parse import parse
+
+_ATTEMPTS = 4
+_NOT_DECLARED = ("", "http://www.w3.org/2001/XMLSchema", "http://www.w3.org/XML/1998/namespace")
+
+
+class Examples:
+    """Writes examples of one standard; for one thread at a time."""
+
+    def __init__(self, standard: Standard) -> None:
+        self._standard = standard
+
+    def write(self, message_type: MessageType, *, full: bool = False, seed: int = 0) -> bytes:
+        """Return an example of a message type of this standard, in UTF-8.
+
+        Raises:
+            NotPossible: the schema asks for something that cannot be made up; says what and where.
+            ConfigurationError: the standard itself is not usable.
+        """
+        failure = ""
+        for attempt in range(_ATTEMPTS):
+            random = Random(f"{message_type.id} {full} {seed} {attempt}")  # noqa: S311 nothing secret
+            try:
+                body = self._attempt(message_type, random, full=full)
+            except (Unfillable, NoValue) as error:
+                failure = f"nothing valid can be made up for {error or message_type.root}"
+                continue
+            failure = self._fault(message_type, body)
+            if not failure:
+                return body
+        kind = "full" if full else "minimal"
+        raise NotPossible(
+            f"{message_type.id}: no {kind} example with seed {seed} follows from the schema alone: {failure}"
+        )
+
+    def _attempt(self, message_type: MessageType, random: Random, *, full: bool) -> bytes:
+        state = random.getstate()
+        try:
+            return self._written(message_type, random, full=full, with_ids=False)
+        except NoTarget:
+            random.setstate(state)
+            return self._written(message_type, random, full=full, with_ids=True)
+
+    def _written(self, message_type: MessageType, random: Random, *, full: bool, with_ids: bool) -> bytes:
+        tree = Tree(self._model, self._codes, random, self._prefixes, full=full, with_ids=with_ids)
+        root = tree.grow(self._schema.maps.elements[message_type.root])
+        link(tree, root)
+        self._write_header(tree, root, message_type, random)
+        etree.cleanup_namespaces(root.element, keep_ns_prefixes=_used_in_values(root.element))
+        etree.indent(root.element)
+        return etree.tostring(root.element, xml_declaration=True, encoding="UTF-8") + b"\n"
+
+    @property
+    def _schema(self) -> XMLSchema:
+        return self._standard.schema.xmlschema
+
+    @cached_property
+    def _model(self) -> Model:
+        return Model(self._schema)
+
+    @cached_property
+    def _codes(self) -> Codes:
+        manifest, folder = self._standard.manifest, self._standard.folder
+        lists = (load_code_list(folder / each.file, closed=each.closed) for each in manifest.code_lists)
+        return Codes(lists, closed=manifest.closed_code_lists)
+
+    @cached_property
+    def _prefixes(self) -> dict[str, str]:
+        """A prefix for every namespace: the manifest's, else one of the schema documents', else any."""
+        stated = {namespace: prefix for prefix, namespace in self._standard.manifest.namespaces.items()}
+        for schemas in self._schema.maps.namespaces.values():
+            for schema in schemas:
+                for prefix, namespace in schema.namespaces.items():
+                    if prefix and prefix not in stated.values():
+                        stated.setdefault(namespace, prefix)
+        wanted = [*self._schema.maps.namespaces, XSI_NAMESPACE, FOREIGN]
+        prefixes = {XSI_NAMESPACE: "xsi"}
+        for number, namespace in enumerate(wanted):
+            if namespace not in _NOT_DECLARED:
+                prefixes.setdefault(namespace, stated.get(namespace, f"n{number}"))
+        return prefixes
+
+    def _write_header(self, tree: Tree, root: Part, message_type: MessageType, random: Random) -> None:
+        manifest = self._standard.manifest
+        reader = HeaderReader(manifest.header.profile, manifest.header.xpaths, manifest.namespaces)
+        wanted = {
+            "standard": message_type.standard,
+            "version": message_type.version,
+            "message_type_code": message_type.code,
+            "message_id": made_up_uuid(random),
+            "created_at": next(of_datatype("dateTime", "", random)),
+        }
+        for name, text in wanted.items():
+            for found in reader.places(root.element, name):
+                place = _place(tree, found)
+                if text and place and place.simple and is_valid(place.simple, text):
+                    place.write(text)
+
+    def _fault(self, message_type: MessageType, body: bytes) -> str:
+        """Say what is wrong with an example, and where; nothing where it is as it should be."""
+        try:
+            root = parse(body)
+            findings = self._standard.schema.find(root, body)
+            lists = self._standard.code_lists.find(root, body, self._standard.manifest.namespaces)
+            if faults := [each for each in findings.joined(lists).shown if each.severity is Severity.ERROR]:
+                return f"{faults[0].path}: {faults[0].message.en}"
+            header = self._standard.read_header(root)
+            require_agreement(header, message_type, self._standard.manifest, root, body)
+            # lxml has added to its tree what the schema gives by default.
+            error = next(self._schema.iter_errors(parse(body)), None)
+        except Problem as problem:
+            return problem.detail
+        return f"{error.path}: {error.reason}" if error is not None else ""
+
+
+def _place(tree: Tree, found: etree._Element) -> Field | None:
+    if isinstance(found, etree._Element):
+        part = tree.parts.get(found)
+        return Field(part, None) if part else None
+    part = tree.parts.get(found.getparent())
+    return Field(part, found.attrname) if part else None
+
+
+def _used_in_values(root: etree._Element) -> list[str]:
+    """Return the prefixes that stand before names in values: no engine sees these as used."""
+    texts = (str(text or "") for each in root.iter() for text in (each.text, *each.values()))
+    return sorted({text.partition(":")[0] for text in texts if ":" in text})

@@ -1,0 +1,204 @@
+"""What in an example refers to something else in it: xs:IDREF, and the keys and references of a schema.
+
+Where a reference that is not required has nothing to lead to, it goes; what cannot be put right is left for
+the validators to name.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import cast
+
+from lxml import etree
+from xmlschema.names import XSI_NIL
+from xmlschema.validators import XsdIdentity, XsdKey, XsdKeyref
+
+from gateway.standards.example_tree import Field, Part, Tree
+from gateway.standards.example_values import NoValue, is_valid
+
+_MAX_ROUNDS = 6
+
+
+class NoTarget(Exception):
+    """A required xs:IDREF has no xs:ID in the message to lead to."""
+
+
+@dataclass
+class _Row:
+    """What a constraint selects: an element, and its fields; None for one that is not there."""
+
+    target: Part
+    fields: list[Field | None]
+
+    @property
+    def values(self) -> tuple[str, ...] | None:
+        return tuple(each.text for each in self.fields if each) if all(self.fields) else None
+
+
+def link(tree: Tree, root: Part) -> None:
+    """Make references lead somewhere and keys unique.
+
+    Raises:
+        NoTarget: there is no xs:ID at all for a reference that must be there.
+        Unfillable: what would have to go is required.
+    """
+    _Links(tree, root).make()
+
+
+@dataclass
+class _Links:
+    tree: Tree
+    root: Part
+    rows: dict[str, list[tuple[Part, tuple[str, ...]]]] = field(default_factory=dict)
+    """By the name of a key: the element that it belongs to, and the values of each row."""
+
+    def make(self) -> None:
+        for _ in range(_MAX_ROUNDS):
+            self.rows.clear()
+            if not (self._identities() | self._references()):
+                break
+
+    def _references(self) -> bool:
+        """Fill in every xs:IDREF; say whether any had to go."""
+        texts = {text for each in self.root.element.iter() for text in (each.text, *each.values())}
+        ids = [each for each in self.tree.ids if each in texts]
+        dropped = False
+        for number, each in enumerate(self.tree.references):
+            if not self.tree.is_there(each.part):
+                continue
+            target = Field(each.part, each.attribute)
+            count = max(len(target.text.split()), 1)
+            simple = each.simple
+            fitting = [one for one in _texts(ids, count, number) if simple and is_valid(simple, one)]
+            if fitting:
+                target.write(fitting[0])
+            elif not ids and not self.tree.with_ids:
+                raise NoTarget
+            else:
+                self._remove(target)
+                dropped = True
+        return dropped
+
+    def _remove(self, reference: Field) -> None:
+        attribute = reference.attribute
+        option = reference.part.option
+        if attribute and option and option.element.attributes[attribute].use != "required":
+            del reference.part.element.attrib[attribute]
+        else:
+            self.tree.drop(reference.part)
+
+    def _identities(self) -> bool:
+        """Put keys right, then what refers to them; say whether anything had to go."""
+        found = [
+            (part, identity)
+            for part in list(self.tree.parts.values())
+            if part.option and part.option.element.identities and self.tree.is_there(part)
+            for identity in part.option.element.identities
+        ]
+        dropped = False
+        for part, identity in found:
+            if not isinstance(identity, XsdKeyref):
+                dropped |= self._key(part, identity)
+        for part, identity in found:
+            if isinstance(identity, XsdKeyref):
+                dropped |= self._keyref(part, identity)
+        return dropped
+
+    def _key(self, scope: Part, key: XsdIdentity) -> bool:
+        rows = self.rows.setdefault(key.name, [])
+        taken: set[tuple[str, ...]] = set()
+        dropped = False
+        for row in self._rows(scope, key):
+            if isinstance(key, XsdKey):
+                self._complete(row, key)
+            values = row.values
+            if values is not None and values in taken:
+                values = self._distinct(row, taken)
+            if (values is None and isinstance(key, XsdKey)) or values in taken:
+                self.tree.drop(row.target)
+                dropped = True
+            elif values is not None:
+                taken.add(values)
+                rows.append((scope, values))
+        return dropped
+
+    def _complete(self, row: _Row, key: XsdIdentity) -> None:
+        """Write the attributes that a key needs and the type does not require."""
+        for number, selector in enumerate(key.fields):
+            name = selector.path.strip().removeprefix("@").removeprefix("attribute::")
+            if row.fields[number] is None and name != selector.path.strip() and ":" not in name:
+                missing = Field(row.target, name)
+                if missing.simple is not None:
+                    missing.write(self.tree.values.of(missing.simple, name))
+                    row.fields[number] = missing
+
+    def _distinct(self, row: _Row, taken: set[tuple[str, ...]]) -> tuple[str, ...] | None:
+        """Change one field so that the row is like no other."""
+        for one in reversed([each for each in row.fields if each is not None]):
+            if one.simple is None:
+                continue
+            before = one.text
+            position = row.fields.index(one)
+            try:
+                one.write(self.tree.values.of(one.simple, one.name, {each[position] for each in taken}))
+            except NoValue:
+                one.write(before)
+                continue
+            if before in self.tree.ids:
+                self.tree.ids.append(one.text)
+            return row.values
+        return row.values
+
+    def _keyref(self, scope: Part, keyref: XsdKeyref) -> bool:
+        refer = keyref.refer
+        name = refer if isinstance(refer, str) else refer.name if refer is not None else ""
+        inside = set(scope.element.iter())
+        possible = [values for part, values in self.rows.get(name, []) if part.element in inside]
+        dropped = False
+        for number, row in enumerate(self._rows(scope, keyref)):
+            if not self.tree.is_there(row.target) or row.values is None or row.values in possible:
+                continue
+            turned = possible[number % len(possible) :] + possible if possible else []
+            fitting = [each for each in turned if _fits(row, each)]
+            if fitting:
+                for one, text in zip(row.fields, fitting[0], strict=True):
+                    cast("Field", one).write(text)
+            else:
+                self._remove(cast("Field", row.fields[-1]))
+                dropped = True
+        return dropped
+
+    def _rows(self, scope: Part, identity: XsdIdentity) -> Iterator[_Row]:
+        if identity.selector is None:
+            return
+        namespaces = {prefix: uri for prefix, uri in identity.selector.namespaces.items() if prefix}
+        for element in _evaluated(scope.element, identity.selector.path, namespaces):
+            target = self.tree.parts.get(element)
+            if target is not None:
+                yield _Row(target, [self._field(target, each.path, namespaces) for each in identity.fields])
+
+    def _field(self, target: Part, path: str, namespaces: dict[str, str]) -> Field | None:
+        for found in _evaluated(target.element, path, namespaces):
+            if isinstance(found, etree._Element):
+                part = self.tree.parts.get(found)
+                return Field(part, None) if part and found.get(XSI_NIL) is None else None
+            owner = self.tree.parts.get(found.getparent())
+            return Field(owner, found.attrname) if owner else None
+        return None
+
+
+def _evaluated(element: etree._Element, path: str, namespaces: dict[str, str]) -> list[etree._Element]:
+    # A path of a constraint is XPath 1.0 but for an axis before attributes and elements that lxml knows too.
+    return cast("list[etree._Element]", element.xpath(path, namespaces=namespaces))
+
+
+def _texts(ids: list[str], count: int, number: int) -> Iterator[str]:
+    """Say what a reference may read: so many ids, every time starting with another one."""
+    for start in range(len(ids)):
+        yield " ".join(ids[(number + start + each) % len(ids)] for each in range(count))
+
+
+def _fits(row: _Row, values: tuple[str, ...]) -> bool:
+    return all(
+        one is not None and one.simple is not None and is_valid(one.simple, text)
+        for one, text in zip(row.fields, values, strict=True)
+    )
