@@ -19,7 +19,7 @@ from gateway.contract.findings import Findings
 from gateway.errors import ConfigurationError
 from gateway.xml.explain import explain
 from gateway.xml.lxml_faults import MAX_TREE_TAGS
-from gateway.xml.parse import has_more_tags
+from gateway.xml.parse import has_more_tags, parse_reference
 from gateway.xml.repertoire import Repertoire, split
 
 if TYPE_CHECKING:
@@ -126,11 +126,26 @@ class Schema:
 
 
 def _compile(documents: Documents) -> etree.XMLSchema:
+    files = {name: _without_values_at_references(content) for name, content in documents.files.items()}
     with tempfile.TemporaryDirectory(prefix="amtsbote-") as folder:
         try:
-            return etree.XMLSchema(file=documents.write(folder), attribute_defaults=True)  # type: ignore[call-arg]
+            entry = Documents(documents.entry, files).write(folder)
+            return etree.XMLSchema(file=entry, attribute_defaults=True)  # type: ignore[call-arg]
         except etree.XMLSchemaParseError as error:
             raise ConfigurationError(f"the schema cannot be compiled: {error}") from error
+
+
+def _without_values_at_references(content: bytes) -> bytes:
+    """Take out default and fixed values that stand beside a reference (`ref`) to an attribute.
+
+    libxml2 does not look at them, and ends with an internal error where it is to write one into a message, as
+    with every schema that uses GML.
+    """
+    root = parse_reference(content)
+    for use in root.iter("{http://www.w3.org/2001/XMLSchema}attribute"):
+        if use.get("ref") is not None:
+            etree.strip_attributes(use, "default", "fixed")
+    return etree.tostring(root)
 
 
 def _stream_parser(schema: etree.XMLSchema) -> etree.XMLParser:

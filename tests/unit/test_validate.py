@@ -283,3 +283,28 @@ def test_schema_locations_in_a_message_are_never_followed(schema: Schema, tmp_pa
         with pytest.raises(BlockingIOError):
             listener.accept()
     assert finding.path == "/t:r/t:b"
+
+
+LINKS = b"""<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:l">
+<xs:attribute name="type" type="xs:string"/></xs:schema>"""
+LINKING = b"""<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:l="urn:l">
+<xs:import namespace="urn:l" schemaLocation="l.xsd"/>
+<xs:element name="r"><xs:complexType>
+ <xs:attribute ref="l:type" fixed="simple"/><xs:attribute name="list" fixed="urn:list"/>
+</xs:complexType></xs:element></xs:schema>"""
+
+
+@pytest.mark.parametrize(
+    ("attributes", "is_valid"),
+    [("", True), ('l:type="simple"', True), ('list="urn:other"', False)],
+)
+def test_value_beside_a_reference_to_an_attribute_disturbs_nothing_when_defaults_are_written(
+    attributes: str, is_valid: bool
+) -> None:
+    schema = Schema(Documents("e.xsd", {"e.xsd": LINKING, "l.xsd": LINKS}), {})
+    body = f'<r xmlns:l="urn:l" {attributes}/>'.encode()
+    root = parse(body)
+    findings = schema.find(root, body)
+    assert [each.code for each in findings.shown] == ([] if is_valid else ["X001"])
+    if is_valid:
+        assert root.get("list") == "urn:list"
