@@ -153,7 +153,8 @@ class Tree:
             Unfillable: something that is required cannot be written.
         """
         self.model.measure(declaration)
-        option = self._option(declaration, None)
+        itself = [each for each in self.model.options(declaration) if each.element is declaration]
+        option = self._option(itself, None)
         nsmap = {prefix: namespace for namespace, prefix in self.prefixes.items()}
         element = etree.Element(declaration.name, nsmap=nsmap)
         root = Part(element, option, full=self.full, open=frozenset({option.type}))
@@ -370,16 +371,16 @@ class Tree:
 
     def _option_at(self, particle: Leaf, part: Part) -> Option | None:
         if isinstance(particle, XsdElement):
-            return self._option(particle, part)
+            return self._option(self.model.options(particle), part)
         if particle.process_contents != "strict":
             return None
         declared = self.model.globals(particle)
         if not declared:
             raise NoValue
-        return self._option(self.random.choice(declared[:3]), part)
+        return self._option(self.model.options(self.random.choice(declared[:3])), part)
 
-    def _option(self, element: XsdElement, part: Part | None) -> Option:
-        sized = [(self.model.of_option(each), each) for each in self.model.options(element)]
+    def _option(self, options: list[Option], part: Part | None) -> Option:
+        sized = [(self.model.of_option(each), each) for each in options]
         possible = [(size, each) for size, each in sized if size < math.inf]
         if not possible:
             raise NoValue
