@@ -9,6 +9,7 @@ a second import of a namespace).
 
 import copy
 import importlib.resources
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ from gateway.xml.validate import Documents
 
 _IMPORT = f"{XSD}import"
 _INCLUSIONS = (f"{XSD}include", f"{XSD}redefine", f"{XSD}override")
+_NOT_IN_A_URI = re.compile(r"[^A-Za-z0-9._-]")
 
 # Schemas of the W3C that standards import by address; they come with xmlschema.
 _W3C = {
@@ -196,7 +198,8 @@ class _Collection:
         if path in self.roots:
             return self.roots[path]
         root = self.roots[path] = read_schema(path)
-        self.names[path] = f"{len(self.names)}-{path.name}"
+        # As a location a name is a URI, which has no spaces.
+        self.names[path] = f"{len(self.names)}-{_NOT_IN_A_URI.sub('_', path.name)}"
         target = root.get("targetNamespace", "")
         for reference in _references(root):
             location = reference.get("schemaLocation", "")

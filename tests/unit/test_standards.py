@@ -263,6 +263,13 @@ def test_import_is_found_by_namespace_and_file_name_in_another_standard(standard
         catalogue.read(message("x"), today=TODAY)
 
 
+def test_schema_is_compiled_when_the_name_of_a_file_is_no_uri(standard: Folder) -> None:
+    folder = with_import(standard(), "types ä [1].xsd")
+    shared = folder / "probe" / "1.0" / "types ä [1].xsd"
+    shared.write_text(SHARED.format(base="date"), "utf-8")
+    Catalogue.load([folder]).read(message("2026-01-01"), today=TODAY)
+
+
 @pytest.mark.parametrize("name", ["other.xsd", "../../types2.xsd", ""])
 def test_import_that_is_nowhere_is_an_error(standard: Folder, name: str) -> None:
     folder = with_import(standard(), name)
