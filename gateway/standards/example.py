@@ -27,6 +27,8 @@ from gateway.standards.profiles import HeaderReader
 from gateway.xml.parse import parse
 
 _ATTEMPTS = 4
+_ROUNDS = 4
+"""How often an example is written anew because a reference in it needs something more to lead to."""
 _NOT_DECLARED = ("", "http://www.w3.org/2001/XMLSchema", "http://www.w3.org/XML/1998/namespace")
 
 
@@ -43,6 +45,8 @@ class Examples:
             NotPossible: the schema asks for something that cannot be made up; says what and where.
             ConfigurationError: the standard itself is not usable.
         """
+        if message_type.root not in self._schema.maps.elements:
+            raise NotPossible(f"{message_type.id}: the schema declares no element {message_type.root}")
         failure = ""
         for attempt in range(_ATTEMPTS):
             random = Random(f"{message_type.id} {full} {seed} {attempt}")  # noqa: S311 nothing secret
@@ -60,15 +64,19 @@ class Examples:
         )
 
     def _attempt(self, message_type: MessageType, random: Random, *, full: bool) -> bytes:
-        state = random.getstate()
-        try:
-            return self._written(message_type, random, full=full, with_ids=False)
-        except NoTarget:
-            random.setstate(state)
-            return self._written(message_type, random, full=full, with_ids=True)
+        state, needed = random.getstate(), frozenset[str]()
+        for _ in range(_ROUNDS):
+            try:
+                return self._written(message_type, random, full=full, needed=needed)
+            except NoTarget as error:
+                needed |= error.needed
+                random.setstate(state)
+        raise Unfillable(f"a reference to {', '.join(sorted(needed))}")
 
-    def _written(self, message_type: MessageType, random: Random, *, full: bool, with_ids: bool) -> bytes:
-        tree = Tree(self._model, self._codes, random, self._prefixes, full=full, with_ids=with_ids)
+    def _written(
+        self, message_type: MessageType, random: Random, *, full: bool, needed: frozenset[str]
+    ) -> bytes:
+        tree = Tree(self._model, self._codes, random, self._prefixes, full=full, needed=needed)
         root = tree.grow(self._schema.maps.elements[message_type.root])
         link(tree, root)
         self._write_header(tree, root, message_type, random)

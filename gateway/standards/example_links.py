@@ -4,6 +4,7 @@ Where a reference that is not required has nothing to lead to, it goes; what can
 the validators to name.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import cast
@@ -12,14 +13,18 @@ from lxml import etree
 from xmlschema.names import XSI_NIL
 from xmlschema.validators import XsdIdentity, XsdKey, XsdKeyref
 
-from gateway.standards.example_tree import Field, Part, Tree
+from gateway.standards.example_tree import ID, Field, Part, Tree, Unfillable
 from gateway.standards.example_values import NoValue, is_valid
 
 _MAX_ROUNDS = 6
 
 
 class NoTarget(Exception):
-    """A required xs:IDREF has no xs:ID in the message to lead to."""
+    """A required reference leads nowhere; with the names of what would have to be in the message."""
+
+    def __init__(self, needed: frozenset[str]) -> None:
+        super().__init__(", ".join(sorted(needed)))
+        self.needed = needed
 
 
 @dataclass
@@ -38,7 +43,7 @@ def link(tree: Tree, root: Part) -> None:
     """Make references lead somewhere and keys unique.
 
     Raises:
-        NoTarget: there is no xs:ID at all for a reference that must be there.
+        NoTarget: there is nothing for a reference that must be there; it may help to write more.
         Unfillable: what would have to go is required.
     """
     _Links(tree, root).make()
@@ -71,20 +76,24 @@ class _Links:
             fitting = [one for one in _texts(ids, count, number) if simple and is_valid(simple, one)]
             if fitting:
                 target.write(fitting[0])
-            elif not ids and not self.tree.with_ids:
-                raise NoTarget
             else:
-                self._remove(target)
+                self._remove(target, frozenset({ID}))
                 dropped = True
         return dropped
 
-    def _remove(self, reference: Field) -> None:
+    def _remove(self, reference: Field, needed: frozenset[str]) -> None:
+        """Take out a reference that leads nowhere."""
         attribute = reference.attribute
         option = reference.part.option
         if attribute and option and option.element.attributes[attribute].use != "required":
             del reference.part.element.attrib[attribute]
-        else:
+            return
+        try:
             self.tree.drop(reference.part)
+        except Unfillable:
+            if needed <= self.tree.needed:
+                raise
+            raise NoTarget(needed) from None
 
     def _identities(self) -> bool:
         """Put keys right, then what refers to them; say whether anything had to go."""
@@ -149,10 +158,11 @@ class _Links:
         return row.values
 
     def _keyref(self, scope: Part, keyref: XsdKeyref) -> bool:
-        refer = keyref.refer
-        name = refer if isinstance(refer, str) else refer.name if refer is not None else ""
+        key = keyref.refer
+        if not isinstance(key, XsdIdentity):
+            return False
         inside = set(scope.element.iter())
-        possible = [values for part, values in self.rows.get(name, []) if part.element in inside]
+        possible = [values for part, values in self.rows.get(key.name, []) if part.element in inside]
         dropped = False
         for number, row in enumerate(self._rows(scope, keyref)):
             if not self.tree.is_there(row.target) or row.values is None or row.values in possible:
@@ -163,7 +173,7 @@ class _Links:
                 for one, text in zip(row.fields, fitting[0], strict=True):
                     cast("Field", one).write(text)
             else:
-                self._remove(cast("Field", row.fields[-1]))
+                self._remove(cast("Field", row.fields[-1]), _names(key))
                 dropped = True
         return dropped
 
@@ -189,6 +199,13 @@ class _Links:
 def _evaluated(element: etree._Element, path: str, namespaces: dict[str, str]) -> list[etree._Element]:
     # A path of a constraint is XPath 1.0 but for an axis before attributes and elements that lxml knows too.
     return cast("list[etree._Element]", element.xpath(path, namespaces=namespaces))
+
+
+def _names(key: XsdIdentity) -> frozenset[str]:
+    """Return the names of the elements on the way to what a key selects, and of its fields."""
+    paths = [key.selector.path if key.selector else "", *(each.path for each in key.fields)]
+    steps = (step.strip().rpartition(":")[2] for path in paths for step in re.split(r"[/|]", path))
+    return frozenset(step for step in steps if step not in ("", ".", "*") and not step.startswith("@"))
 
 
 def _texts(ids: list[str], count: int, number: int) -> Iterator[str]:

@@ -32,6 +32,7 @@ MAX_ELEMENTS = 1000
 _MAX_DEPTH = 30
 _MAX_SPAN = 40
 """How much larger than the smallest an alternative may be once it is to stay small."""
+ID = "xs:ID"
 FOREIGN = "urn:example:beispiel"
 
 T = TypeVar("T")
@@ -133,8 +134,8 @@ class Tree:
     random: Random
     prefixes: Mapping[str, str]
     full: bool
-    with_ids: bool = False
-    """Write an xs:ID wherever one may stand, because a reference needs one to lead to."""
+    needed: frozenset[str] = frozenset()
+    """Local names of elements (and ID) to write wherever they may stand: a reference leads to them."""
     parts: dict[etree._Element, Part] = field(default_factory=dict)
     references: list[Field] = field(default_factory=list)
     """Every xs:IDREF and xs:IDREFS; they lead nowhere yet."""
@@ -257,7 +258,7 @@ class Tree:
                 self._write_attribute(part, attribute, name)
 
     def _is_needed(self, part: Part, declared: dict[str, XsdAttribute], name: str) -> bool:
-        if self.with_ids and builtin_name(declared[name].type) == "ID":
+        if ID in self.needed and builtin_name(declared[name].type) == "ID":
             return True
         if name != VERSION or not part.coding or not part.coding.codes:
             return False
@@ -329,13 +330,22 @@ class Tree:
 
     def _is_wanted(self, particle: Particle, part: Part, *, once: bool = False) -> bool:
         """Say whether something is written that need not be there."""
-        if not part.full or part.depth >= _MAX_DEPTH or self._reopens(particle, part):
+        if not (part.full or self._is_led_to(particle)):
+            return False
+        if part.depth >= _MAX_DEPTH or self._reopens(particle, part):
             return False
         if self.model.of_particle(particle, once=True) == math.inf:
             return False
         if isinstance(particle, XsdAnyElement) and not self._can_be_written(particle):
             return False
         return not self._is_large or particle not in self._written
+
+    def _is_led_to(self, particle: Particle) -> bool:
+        if not self.needed or isinstance(particle, XsdAnyElement):
+            return False
+        if isinstance(particle, XsdElement):
+            return particle.local_name in self.needed
+        return any(self._is_led_to(each) for each in particle)
 
     @property
     def _is_large(self) -> bool:
