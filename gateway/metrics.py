@@ -44,7 +44,7 @@ _PUT_OFF = _counter("put_off", "Requests answered 503 before the work began, by 
 # There from the start: an alarm sees nothing rise that was not there before.
 _PUT_OFF_BY = {
     reason: _PUT_OFF.labels(reason)
-    for reason in ("requests", "bodies", "long_polls", "commit_queue", "commit_wait", "disk")
+    for reason in ("requests", "bodies", "long_polls", "commit_queue", "commit_wait", "disk", "examples")
 }
 _PUBLISHES = _counter("publishes", "Deliveries published: confirmed, or the error.", "destination", "result")
 

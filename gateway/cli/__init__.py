@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import custody, findings, operations, portal, reconciling, releases, serving
+from gateway.cli import custody, findings, operations, portal, reconciling, releases, serving, standards
 
 __all__ = ["app", "main"]
 
@@ -28,7 +28,8 @@ app.add_typer(reconciling.receipts_app, name="receipts")
 app.add_typer(reconciling.reports_app, name="reports")
 app.add_typer(operations.deliveries_app, name="deliveries")
 app.add_typer(findings.findings_app, name="findings")
-app.add_typer(releases.app, name="standards", help="The standards of this installation.")
+standards.standards_app.add_typer(releases.app)
+app.add_typer(standards.standards_app, name="standards")
 app.add_typer(custody.app)
 app.add_typer(custody.keys_app, name="keys")
 

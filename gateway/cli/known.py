@@ -1,15 +1,20 @@
-"""What a command may be restricted to: tenants and destinations that there are, or once were.
+"""What a command may name: tenants and destinations that there are, or once were, and standards.
 
 A misspelt one would otherwise look as if all were well.
 """
 
+import difflib
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from gateway.config import Config
 from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from gateway.standards import Catalogue, Standard
     from gateway.store import SqlStore
+
+_NEAR = 3
 
 
 async def known_tenants(store: "SqlStore", config: Config, only: str | None = None) -> list[str]:
@@ -45,3 +50,29 @@ async def check_known(
         if not await operators.was_destination(connection, destination):
             there = ", ".join(sorted(config.destination))
             raise ConfigurationError(f"there is no destination {destination}; there are {there}")
+
+
+def known_standard(catalogue: "Catalogue", name: str, version: str) -> "Standard":
+    """Return one version of a standard.
+
+    Raises:
+        ConfigurationError: it is not there; with what may have been meant.
+    """
+    if found := catalogue.fetch(name, version):
+        return found
+    known = [(each.manifest.standard, each.manifest.version) for each in catalogue.standards]
+    of_that_name = [" ".join(key) for key in known if key[0] == name]
+    near = of_that_name or near_names(f"{name} {version}", [" ".join(key) for key in known])
+    raise ConfigurationError(f"there is no standard {name} {version}; {suggested(near)}")
+
+
+def near_names(wanted: str, known: Iterable[str]) -> list[str]:
+    """Return the names that may have been meant, the nearest first."""
+    return difflib.get_close_matches(wanted, dict.fromkeys(known), _NEAR)
+
+
+def suggested(near: list[str]) -> str:
+    """Say which standards or message types there are."""
+    if near:
+        return f"there is {', '.join(near)}"
+    return "`amtsbote standards list` and `show` say what there is"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gateway.cli.known import known_standard
 from gateway.cli.run import AsJson, errors, read_quietly, run_in_loop, show
 from gateway.domain.calendar import today
 from gateway.errors import ConfigurationError, NotPossible
@@ -72,9 +73,8 @@ def enable(
     with errors(as_json=as_json):
         from gateway.standards import Catalogue
         from gateway.standards.serving import enable as enable_standard
-        from gateway.standards.serving import find_standard
 
-        found = find_standard(Catalogue.load(settings.standards_folders), standard, version)
+        found = known_standard(Catalogue.load(settings.standards_folders), standard, version)
         enable_standard(found, since=days[0], until=days[1], grace_until=days[2])
     names = ("valid_from", "valid_until", "grace_until")
     view = {name: day and day.isoformat() for name, day in zip(names, days, strict=True)}
@@ -99,11 +99,10 @@ def remove(standard: Name, version: Version, as_json: AsJson = False) -> None:
 async def _remove(settings: Settings, name: str, version: str) -> None:
     from gateway.bootstrap import opened_store
     from gateway.standards import Catalogue
-    from gateway.standards.serving import find_standard
     from gateway.standards.serving import remove as remove_standard
     from gateway.store.standards import count_open
 
-    found = find_standard(Catalogue.load(settings.standards_folders), name, version)
+    found = known_standard(Catalogue.load(settings.standards_folders), name, version)
     async with opened_store(settings) as (_, store), store.read() as connection:
         count = await count_open(connection, name, version)
     if count:

@@ -77,6 +77,50 @@ def findings_text(findings: Sequence[dict[str, Any]], *, limit: int) -> str:
     return _listed([_finding_line(each) for each in findings], limit)
 
 
+def standards_text(standards: Sequence[dict[str, Any]]) -> str:
+    """List standards: name and version, validity, whether it is served today, how many message types."""
+    names = [f"{each['standard']} {each['version']}" for each in standards]
+    width = max(map(len, names), default=0)
+    lines = [
+        f"{name:{width}}  {'served' if each['served'] else 'not served':10}  {_validity(each):33}  "
+        f"{each['message_count']} message types"
+        for name, each in zip(names, standards, strict=True)
+    ]
+    return "\n".join(lines or ["There are none."])
+
+
+def standard_text(standard: dict[str, Any]) -> str:
+    """Show a standard: title, namespace, validity, message types, schema files, code lists."""
+    own = standard["standard"], standard["version"]
+    lines = [
+        f"{' '.join(own)}: {standard['title']['de']} ({standard['title']['en']})",
+        f"  namespace {standard['namespace']}",
+        f"  valid {_validity(standard)}, {'served' if standard['served'] else 'not served'} today",
+        f"  header profile {standard['header_profile']}",
+        "message types:",
+    ]
+    lines += [
+        f"  {each['id']}  {each['direction']:4}  root {each['root']}  {each['title']['de']}"
+        for each in standard["messages"]
+    ]
+    lines.append("schema files:")
+    for each in standard["schemas"]:
+        owner = each["standard"], each["version"]
+        lines.append(f"  {each['file']}" + (f"  of {' '.join(owner)}" if owner != own else ""))
+    lines.append("code lists:")
+    lines += [
+        f"  {each['uri']} {each['version']}  {'closed' if each['closed'] else 'open'}"
+        for each in standard["code_lists"]
+    ]
+    return "\n".join(lines)
+
+
+def _validity(standard: dict[str, Any]) -> str:
+    words = {"valid_from": "from", "valid_until": "until", "grace_until": "with a warning until"}
+    days = [f"{word} {standard[name]}" for name, word in words.items() if standard[name]]
+    return ", ".join(days) or "not enabled"
+
+
 def _listed(lines: Sequence[str], limit: int) -> str:
     more = [f"… at most {limit}; --limit shows more"] if len(lines) == limit else []
     return "\n".join([*(lines or ["There are none."]), *more])

@@ -5,8 +5,19 @@ from fastapi import FastAPI
 from gateway import metrics as names
 from gateway.http import console, openapi, problem_pages, problems, start
 from gateway.http.admission import Admission
-from gateway.http.api import cases, destinations, health, mailbox, metrics, submissions, token, validate
+from gateway.http.api import (
+    cases,
+    destinations,
+    health,
+    mailbox,
+    metrics,
+    standards,
+    submissions,
+    token,
+    validate,
+)
 from gateway.http.edge import Edge
+from gateway.http.example_desk import ExampleDesk
 from gateway.http.guesses import Guesses
 from gateway.http.service import Service
 from gateway.http.shortcut import Application
@@ -18,6 +29,7 @@ ROUTERS = (
     validate.router,
     cases.router,
     mailbox.router,
+    standards.router,
     token.router,
     destinations.router,
     health.router,
@@ -49,6 +61,7 @@ def create_app(service: Service) -> FastAPI:
         read_secret(service.settings.secrets / "token.key"), service.settings.token_lifetime_s
     )
     app.state.guesses = Guesses()
+    app.state.example_desk = ExampleDesk()
     app.state.sessions = console.Sessions(service.settings, service.config)
     for router in ROUTERS:
         app.include_router(router)

@@ -1,5 +1,6 @@
 """The OpenAPI 3.1 document, and the page at /docs that shows it without any script."""
 
+from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Any
 
@@ -49,11 +50,17 @@ def document_of(app: FastAPI) -> dict[str, Any]:
 
 def _schemas() -> dict[str, Any]:
     """Every model of an answer, and what a portal states beside its message."""
-    models: list[type[BaseModel]] = [*answers.Answer.__subclasses__(), Metadata]
+    models: list[type[BaseModel]] = [*_kinds_of(answers.Answer), Metadata]
     _, schema = models_json_schema(
         [(model, "validation") for model in models], ref_template="#/components/schemas/{model}"
     )
     return dict(sorted(schema["$defs"].items()))
+
+
+def _kinds_of(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for each in model.__subclasses__():
+        yield each
+        yield from _kinds_of(each)
 
 
 def _tidy(document: dict[str, Any]) -> None:

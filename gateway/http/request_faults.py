@@ -20,6 +20,7 @@ _NO_TEXT = _said("Hier muss Text stehen.", "This must be text.")
 _NO_OBJECT = _said("Hier muss ein JSON-Objekt stehen.", "This must be a JSON object.")
 _NO_LIST = _said("Hier muss eine Liste stehen.", "This must be a list.")
 _NO_WHOLE_NUMBER = _said("Hier muss eine ganze Zahl stehen.", "This must be a whole number.")
+_NO_TRUTH = _said("Hier muss true oder false stehen.", "This must be true or false.")
 _NO_NUMBER = _said("Hier muss eine Zahl stehen.", "This must be a number.")
 _NO_DATE = _said("Hier muss ein Datum stehen: JJJJ-MM-TT.", "This must be a date: YYYY-MM-DD.")
 _NO_TIME = _said(
@@ -44,6 +45,8 @@ _SENTENCES = {
     "too_long": _said("Höchstens {max_length} Einträge sind zulässig.", "At most {max_length} are allowed."),
     "greater_than_equal": _said("Die Zahl muss mindestens {ge} sein.", "The number must be at least {ge}."),
     "less_than_equal": _said("Die Zahl darf höchstens {le} sein.", "The number must be at most {le}."),
+    "bool_type": _NO_TRUTH,
+    "bool_parsing": _NO_TRUTH,
     "int_type": _NO_WHOLE_NUMBER,
     "int_parsing": _NO_WHOLE_NUMBER,
     "int_parsing_size": _NO_WHOLE_NUMBER,

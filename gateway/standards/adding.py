@@ -98,13 +98,10 @@ def _named(identity: Identity, name: str | None, version: str | None) -> Identit
 
 
 def _require_new(identity: Identity, catalogue: Catalogue) -> None:
-    for standard in catalogue.standards:
-        manifest = standard.manifest
-        if (manifest.standard, manifest.version) == (identity.standard, identity.version):
-            raise ConfigurationError(
-                f"{identity.standard} {identity.version} is there already, in {standard.folder}; "
-                f"`amtsbote standards remove {identity.standard} {identity.version}` first"
-            )
+    if standard := catalogue.fetch(identity.standard, identity.version):
+        raise ConfigurationError(
+            f"{standard} is there already, in {standard.folder}; `amtsbote standards remove {standard}` first"
+        )
 
 
 def _examine(found: Survey, identity: Identity, catalogue: Catalogue) -> Report:
@@ -159,7 +156,7 @@ def _with_open_lists(
 ) -> tuple[Manifest, list[tuple[str, str]]]:
     """Declare those lists open that the release's own messages contradict: they do not name all codes."""
     standard = Standard(manifest, found.folder, files)
-    lists = {(known.uri, known.version): known.codes for _, known in standard.code_list_files()}
+    lists = {(known.uri, known.version): known.codes for known, _ in standard.code_list_files}
     opened = {
         key
         for root in _sample_trees(found, standard)
@@ -169,7 +166,7 @@ def _with_open_lists(
     }
     entries = [
         entry.model_copy(update={"closed": (known.uri, known.version) not in opened})
-        for entry, (_, known) in zip(manifest.code_lists, standard.code_list_files(), strict=True)
+        for entry, (known, _) in zip(manifest.code_lists, standard.code_list_files, strict=True)
     ]
     return manifest.model_copy(update={"code_lists": entries}), sorted(opened)
 
@@ -184,7 +181,7 @@ def _foreign_lists(found: Survey, catalogue: Catalogue) -> tuple[list[Path], lis
     beside = {
         (known.uri, known.version): path.resolve()
         for standard in catalogue.standards
-        for path, known in standard.code_list_files()
+        for known, path in standard.code_list_files
     }
     used: dict[Path, None] = {}
     absent: list[tuple[str, str | None]] = []

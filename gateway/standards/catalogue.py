@@ -28,7 +28,7 @@ from gateway.errors import (
 from gateway.standards.codelists import CodeList, CodeLists, load_code_list
 from gateway.standards.manifest import FILE_NAME, Manifest, MessageTypeRules, RejectList, read_manifest
 from gateway.standards.profiles import Header, HeaderReader
-from gateway.standards.sources import SchemaFiles, collect
+from gateway.standards.sources import SchemaFiles, collect, find_imports
 from gateway.xml.parse import DEFAULT_LIMITS, Limits, parse
 from gateway.xml.paths import Names
 from gateway.xml.positions import locate
@@ -107,18 +107,29 @@ class Standard:
         Raises:
             ConfigurationError: a file is no genericode list.
         """
-        lists = [known for _, known in self.code_list_files()]
+        lists = [code_list for code_list, _ in self.code_list_files]
         return CodeLists(lists, closed=self.manifest.closed_code_lists)
 
-    def code_list_files(self) -> Iterator[tuple[Path, CodeList]]:
-        """Read its code lists, each with its file.
+    @cached_property
+    def code_list_files(self) -> list[tuple[CodeList, Path]]:
+        """Each code list with the file that it is read from.
 
         Raises:
             ConfigurationError: a file is no genericode list.
         """
-        for each in self.manifest.code_lists:
-            path = self.folder / each.file
-            yield path, load_code_list(path, closed=each.closed)
+        files = [(self.folder / each.file, each.closed) for each in self.manifest.code_lists]
+        return [(load_code_list(path, closed=closed), path) for path, closed in files]
+
+    @cached_property
+    def schema_files(self) -> list[Path]:
+        """Every file that its schema consists of, also those of other standards, the manifest's first.
+
+        Raises:
+            ConfigurationError: an import cannot be resolved, or a file cannot be read.
+        """
+        entries = [self.folder / name for name in self.manifest.schemas]
+        imports = find_imports(entries, self._files)
+        return list(dict.fromkeys([*(each.resolve() for each in entries), *imports.files]))
 
     @cached_property
     def rules(self) -> Rules:
@@ -269,6 +280,13 @@ class Catalogue:
         return next((item for item in self.message_types if item.id == message_type_id), None) or _unknown(
             message_type_id
         )
+
+    def fetch(self, name: str, version: str) -> Standard | None:
+        """Return one version of a standard; None if there is none."""
+        for standard in self.standards:
+            if (standard.manifest.standard, standard.manifest.version) == (name, version):
+                return standard
+        return None
 
     def check(self) -> None:
         """Compile every schema and all rules, and read every code list.

@@ -16,7 +16,6 @@ from xmlschema.names import XSI_NAMESPACE
 from gateway.contract.findings import Severity
 from gateway.errors import NotPossible, Problem
 from gateway.standards.catalogue import MessageType, Standard, require_agreement
-from gateway.standards.codelists import load_code_list
 from gateway.standards.example_codes import Codes
 from gateway.standards.example_links import NoTarget, link
 from gateway.standards.example_model import Model
@@ -94,9 +93,8 @@ class Examples:
 
     @cached_property
     def _codes(self) -> Codes:
-        manifest, folder = self._standard.manifest, self._standard.folder
-        lists = (load_code_list(folder / each.file, closed=each.closed) for each in manifest.code_lists)
-        return Codes(lists, closed=manifest.closed_code_lists)
+        lists = (code_list for code_list, _ in self._standard.code_list_files)
+        return Codes(lists, closed=self._standard.manifest.closed_code_lists)
 
     @cached_property
     def _prefixes(self) -> dict[str, str]:

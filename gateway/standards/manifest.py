@@ -148,6 +148,12 @@ class Manifest(_Part):
         return self
 
     @property
+    def days(self) -> dict[str, datetime.date | None]:
+        """From when to when it is served, and until when it is taken with a warning, by their names."""
+        names = ("valid_from", "valid_until", "grace_until")
+        return {name: getattr(self, name) for name in names}
+
+    @property
     def stated_standard(self) -> str:
         """What a message states as its standard; empty: it is not compared."""
         return self.standard if self.header.standard is None else self.header.standard

@@ -8,24 +8,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from gateway.errors import ConfigurationError
-from gateway.standards.catalogue import Catalogue, Standard
+from gateway.standards.catalogue import Standard
 from gateway.standards.manifest import FILE_NAME, read_manifest
-
-
-def find_standard(catalogue: Catalogue, name: str, version: str) -> Standard:
-    """Return one version of a standard.
-
-    Raises:
-        ConfigurationError: it is not there; with what is.
-    """
-    for standard in catalogue.standards:
-        if (standard.manifest.standard, standard.manifest.version) == (name, version):
-            return standard
-    versions = [each.manifest.version for each in catalogue.standards if each.manifest.standard == name]
-    if versions:
-        raise ConfigurationError(f"there is no {name} {version}; there are {', '.join(versions)}")
-    names = dict.fromkeys(each.manifest.standard for each in catalogue.standards)
-    raise ConfigurationError(f"there is no standard {name}; there are {', '.join(names) or 'none'}")
 
 
 def enable(standard: Standard, *, since: date, until: date | None, grace_until: date | None) -> None:

@@ -62,7 +62,9 @@ def test_list_of_open_routes_is_exact_when_it_is_compared():
 async def test_route_answers_401_when_there_is_no_token(tmp_path):
     async with running(tmp_path) as portal:
         for route in GUARDED:
-            path = route.path.format_map({name: NAMES.get(name, new_id()) for name in route.param_convertors})
+            path = route.path_format.format_map(
+                {name: NAMES.get(name, new_id()) for name in route.param_convertors}
+            )
             for method in route.methods:
                 answer = await portal.http.request(method, path)
                 assert answer.status_code == 401, f"{method} {route.path}"
@@ -71,7 +73,7 @@ async def test_route_answers_401_when_there_is_no_token(tmp_path):
 @pytest.mark.parametrize("route", GUARDED, ids=lambda route: f"{sorted(route.methods)} {route.path}")
 def test_route_is_described_with_its_credentials_when_it_is_guarded(route, document):
     for method in route.methods:
-        call = document["paths"][route.path][method.lower()]
+        call = document["paths"][route.path_format][method.lower()]
         destination = route.path.startswith("/v1/destinations/")
         wanted = OTHER_TOKENS.get(route.path) or ("destination" if destination else "client")
         assert call["security"] == [{wanted: []}]
@@ -84,7 +86,7 @@ def test_description_is_complete_when_it_is_read(document):
     schemes = document["components"]["securitySchemes"]
     assert schemes.keys() == {"client", "destination", "client_secret_basic", *OTHER_TOKENS.values()}
     described = {(path, method) for path, calls in document["paths"].items() for method in calls}
-    routes = {(r.path, m.lower()) for r in ROUTES if r.include_in_schema for m in r.methods}
+    routes = {(r.path_format, m.lower()) for r in ROUTES if r.include_in_schema for m in r.methods}
     assert described == routes
 
 

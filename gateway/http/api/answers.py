@@ -6,8 +6,15 @@ from typing import Literal
 from fastapi import Response
 from pydantic import BaseModel, ConfigDict
 
-from gateway.contract.findings import Finding
-from gateway.contract.states import CaseStatus, CitizenStatus, DeliveryState, Role, SubmissionStatus
+from gateway.contract.findings import Bilingual, Finding
+from gateway.contract.states import (
+    CaseStatus,
+    CitizenStatus,
+    DeliveryState,
+    Direction,
+    Role,
+    SubmissionStatus,
+)
 
 
 class Answer(BaseModel):
@@ -235,6 +242,81 @@ class DeliveryAttachment(Answer):
     size: int
     media_type: str
     file_name: str | None
+
+
+class StandardLinks(Answer):
+    """Where to go on from a standard."""
+
+    self: str
+
+
+class StandardSummary(Answer):
+    """A standard in a version; valid on both days and in between, in Germany, until the third with a warning."""
+
+    standard: str
+    version: str
+    title: Bilingual
+    valid_from: date | None
+    valid_until: date | None
+    grace_until: date | None
+    served: bool
+    message_count: int
+    links: StandardLinks
+
+
+class Standards(Answer):
+    """Every standard and version of this installation."""
+
+    standards: list[StandardSummary]
+
+
+class MessageTypeView(Answer):
+    """One kind of message: `in` is sent by portals, `back` by authorities; `example` is made up."""
+
+    id: str
+    name: str
+    title: Bilingual
+    direction: Direction
+    root: str
+    code: str | None
+    example: str
+
+
+class SchemaFileView(Answer):
+    """A schema file, and the standard that hands it out."""
+
+    standard: str
+    version: str
+    file: str
+    link: str
+
+
+class CodeListView(Answer):
+    """A code list in a version; an open one names some codes, not all that exist."""
+
+    uri: str
+    version: str
+    closed: bool
+    link: str
+
+
+class StandardView(StandardSummary):
+    """A standard with its message types, every schema file that it needs, and its code lists."""
+
+    namespace: str
+    header_profile: str
+    messages: list[MessageTypeView]
+    schemas: list[SchemaFileView]
+    code_lists: list[CodeListView]
+
+
+class Codes(Answer):
+    """A code list with its codes, sorted."""
+
+    uri: str
+    version: str
+    closed: bool
+    codes: list[str]
 
 
 class Alive(Answer):

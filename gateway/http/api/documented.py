@@ -239,6 +239,21 @@ PUT_ATTACHMENT = _call(
         "content": {"application/pdf": _content(b"%PDF-1.7")},
     },
 )
+GET_STANDARDS = _call({200: ("By name and version.", {_JSON: examples.STANDARDS})}, *(*_AUTH, *_FAULTS))
+GET_STANDARD = _call(
+    {200: ("What belongs to it.", {_JSON: examples.STANDARD})}, *(*_AUTH, errors.NotFound, *_FAULTS)
+)
+GET_SCHEMA_FILE = _call(
+    {200: ("The XSD.", {_XML: examples.SCHEMA_FILE})}, *(*_AUTH, errors.NotFound, *_FAULTS)
+)
+GET_CODE_LIST = _call(
+    {200: ("Its codes.", {_JSON: examples.CODES, _XML: examples.GENERICODE})},
+    *(*_AUTH, errors.NotFound, *_FAULTS),
+)
+GET_EXAMPLE = _call(
+    {200: ("The message.", {_XML: examples.MESSAGE})},
+    *(*_AUTH, errors.NotFound, errors.InvalidRequest, *_FAULTS),
+)
 POST_TOKEN = _call(
     {
         200: ("The token.", {_JSON: examples.TOKEN}),

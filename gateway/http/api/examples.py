@@ -5,7 +5,14 @@ from typing import Any
 
 from gateway import errors
 from gateway.contract.findings import Bilingual, Finding
-from gateway.contract.states import CaseStatus, CitizenStatus, DeliveryState, Role, SubmissionStatus
+from gateway.contract.states import (
+    CaseStatus,
+    CitizenStatus,
+    DeliveryState,
+    Direction,
+    Role,
+    SubmissionStatus,
+)
 from gateway.http.api import answers
 from gateway.intake import refusals
 
@@ -147,6 +154,51 @@ TOKEN_ERROR = answers.TokenError(
 ATTACHMENT = answers.DeliveryAttachment(
     number=1, sha256=SHA256, size=20480, media_type="application/pdf", file_name="vollmacht.pdf"
 )
+_STANDARD = "/v1/standards/xurkunde/1.1"
+_IN_SHORT: dict[str, Any] = {
+    "standard": "xurkunde",
+    "version": "1.1",
+    "title": Bilingual(de="Urkundenanforderung", en="Order of a civil status certificate"),
+    "valid_from": date(2026, 1, 1),
+    "valid_until": None,
+    "grace_until": None,
+    "served": True,
+    "message_count": 2,
+    "links": answers.StandardLinks(self=_STANDARD),
+}
+STANDARDS = answers.Standards(standards=[answers.StandardSummary(**_IN_SHORT)])
+STANDARD = answers.StandardView(
+    **_IN_SHORT,
+    namespace="urn:amtsbote:xurkunde:1.1",
+    header_profile="bn-1.1-unqualified",
+    messages=[
+        answers.MessageTypeView(
+            id=_TYPE,
+            name="urkunde.anforderung.0101",
+            title=Bilingual(de="Anforderung einer Urkunde", en="Order of a certificate"),
+            direction=Direction.IN,
+            root="urkunde.anforderung.0101",
+            code="0101",
+            example=f"{_STANDARD}/messages/urkunde.anforderung.0101/example",
+        )
+    ],
+    schemas=[
+        answers.SchemaFileView(
+            standard="xurkunde", version="1.1", file="xurkunde.xsd", link=f"{_STANDARD}/schemas/xurkunde.xsd"
+        )
+    ],
+    code_lists=[
+        answers.CodeListView(
+            uri="urn:amtsbote:codeliste:urkundenart",
+            version="1",
+            closed=True,
+            link=f"{_STANDARD}/code-lists/urn:amtsbote:codeliste:urkundenart/1",
+        )
+    ],
+)
+CODES = answers.Codes(
+    uri="urn:amtsbote:codeliste:urkundenart", version="1", closed=True, codes=["eheurkunde", "geburtsurkunde"]
+)
 ALIVE = answers.Alive(status="ok")
 READY = answers.Readiness(
     ready=True,
@@ -231,6 +283,16 @@ MESSAGE = """<?xml version="1.0" encoding="UTF-8"?>
   <nachrichtenkopf.g2g>…</nachrichtenkopf.g2g>
   …
 </u:urkunde.anforderung.0101>
+"""
+SCHEMA_FILE = """<?xml version="1.0" encoding="UTF-8"?>
+<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:amtsbote:xurkunde:1.1" …>
+  …
+</xs:schema>
+"""
+GENERICODE = """<?xml version="1.0" encoding="UTF-8"?>
+<gc:CodeList xmlns:gc="http://docs.oasis-open.org/codelist/ns/genericode/1.0/">
+  …
+</gc:CodeList>
 """
 RECEIPT_XML = """<?xml version="1.0" encoding="UTF-8"?>
 <r:rueckkanal.eingangsbestaetigung.1110 xmlns:r="urn:amtsbote:xrueckkanal:1.0" …>

@@ -1,0 +1,95 @@
+"""Commands that read the catalogue of standards: what there is, what belongs to it, and an example of it."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gateway.cli.known import known_standard, near_names, suggested
+from gateway.cli.run import REFUSED, AsJson, errors, read_quietly, show
+from gateway.cli.text import standard_text, standards_text
+from gateway.errors import ConfigurationError, NotPossible
+
+if TYPE_CHECKING:
+    from gateway.standards import Catalogue, MessageType
+
+standards_app = typer.Typer(no_args_is_help=True, help="Standards: what this installation can validate.")
+
+
+@standards_app.command("list", epilog="Example: amtsbote standards list")
+def list_(as_json: AsJson = False) -> None:
+    """List every standard and version, from when until when it is valid, and whether it is served today."""
+    with errors(as_json=as_json):
+        from gateway.domain.calendar import today
+        from gateway.standards.description import summary
+
+        found = [summary(each, today()) for each in _read_catalogue(as_json=as_json).standards]
+    show({"standards": found}, standards_text(found), as_json=as_json)
+
+
+@standards_app.command("show", epilog="Example: amtsbote standards show xurkunde 1.1")
+def show_(
+    standard: Annotated[str, typer.Argument(help="Its name, as `list` prints it.")],
+    version: Annotated[str, typer.Argument(help="Its version.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show what belongs to a standard: message types, schema files and code lists."""
+    with errors(as_json=as_json):
+        from gateway.domain.calendar import today
+        from gateway.standards.description import description
+
+        catalogue = _read_catalogue(as_json=as_json)
+        found = description(catalogue, known_standard(catalogue, standard, version), today())
+    show(found, standard_text(found), as_json=as_json)
+
+
+@standards_app.command("example", epilog="Example: amtsbote standards example antrag.0101 --full --seed 7")
+def example(
+    message_type: Annotated[
+        str,
+        typer.Argument(
+            metavar="TYPE",
+            help="The message type, such as xparken:1.0:bewohnerparken.antrag.0101, or a part.",
+        ),
+    ],
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full/--minimal", help="Everything that may be there once, or only what must be there."
+        ),
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed writes the same; another, another.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Write a valid message with made-up content; its schema, code lists and header have been checked."""
+    with errors(as_json=as_json):
+        from gateway.standards.example import Examples
+
+        catalogue = _read_catalogue(as_json=as_json)
+        wanted = _get_message_type(catalogue, message_type)
+        standard = known_standard(catalogue, wanted.standard, wanted.version)
+        try:
+            body = Examples(standard).write(wanted, full=full, seed=seed).decode()
+        except NotPossible as error:
+            show({"detail": error.detail}, error.detail, as_json=as_json, err=not as_json)
+            raise typer.Exit(REFUSED) from error
+    found = {"message_type": wanted.id, "full": full, "seed": seed, "message": body}
+    show(found, body.rstrip("\n"), as_json=as_json)
+
+
+def _read_catalogue(*, as_json: bool) -> "Catalogue":
+    from gateway.standards import Catalogue
+
+    return Catalogue.load(read_quietly(as_json=as_json).standards_folders)
+
+
+def _get_message_type(catalogue: "Catalogue", wanted: str) -> "MessageType":
+    known = {each.id: each for each in catalogue.message_types}
+    if wanted in known:
+        return known[wanted]
+    containing = [each for each in known if wanted.lower() in each.lower()]
+    if len(containing) == 1:
+        return known[containing[0]]
+    if containing:
+        raise ConfigurationError(f"{wanted} may be any of {', '.join(containing)}; give more of it")
+    near = near_names(wanted, known) or near_names(wanted, (each.name for each in known.values()))
+    raise ConfigurationError(f"there is no message type {wanted}; {suggested(near)}")
