@@ -19,9 +19,10 @@ from gateway.standards.catalogue import MessageType, Standard, require_agreement
 from gateway.standards.example_codes import Codes
 from gateway.standards.example_links import NoTarget, link
 from gateway.standards.example_model import Model
+from gateway.standards.example_parts import Field, Part
 from gateway.standards.example_texts import made_up_uuid, of_datatype
-from gateway.standards.example_tree import FOREIGN, Field, Part, Tree, Unfillable
-from gateway.standards.example_values import NoValue, is_valid
+from gateway.standards.example_tree import FOREIGN, Tree, Unfillable
+from gateway.standards.example_values import is_valid
 from gateway.standards.profiles import HeaderReader
 from gateway.xml.parse import parse
 
@@ -51,8 +52,8 @@ class Examples:
             random = Random(f"{message_type.id} {full} {seed} {attempt}")  # noqa: S311 nothing secret
             try:
                 body = self._attempt(message_type, random, full=full)
-            except (Unfillable, NoValue) as error:
-                failure = f"nothing valid can be made up for {error or message_type.root}"
+            except Unfillable as error:
+                failure = f"nothing valid can be made up for {error}"
                 continue
             failure = self._fault(message_type, body)
             if not failure:
@@ -125,7 +126,7 @@ class Examples:
         for name, text in wanted.items():
             for found in reader.places(root.element, name):
                 place = _place(tree, found)
-                if text and place and place.simple and is_valid(place.simple, text):
+                if text and place and _may_say(place, text):
                     place.write(text)
 
     def _fault(self, message_type: MessageType, body: bytes) -> str:
@@ -151,6 +152,11 @@ def _place(tree: Tree, found: etree._Element) -> Field | None:
         return Field(part, None) if part else None
     part = tree.parts.get(found.getparent())
     return Field(part, found.attrname) if part else None
+
+
+def _may_say(place: Field, text: str) -> bool:
+    fixed = place.declared is None or place.declared.fixed is not None
+    return not fixed and place.simple is not None and is_valid(place.simple, text)
 
 
 def _used_in_values(root: etree._Element) -> list[str]:

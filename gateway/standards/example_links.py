@@ -6,14 +6,16 @@ the validators to name.
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import cast
 
 from lxml import etree
 from xmlschema.names import XSI_NIL
-from xmlschema.validators import XsdIdentity, XsdKey, XsdKeyref
+from xmlschema.validators import XsdAttribute, XsdIdentity, XsdKey, XsdKeyref
 
-from gateway.standards.example_tree import ID, Field, Part, Tree, Unfillable
+from gateway.standards.example_parts import Field, Part
+from gateway.standards.example_tree import ID, Tree, Unfillable
 from gateway.standards.example_values import NoValue, is_valid
 
 _MAX_ROUNDS = 6
@@ -37,6 +39,11 @@ class _Row:
     @property
     def values(self) -> tuple[str, ...] | None:
         return tuple(each.text for each in self.fields if each) if all(self.fields) else None
+
+    @property
+    def key(self) -> tuple[str, ...] | None:
+        """What the values stand for: 1 is 01 and true."""
+        return tuple(_meaning(each) for each in self.fields if each) if all(self.fields) else None
 
 
 def link(tree: Tree, root: Part) -> None:
@@ -68,7 +75,7 @@ class _Links:
         ids = [each for each in self.tree.ids if each in texts]
         dropped = False
         for number, each in enumerate(self.tree.references):
-            if not self.tree.is_there(each.part):
+            if not self.tree.is_there(each.part) or each.text == "":
                 continue
             target = Field(each.part, each.attribute)
             count = max(len(target.text.split()), 1)
@@ -83,10 +90,9 @@ class _Links:
 
     def _remove(self, reference: Field, needed: frozenset[str]) -> None:
         """Take out a reference that leads nowhere."""
-        attribute = reference.attribute
-        option = reference.part.option
-        if attribute and option and option.element.attributes[attribute].use != "required":
-            del reference.part.element.attrib[attribute]
+        declared = reference.declared
+        if isinstance(declared, XsdAttribute) and declared.use != "required":
+            del reference.part.element.attrib[reference.attribute or ""]
             return
         try:
             self.tree.drop(reference.part)
@@ -113,21 +119,19 @@ class _Links:
         return dropped
 
     def _key(self, scope: Part, key: XsdIdentity) -> bool:
-        rows = self.rows.setdefault(key.name, [])
         taken: set[tuple[str, ...]] = set()
         dropped = False
         for row in self._rows(scope, key):
             if isinstance(key, XsdKey):
                 self._complete(row, key)
-            values = row.values
-            if values is not None and values in taken:
-                values = self._distinct(row, taken)
-            if (values is None and isinstance(key, XsdKey)) or values in taken:
+            if row.key in taken:
+                self._make_distinct(row, taken)
+            if (row.key is None and isinstance(key, XsdKey)) or row.key in taken:
                 self.tree.drop(row.target)
                 dropped = True
-            elif values is not None:
-                taken.add(values)
-                rows.append((scope, values))
+            elif row.key is not None and row.values is not None:
+                taken.add(row.key)
+                self.rows.setdefault(key.name, []).append((scope, row.values))
         return dropped
 
     def _complete(self, row: _Row, key: XsdIdentity) -> None:
@@ -136,26 +140,26 @@ class _Links:
             name = selector.path.strip().removeprefix("@").removeprefix("attribute::")
             if row.fields[number] is None and name != selector.path.strip() and ":" not in name:
                 missing = Field(row.target, name)
-                if missing.simple is not None:
-                    missing.write(self.tree.values.of(missing.simple, name))
-                    row.fields[number] = missing
+                with suppress(NoValue):
+                    if missing.simple is not None:
+                        missing.write(self.tree.values.of(missing.simple, name))
+                        row.fields[number] = missing
 
-    def _distinct(self, row: _Row, taken: set[tuple[str, ...]]) -> tuple[str, ...] | None:
-        """Change one field so that the row is like no other."""
+    def _make_distinct(self, row: _Row, taken: set[tuple[str, ...]]) -> None:
+        """Change one field so that the row is like no other, if that is possible."""
         for one in reversed([each for each in row.fields if each is not None]):
-            if one.simple is None:
-                continue
-            before = one.text
-            position = row.fields.index(one)
-            try:
-                one.write(self.tree.values.of(one.simple, one.name, {each[position] for each in taken}))
-            except NoValue:
-                one.write(before)
-                continue
-            if before in self.tree.ids:
-                self.tree.ids.append(one.text)
-            return row.values
-        return row.values
+            before, tried = one.text, {one.text}
+            while one.simple is not None and row.key in taken:
+                try:
+                    one.write(self.tree.values.of(one.simple, one.name, tried))
+                except NoValue:
+                    break
+                tried.add(one.text)
+            if row.key not in taken:
+                if before in self.tree.ids:
+                    self.tree.ids.append(one.text)
+                return
+            one.write(before)
 
     def _keyref(self, scope: Part, keyref: XsdKeyref) -> bool:
         key = keyref.refer
@@ -199,6 +203,11 @@ class _Links:
 def _evaluated(element: etree._Element, path: str, namespaces: dict[str, str]) -> list[etree._Element]:
     # A path of a constraint is XPath 1.0 but for an axis before attributes and elements that lxml knows too.
     return cast("list[etree._Element]", element.xpath(path, namespaces=namespaces))
+
+
+def _meaning(place: Field) -> str:
+    simple = place.simple
+    return str(simple.text_decode(place.text)) if simple is not None else place.text
 
 
 def _names(key: XsdIdentity) -> frozenset[str]:

@@ -6,7 +6,7 @@ promised about length or about other patterns of the same type: the caller tries
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from random import Random
 from typing import Any
@@ -74,11 +74,18 @@ def _hashable(argument: Any) -> Any:
 
 @lru_cache(maxsize=1024)
 def _characters(operation: str, argument: Any) -> str:
-    """Return the most readable characters that fit a class; there is at least one."""
-    for preferred in (*_PREFERRED, map(chr, _ALL)):
+    """Return the most readable characters that fit a class; any character, where none is known to."""
+    for preferred in (*_PREFERRED, map(chr, _ALL), _stated(argument)):
         if found := "".join(each for each in preferred if _fits(each, operation, argument)):
             return found
-    return chr(next(value if kind == "LITERAL" else value[0] for kind, value in argument if kind != "NEGATE"))
+    return "?"
+
+
+def _stated(argument: Any) -> Iterator[str]:
+    """Return characters that a class names; not for one that is a single character or everything."""
+    for kind, value in argument if isinstance(argument, tuple) else ():
+        if kind in ("LITERAL", "RANGE"):
+            yield chr(value if kind == "LITERAL" else value[0])
 
 
 def _fits(character: str, operation: str, argument: Any) -> bool:

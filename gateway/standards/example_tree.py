@@ -20,109 +20,28 @@ from xmlschema.validators import (
     XsdElement,
     XsdGroup,
     XsdSimpleType,
-    XsdType,
 )
 
-from gateway.standards.example_codes import URI, VERSION, Codes, Coding
+from gateway.standards.example_codes import URI, VERSION, Codes
 from gateway.standards.example_model import Model, Option, Particle, group_of
+from gateway.standards.example_parts import Field, Part, Spare
 from gateway.standards.example_values import NoValue, Values, builtin_name, is_valid
 
 MAX_ELEMENTS = 1000
 """Beyond this, an element that is not required is written only where it has not occurred yet."""
 _MAX_DEPTH = 30
 _MAX_SPAN = 40
-"""How much larger than the smallest an alternative may be once it is to stay small."""
+"""How much larger than the smallest alternative another may be that the seed chooses."""
 ID = "xs:ID"
 FOREIGN = "urn:example:beispiel"
 
+Leaf = XsdElement | XsdAnyElement
+Place = tuple[Leaf, Spare | None]
 T = TypeVar("T")
 
 
 class Unfillable(Exception):
     """A required element or attribute has no valid value; with its path."""
-
-
-@dataclass(eq=False)
-class Spare:
-    """Elements that may go without making their parent invalid, if they go together."""
-
-    outer: "Spare | None"
-    parts: list["Part"] = field(default_factory=list)
-
-    def add(self, part: "Part") -> None:
-        """Note an element, here and in what is around."""
-        self.parts.append(part)
-        if self.outer is not None:
-            self.outer.add(part)
-
-
-@dataclass(eq=False)
-class Part:
-    """One element of the example, and what the schema says of it."""
-
-    element: etree._Element
-    option: Option | None
-    """None for an element that no schema knows, in a wildcard."""
-    parent: "Part | None" = None
-    spare: Spare | None = None
-    full: bool = False
-    open: frozenset[XsdType] = frozenset()
-    coding: Coding | None = None
-    depth: int = 0
-
-    @property
-    def name(self) -> str:
-        """The local name."""
-        return etree.QName(self.element).localname
-
-    @property
-    def simple(self) -> XsdSimpleType | None:
-        """The type of its text; None where it has only elements, or is of no declared type."""
-        declared = self.option.type if self.option else None
-        if isinstance(declared, XsdComplexType):
-            declared = declared.content if isinstance(declared.content, XsdSimpleType) else None
-        return declared if isinstance(declared, XsdSimpleType) else None
-
-
-@dataclass(frozen=True)
-class Field:
-    """Where a value stands: the text of an element, or of one of its attributes."""
-
-    part: Part
-    attribute: str | None
-
-    @property
-    def text(self) -> str:
-        """The value."""
-        element = self.part.element
-        return (element.get(self.attribute) if self.attribute else element.text) or ""
-
-    @property
-    def simple(self) -> XsdSimpleType | None:
-        """The type of the value; None where there is none."""
-        if self.attribute is None:
-            return self.part.simple
-        declared = self.part.option.type if self.part.option else None
-        if not isinstance(declared, XsdComplexType):
-            return None
-        attribute = declared.attributes.get(self.attribute)
-        return attribute.type if isinstance(attribute, XsdAttribute) else None
-
-    @property
-    def name(self) -> str:
-        """The local name of the element or attribute."""
-        return etree.QName(self.attribute).localname if self.attribute else self.part.name
-
-    def write(self, text: str) -> None:
-        """Replace the value."""
-        if self.attribute:
-            self.part.element.set(self.attribute, text)
-        else:
-            self.part.element.text = text
-
-
-Leaf = XsdElement | XsdAnyElement
-Place = tuple[Leaf, Spare | None]
 
 
 @dataclass
@@ -155,7 +74,10 @@ class Tree:
         """
         self.model.measure(declaration)
         itself = [each for each in self.model.options(declaration) if each.element is declaration]
-        option = self._option(itself, None)
+        try:
+            option = self._option(itself, None)
+        except NoValue:
+            raise Unfillable(f"/{self._qname(declaration.name)}") from None
         nsmap = {prefix: namespace for namespace, prefix in self.prefixes.items()}
         element = etree.Element(declaration.name, nsmap=nsmap)
         root = Part(element, option, full=self.full, open=frozenset({option.type}))
@@ -224,7 +146,7 @@ class Tree:
         elif option.type.name == XSD_ANY_TYPE:
             part.element.text = "Beispiel"
         elif (group := group_of(option.type)) is not None:
-            if self.model.of_type(option.type) == math.inf:
+            if self.model.of_type(option.type) == math.inf or (part.again and element.nillable):
                 raise NoValue
             self._write_children(part, group)
 
@@ -240,7 +162,7 @@ class Tree:
         text = self.values.of(simple, name, self.ids if builtin == "ID" else ())
         if builtin == "ID":
             self.ids.append(text)
-        elif builtin == "IDREF":
+        elif builtin in ("IDREF", "IDREFS"):
             self.references.append(Field(part, attribute))
         return text
 
@@ -293,7 +215,8 @@ class Tree:
         element = etree.SubElement(parent.element, name)
         child = Part(element, option, parent=parent, spare=spare, depth=parent.depth + 1)
         if option is not None:
-            child.full = self.full and not self._is_open(option, parent)
+            child.again = self._is_open(option, parent)
+            child.full = self.full and not child.again
             child.open = parent.open | {option.type}
         if spare is not None:
             spare.add(child)
@@ -384,10 +307,16 @@ class Tree:
             return self._option(self.model.options(particle), part)
         if particle.process_contents != "strict":
             return None
-        declared = self.model.globals(particle)
-        if not declared:
-            raise NoValue
-        return self._option(self.model.options(self.random.choice(declared[:3])), part)
+        return self._option(
+            [each for one in self._smallest(particle) for each in self.model.options(one)], part
+        )
+
+    def _smallest(self, wildcard: XsdAnyElement) -> list[XsdElement]:
+        """Return the declared elements for a wildcard that make the least of it."""
+        declared = self.model.globals(wildcard)
+        return [
+            each for each in declared if self.model.of_element(each) == self.model.of_element(declared[0])
+        ]
 
     def _option(self, options: list[Option], part: Part | None) -> Option:
         sized = [(self.model.of_option(each), each) for each in options]
