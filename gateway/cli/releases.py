@@ -126,6 +126,7 @@ def _view(report: "Report") -> dict[str, Any]:
         "message_types": [each.name for each in manifest.message_types],
         "left_out": report.left_out,
         "code_lists": len(manifest.code_lists),
+        "rule_files": [each.file for each in manifest.rules],
         "open_lists": [{"uri": uri, "version": version} for uri, version in report.opened],
         "absent_lists": [{"uri": uri, "version": version} for uri, version in report.absent_lists],
         "unresolved_imports": [
@@ -148,6 +149,7 @@ def report_text(report: "Report") -> str:
         f"  schemas        {len(found.schemas)} files, {len(manifest.message_types)} message types, "
         f"header profile {manifest.header.profile}",
         f"  code lists     {len(manifest.code_lists)}",
+        f"  rule files     {len(manifest.rules)}",
         f"  sample messages {_counted(report)}",
     ]
     lines += _problems(report)

@@ -14,15 +14,17 @@ from uuid import uuid4
 
 from lxml import etree
 
+from gateway.contract.findings import Severity
 from gateway.errors import ConfigurationError, Problem
 from gateway.standards.archive import unpack
-from gateway.standards.catalogue import Catalogue, Standard
+from gateway.standards.catalogue import Catalogue, MessageType, Standard
 from gateway.standards.codelists import used_codes
 from gateway.standards.draft import Identity, completed, draft, identify
-from gateway.standards.manifest import FILE_NAME, CodeListFile, Gap, Manifest, write_manifest
+from gateway.standards.manifest import FILE_NAME, CodeListFile, Gap, Manifest, RulesFile, write_manifest
 from gateway.standards.sources import SchemaFiles, Unresolved, find_imports
 from gateway.standards.survey import Survey, fixed_code_lists, survey
 from gateway.xml.parse import parse
+from gateway.xml.rules import RuleFile, Rules
 
 BROUGHT_ALONG = "imported"
 """The folder within a standard's that holds what it uses of others."""
@@ -116,9 +118,13 @@ def _examine(found: Survey, identity: Identity, catalogue: Catalogue) -> Report:
     files = SchemaFiles([found.folder])
     standard = Standard(manifest, found.folder, files)
     left_out: list[str] = []
+    unusable: dict[Path, str] = {}
     if manifest.schemas:
         standard.schema.compile()
         manifest, left_out = completed(manifest, dict(standard.schema.xmlschema.maps.elements))
+    if not found.scenarios:
+        rules, unusable = _usable_rules(found)
+        manifest = manifest.model_copy(update={"rules": rules})
     foreign, absent = _foreign_lists(found, catalogue)
     brought = [_bring_along(path, found.folder, catalogue) for path in foreign]
     more = [CodeListFile(file=path.as_posix()) for path in brought if path]
@@ -129,9 +135,8 @@ def _examine(found: Survey, identity: Identity, catalogue: Catalogue) -> Report:
     samples = [*_try_samples(found, tried)]
     write_manifest(found.folder / FILE_NAME, manifest)
     unresolved = list(imports.unresolved)
-    return Report(
-        manifest, found, None, unresolved, absent, dict(found.unreadable), samples, left_out, opened
-    )
+    broken = found.unreadable | unusable
+    return Report(manifest, found, None, unresolved, absent, broken, samples, left_out, opened)
 
 
 def _bring_along(path: Path, folder: Path, catalogue: Catalogue) -> Path | None:
@@ -149,6 +154,27 @@ def _bring_along(path: Path, folder: Path, catalogue: Catalogue) -> Path | None:
     (folder / place).parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(path, folder / place)
     return place
+
+
+def _usable_rules(found: Survey) -> tuple[list[RulesFile], dict[Path, str]]:
+    """Compile every rule file that stands by itself; return those that compile, and why others do not.
+
+    Where rules are delivered both as they were written and compiled, they are used as they were written.
+    """
+    rules: list[RulesFile] = []
+    unusable: dict[Path, str] = {}
+    for path in found.rules:
+        if path in found.parts_of_rules or (
+            path.suffix != ".sch" and path.with_suffix(".sch") in found.rules
+        ):
+            continue
+        try:
+            Rules([RuleFile(found.folder / path, found.folder)], {}).compile()
+        except ConfigurationError as error:
+            unusable[path] = error.detail
+        else:
+            rules.append(RulesFile(file=path.as_posix()))
+    return rules, unusable
 
 
 def _with_open_lists(
@@ -213,20 +239,31 @@ def _sample_trees(found: Survey, standard: Standard) -> Iterator[etree._Element]
 
 def _try_samples(found: Survey, standard: Standard) -> Iterator[Sample]:
     for path in _samples(found, standard):
-        yield Sample(path, *_verdict(standard, (found.folder / path).read_bytes()))
+        body = (found.folder / path).read_bytes()
+        try:
+            root = parse(body)
+        except Problem as problem:
+            yield Sample(path, False, problem.detail)
+            continue
+        types = [each for each in standard.message_types if each.root == root.tag]
+        # Where a type wants more than a root element, a document without it is of another standard.
+        if message_type := next((each for each in types if each.match is None or each.match(root)), None):
+            yield Sample(path, *_verdict(standard, root, body, message_type))
 
 
-def _verdict(standard: Standard, body: bytes) -> tuple[bool, str | None]:
+def _verdict(
+    standard: Standard, root: etree._Element, body: bytes, message_type: MessageType
+) -> tuple[bool, str | None]:
     try:
-        root = parse(body)
+        findings = standard.find(root, body, message_type)
     except Problem as problem:
         return False, problem.detail
-    findings = standard.find(root, body)
-    agrees = standard.schema.xmlschema.is_valid(root)
     if findings.errors:
-        first = findings.shown[0]
-        more = len(findings.shown) - 1 + findings.more
-        return False, f"{first.code} {first.path} {first.message.en}" + (f" (+{more})" if more else "")
+        first, *others = (each for each in findings.shown if each.severity is Severity.ERROR)
+        more = len(others) + findings.more
+        what = f"{first.rule or first.code} {first.path} {first.message.en}"
+        return False, what + (f" (+{more})" if more else "")
+    agrees = standard.schema.xmlschema.is_valid(root)
     return agrees, None if agrees else "libxml2 accepts it, xmlschema does not"
 
 

@@ -25,6 +25,7 @@ from gateway.errors import (
     UnknownMessageType,
     VersionNotServed,
 )
+from gateway.standards.acceptance import Criterion
 from gateway.standards.codelists import CodeList, CodeLists, load_code_list
 from gateway.standards.manifest import FILE_NAME, Manifest, MessageTypeRules, RejectList, read_manifest
 from gateway.standards.profiles import Header, HeaderReader
@@ -53,6 +54,8 @@ class MessageType:
     title: Bilingual
     match: etree.XPath | None = field(default=None, repr=False, compare=False)
     """What a message must fulfil besides its root element."""
+    accept: Criterion | None = field(default=None, repr=False, compare=False)
+    """What of its broken rules accepts a message all the same."""
 
 
 class Standard:
@@ -74,6 +77,7 @@ class Standard:
                 direction=rules.direction,
                 title=rules.title,
                 match=_matching(rules, manifest.namespaces),
+                accept=Criterion(rules.accept, manifest.namespaces) if rules.accept else None,
             )
             for rules in manifest.message_types
         ]
@@ -131,14 +135,28 @@ class Standard:
         imports = find_imports(entries, self._files)
         return list(dict.fromkeys([*(each.resolve() for each in entries), *imports.files]))
 
+    def rules(self, message_type: MessageType) -> Rules:
+        """Return the business rules that messages of a type keep."""
+        return self._rules[message_type.name]
+
     @cached_property
-    def rules(self) -> Rules:
-        """The business rules that its messages keep."""
+    def _rules(self) -> dict[str, Rules]:
         files = [
             RuleFile(self.folder / each.file, self.folder, each.phase, each.severity)
             for each in self.manifest.rules
         ]
-        return Rules(files, self.manifest.namespaces)
+        sets: dict[tuple[int, ...], Rules] = {}  # types that keep the same rules share what is compiled
+
+        def kept_by(name: str) -> Rules:
+            numbers = tuple(
+                number
+                for number, each in enumerate(self.manifest.rules)
+                if not each.message_types or name in each.message_types
+            )
+            new = Rules([files[number] for number in numbers], self.manifest.namespaces)
+            return sets.setdefault(numbers, new)
+
+        return {each.name: kept_by(each.name) for each in self.message_types}
 
     def __str__(self) -> str:
         return f"{self.manifest.standard} {self.manifest.version}"
@@ -152,15 +170,16 @@ class Standard:
         if self.manifest.schemas:
             self.schema.compile()
         _ = self.code_lists
-        self.rules.compile()
+        for rules in set(self._rules.values()):
+            rules.compile()
 
     def serves(self, day: datetime.date) -> bool:
         """Whether its messages are taken on that day in Europe/Berlin."""
         since, until = self.manifest.valid_from, self.manifest.grace_until or self.manifest.valid_until
         return since is not None and since <= day and (until is None or day <= until)
 
-    def find(self, root: etree._Element, body: bytes) -> Findings:
-        """Return everything that a message is wrong in, and what is to be warned of.
+    def find(self, root: etree._Element, body: bytes, message_type: MessageType) -> Findings:
+        """Return everything that a message of that type is wrong in, and what is to be warned of.
 
         Rules are asked only where schema and code lists allow the message: they are written for these.
 
@@ -171,7 +190,8 @@ class Standard:
         findings = findings.joined(self.code_lists.find(root, body, self.manifest.namespaces))
         if findings.errors or not self.manifest.rules:
             return findings
-        return findings.followed_by(self.rules.find(root, body))
+        findings = findings.followed_by(self.rules(message_type).find(root, body))
+        return message_type.accept.weigh(findings) if message_type.accept else findings
 
     def has(self, message_type: MessageType, root: etree._Element) -> bool:
         """Say whether a message with the right root element is one of that type and version."""
@@ -333,7 +353,7 @@ class Catalogue:
         """
         message_type, standard, root = opened.message_type, opened.standard, opened.root
         try:
-            findings = standard.find(root, opened.body)
+            findings = standard.find(root, opened.body, message_type)
             _require_no_errors(findings)
             if standard.manifest.valid_until and opened.today > standard.manifest.valid_until:
                 findings = findings.joined(self._outdated(standard, root, opened.body, opened.today))

@@ -19,6 +19,13 @@ from gateway.standards.manifest import (
     MessageTypeRules,
 )
 from gateway.standards.profiles import NAMESPACES, PROFILES
+from gateway.standards.scenarios import (
+    Configuration,
+    message_types,
+    prefixes,
+    read_scenarios,
+    rule_files,
+)
 from gateway.standards.survey import SchemaFile, Survey
 
 if TYPE_CHECKING:
@@ -50,6 +57,8 @@ def identify(found: Survey, source_name: str) -> Identity:
     Raises:
         ConfigurationError: the release holds several standards.
     """
+    if found.scenarios:
+        return _configured(found, source_name)
     namespaces = _message_namespaces(found)
     leading = [each for name in namespaces or found.namespaces for each in found.of(name)]
     stated = {_stated(each) for each in leading} - {None}
@@ -67,6 +76,21 @@ def identify(found: Survey, source_name: str) -> Identity:
     title = said.stated(_STANDARD, "nameLang") or said.stated(_STANDARD, "nameKurz") or name
     identifier = said.stated(_STANDARD, "kennung")
     return Identity(_slug(name), _version(version), title, identifier, tuple(namespaces))
+
+
+def _configured(found: Survey, source_name: str) -> Identity:
+    configuration = _configuration(found)
+    name, version = _names("", source_name.removeprefix("validator-configuration-"))
+    numbers = re.findall(r"\d+(?:\.\d+)+", configuration.name)
+    title = configuration.name or name
+    return Identity(name, numbers[-1] if numbers else configuration.date or version, title)
+
+
+def _configuration(found: Survey) -> Configuration:
+    if len(found.scenarios) > 1:
+        listed = ", ".join(map(str, found.scenarios))
+        raise ConfigurationError(f"it holds several configurations ({listed}): add the folder of one")
+    return read_scenarios(found.folder / found.scenarios[0], found.folder)
 
 
 def _message_namespaces(found: Survey) -> list[str]:
@@ -114,6 +138,8 @@ def draft(found: Survey, identity: Identity, gaps: Iterable[Gap] = ()) -> Manife
     Raises:
         ConfigurationError: one message is declared in two files.
     """
+    if found.scenarios:
+        return _from_scenarios(found, identity)
     namespaces = identity.namespaces
     main = next(iter(namespaces), "") or next(filter(None, found.namespaces), "")
     _require_one_of_each(found, namespaces)
@@ -135,6 +161,25 @@ def draft(found: Survey, identity: Identity, gaps: Iterable[Gap] = ()) -> Manife
         namespaces=prefixes,
         code_lists=[CodeListFile(file=path.as_posix()) for path in found.code_lists],
         message_types=_without_references(types, found),
+    )
+
+
+def _from_scenarios(found: Survey, identity: Identity) -> Manifest:
+    configuration = _configuration(found)
+    typed = [(each, message_types(each, found.schemas)) for each in configuration.scenarios]
+    types = [each for _, some in typed for each in some]
+    if not types:
+        raise ConfigurationError("no scenario has a message type: its schemas declare no such element")
+    return Manifest(
+        standard=identity.standard,
+        version=identity.version,
+        title=Bilingual(de=identity.title, en=identity.title),
+        namespace=str(types[0].namespace),
+        schemas=list(dict.fromkeys(path.as_posix() for each, _ in typed for path in each.schemas)),
+        namespaces=prefixes(configuration),
+        code_lists=[CodeListFile(file=path.as_posix()) for path in found.code_lists],
+        rules=rule_files(typed),
+        message_types=types,
     )
 
 

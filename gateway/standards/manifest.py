@@ -61,10 +61,11 @@ class RulesFile(_Part):
     """Business rules, relative to the manifest: Schematron, or the XSLT that was compiled from it.
 
     `phase` is one of the schema's phases, else its default. `severity` says what a rule weighs, by its id,
-    whatever the file says.
+    whatever the file says. Unless `message_types` names some, the rules are for messages of every type.
     """
 
     file: str = Field(pattern=r"\.(sch|xslt?)$")
+    message_types: list[str] = Field(default_factory=list)
     phase: str | None = None
     severity: dict[str, Severity] = Field(default_factory=dict)
 
@@ -93,13 +94,15 @@ class MessageTypeRules(_Part):
     """One kind of message: its root element's local name, its published code, which way it travels.
 
     `namespace` is its root element's, where that is not the standard's. Only what fulfils the XPath `match`
-    is a message of this type, where several have the same root element.
+    is a message of this type. `accept` is an XPath over a report of broken rules (VARL); where it holds they
+    are warnings.
     """
 
     name: str
     root: str
     namespace: str | None = None
     match: str | None = None
+    accept: str | None = None
     code: str | None = None
     direction: Direction
     title: Bilingual
@@ -131,6 +134,14 @@ class Manifest(_Part):
     rules: list[RulesFile] = Field(default_factory=list)
     reject_list: RejectList = Field(default_factory=RejectList)
     message_types: list[MessageTypeRules]
+
+    @model_validator(mode="after")
+    def _rules_for_messages(self) -> Self:
+        known = {each.name for each in self.message_types}
+        for number, rules in enumerate(self.rules):
+            if unknown := set(rules.message_types) - known:
+                raise ValueError(f"rules.{number}: no message type is called {', '.join(sorted(unknown))}")
+        return self
 
     @model_validator(mode="after")
     def _schemas_for_messages(self) -> Self:

@@ -1,24 +1,30 @@
 """Configurations of the KoSIT validator (`scenarios.xml`) as a source of message types, schemas and rules.
 
-A scenario says what it applies to (`match`), by which schema and which compiled Schematron a message is checked,
-what single rules weigh (`customLevel`), and what of the report accepts a message (`acceptMatch`).
+A scenario says what it applies to (`match`), by which schema and which compiled Schematron a message is
+checked, what single rules weigh (`customLevel`), and what of the report accepts a message (`acceptMatch`).
 Source: KoSIT validator, scenarios.xsd (framework version 1).
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from lxml import etree
 
-from gateway.contract.findings import Severity
+from gateway.contract.findings import Bilingual, Severity
+from gateway.contract.states import Direction
 from gateway.errors import ConfigurationError
+from gateway.standards.acceptance import DEFAULT, VARL
+from gateway.standards.manifest import MessageTypeRules, RulesFile
+from gateway.standards.survey import SchemaFile
 from gateway.xml.parse import parse_reference
 
 _NS = {"s": "http://www.xoev.de/de/validator/framework/1/scenarios"}
 # A step of the match that names an element, such as `/invoice:Invoice[…]`.
 _NAMED = re.compile(r"/\s*([A-Za-z_][\w.-]*):([A-Za-z_][\w.-]*)")
+# XPath 2 has a function for what XPath 1 converts: the only one that is in use.
+_EXISTS = re.compile(r"\bexists\s*\(")
 _LEVELS = {"error": Severity.ERROR, "warning": Severity.WARNING, "information": Severity.WARNING}
 
 
@@ -98,3 +104,55 @@ def _levels(element: etree._Element) -> Iterator[tuple[str, Severity]]:
 
 def _text(element: etree._Element, path: str) -> str:
     return " ".join((element.findtext(path, "", _NS)).split())
+
+
+def prefixes(configuration: Configuration) -> dict[str, str]:
+    """Return what the prefixes of all scenarios stand for.
+
+    Raises:
+        ConfigurationError: one stands for different namespaces in two scenarios.
+    """
+    found: dict[str, str] = {}
+    for scenario in configuration.scenarios:
+        for prefix, uri in scenario.namespaces.items():
+            if uri != VARL and found.setdefault(prefix, uri) != uri:
+                raise ConfigurationError(
+                    f"scenario {scenario.name}: the prefix {prefix} stands for {uri}, "
+                    f"in another scenario for {found[prefix]}"
+                )
+    return found
+
+
+def message_types(scenario: Scenario, schemas: Iterable[SchemaFile]) -> list[MessageTypeRules]:
+    """Return the message types of a scenario: of the element that its match names, else of every one.
+
+    Args:
+        schemas: the schema files of the release, of which its own declare the elements.
+    """
+    own = [each for each in schemas if each.path in scenario.schemas]
+    declared = {(each.namespace, str(element.get("name"))) for each in own for element in each.elements}
+    named = {each for each in declared if scenario.root in (None, f"{{{each[0]}}}{each[1]}")}
+    slug = re.sub(r"[^a-z0-9.]+", "-", scenario.name.lower()).strip("-.")
+    return [
+        MessageTypeRules(
+            name=slug if len(named) == 1 else f"{slug}.{local}",
+            root=local,
+            namespace=namespace,
+            match=_EXISTS.sub("boolean(", scenario.match),
+            accept=None if scenario.accept in (None, DEFAULT) else scenario.accept,
+            direction=Direction.IN,
+            title=Bilingual(de=scenario.name, en=scenario.name),
+        )
+        for namespace, local in sorted(named)
+    ]
+
+
+def rule_files(scenarios: Iterable[tuple[Scenario, list[MessageTypeRules]]]) -> list[RulesFile]:
+    """Return the rule files of all scenarios, one entry for each way of weighing their rules."""
+    entries: dict[tuple[Path, tuple[tuple[str, Severity], ...]], RulesFile] = {}
+    for scenario, types in scenarios:
+        for path in scenario.rules:
+            key = (path, tuple(sorted(scenario.levels.items())))
+            entry = entries.setdefault(key, RulesFile(file=path.as_posix(), severity=scenario.levels))
+            entry.message_types.extend(each.name for each in types)
+    return list(entries.values())

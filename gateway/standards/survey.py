@@ -1,5 +1,6 @@
 """What there is in a folder of a published release, told by what the files contain, never by their names."""
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -84,6 +85,8 @@ class Survey:
     code_lists: dict[Path, CodeList] = field(default_factory=dict)
     rules: list[Path] = field(default_factory=list)
     """Schematron, as it is written or compiled to XSLT."""
+    parts_of_rules: set[Path] = field(default_factory=set)
+    """Of these, what others include: it does not stand by itself."""
     stylesheets: list[Path] = field(default_factory=list)
     """XSLT that is no rule set: conversions, views."""
     scenarios: list[Path] = field(default_factory=list)
@@ -143,6 +146,7 @@ def _classify(found: Survey, path: Path) -> None:
         _add_schema(found, SchemaFile(path, root))
     elif namespace in SCHEMATRON and local == "schema":
         found.rules.append(path)
+        found.parts_of_rules |= _included_rules(root, path)
     elif namespace == XSLT:
         (found.rules if _writes_svrl(root) else found.stylesheets).append(path)
     elif (namespace, local) == (SCENARIOS, "scenarios"):
@@ -151,6 +155,11 @@ def _classify(found: Survey, path: Path) -> None:
         _add_code_list(found, path)
     else:
         found.instances.append(Instance(path, str(root.tag)))
+
+
+def _included_rules(root: etree._Element, path: Path) -> set[Path]:
+    named = (each.get("href", "") for each in root.iter("{*}include", "{*}extends"))
+    return {Path(os.path.normpath(path.parent / href.partition("#")[0])) for href in named if href}
 
 
 def _depth(path: Path) -> tuple[int, Path]:

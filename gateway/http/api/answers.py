@@ -251,7 +251,10 @@ class StandardLinks(Answer):
 
 
 class StandardSummary(Answer):
-    """A standard in a version; valid on both days and in between, in Germany, until the third with a warning."""
+    """A standard in a version; valid on both days and in between, in Germany.
+
+    Until `grace_until` its messages are taken with a warning; without `valid_from` they are not yet.
+    """
 
     standard: str
     version: str

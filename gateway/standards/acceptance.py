@@ -1,0 +1,57 @@
+"""What of a report accepts a message, where a standard says so itself (`acceptMatch` of the KoSIT validator).
+
+The criterion is an XPath over a report in the vocabulary that the validator's configurations write, VARL.
+Such a report is written here from the findings. It decides about rules alone: what no schema allows is
+refused.
+Source: KoSIT validator, VARL (http://www.xoev.de/de/validator/varl/1)
+"""
+
+from collections.abc import Mapping
+
+from lxml import etree
+
+from gateway.contract.codes import RejectCode
+from gateway.contract.findings import Findings, Severity
+from gateway.errors import ConfigurationError
+
+VARL = "http://www.xoev.de/de/validator/varl/1"
+DEFAULT = "/rep:report/rep:assessment[1]/rep:accept[1]"
+"""What nearly every configuration says: no rule of the level `error` is broken."""
+
+
+class Criterion:
+    """A criterion, compiled.
+
+    Raises:
+        ConfigurationError: it is no XPath 1.0 over such a report.
+    """
+
+    def __init__(self, xpath: str, namespaces: Mapping[str, str]) -> None:
+        try:
+            self._holds = etree.XPath(f"boolean({xpath})", namespaces={**namespaces, "rep": VARL})
+            self._holds(_report(Findings()))
+        except etree.XPathError as error:
+            raise ConfigurationError(f"accept: {xpath}: {error}; it must ask a report in {VARL}") from error
+
+    def weigh(self, findings: Findings) -> Findings:
+        """Let what is only against rules be a warning where the criterion holds, else an error."""
+        if findings.errors - {str(RejectCode.RULE)}:
+            return findings
+        severity = Severity.WARNING if self._holds(_report(findings)) else Severity.ERROR
+        weighed = [
+            each.model_copy(update={"severity": severity}) if each.code == RejectCode.RULE else each
+            for each in findings.shown
+        ]
+        return Findings.of(weighed, findings.more)
+
+
+def _report(findings: Findings) -> etree._ElementTree:
+    report = etree.Element(f"{{{VARL}}}report", valid="false" if findings.errors else "true")
+    steps = etree.SubElement(report, f"{{{VARL}}}scenarioMatched")
+    step = etree.SubElement(steps, f"{{{VARL}}}validationStepResult", id="val-sch.1")
+    for each in findings.shown:
+        attributes = {"code": each.rule or each.code, "level": str(each.severity)}
+        etree.SubElement(step, f"{{{VARL}}}message", attributes)
+    assessment = etree.SubElement(report, f"{{{VARL}}}assessment")
+    etree.SubElement(assessment, f"{{{VARL}}}{'reject' if findings.errors else 'accept'}")
+    return etree.ElementTree(report)

@@ -1,0 +1,178 @@
+"""Rules of a release, as Schematron and as a configuration of the KoSIT validator."""
+
+import datetime
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import ConfigurationError, RuleViolation, VersionNotServed
+from gateway.standards import Catalogue
+from gateway.standards.adding import Report, add
+from gateway.standards.serving import enable
+from gateway.xml.schematron import compile_schematron
+from tests.unit.standards import release
+
+DAY = datetime.date(2026, 11, 1)
+
+RULES = """<sch:schema xmlns:sch="http://purl.oclc.org/dsdl/schematron" queryBinding="xslt2">
+ <sch:ns prefix="h" uri="urn:amtsbote:xhund:2.3"/>
+ <sch:pattern><sch:rule context="h:rasse">
+  <sch:assert id="HUND-1" test="code != 'mischling'">Beim Mischling fehlt die Schulterhöhe.</sch:assert>
+  <sch:assert id="HUND-2" test="code != 'pudel'">Pudel werden an anderer Stelle angemeldet.</sch:assert>
+ </sch:rule></sch:pattern></sch:schema>"""
+
+SCENARIOS = """<scenarios xmlns="http://www.xoev.de/de/validator/framework/1/scenarios"
+  frameworkVersion="1.0.0">
+ <name>Amtsbote-Beispielkonfiguration Hund 4.1</name><author>wir</author><date>2026-01-31</date>
+ <description><p>…</p></description>
+ <scenario><name>Anmeldung eines Dackels</name>
+  <namespace prefix="hund">urn:amtsbote:xhund:2.3</namespace>
+  <namespace prefix="rep">http://www.xoev.de/de/validator/varl/1</namespace>
+  <match>exists(/hund:hund.anmeldung.0101/hund:hund/hund:rasse[code != 'dogge'])</match>
+  <validateWithXmlSchema><resource><name>Schema</name><location>xsd/xhund.xsd</location></resource>
+  </validateWithXmlSchema>
+  <validateWithSchematron><resource><name>Regeln</name><location>hund.xsl</location></resource>
+  </validateWithSchematron>
+  <createReport><resource><name>Bericht</name><location>bericht.xsl</location></resource>{levels}</createReport>
+  <acceptMatch>{accept}</acceptMatch>
+ </scenario></scenarios>"""
+USUAL = "/rep:report/rep:assessment[1]/rep:accept[1]"
+
+
+@pytest.fixture
+def standards(tmp_path: Path) -> Path:
+    folder = tmp_path / "standards"
+    folder.mkdir()
+    source = release.write(tmp_path / "gemeinsames", release.shared_files())
+    add(source, Catalogue.load([folder]), folder)
+    return folder
+
+
+def adding(standards: Path, contents: dict[str, str]) -> Report:
+    source = release.write(standards.parent / "validator-configuration-hund", contents)
+    return add(source, Catalogue.load([standards]), standards)
+
+
+def configured(tmp_path: Path, *, levels: str = "", accept: str = USUAL) -> dict[str, str]:
+    """Return the files of a configuration, with the rules compiled as its publisher compiles them."""
+    path = tmp_path / "hund.sch"
+    path.write_text(RULES, "utf-8")
+    compiled = compile_schematron(path, tmp_path, None).text
+    scenarios = SCENARIOS.format(levels=levels, accept=accept)
+    return release.files() | {"scenarios.xml": scenarios, "hund.xsl": compiled}
+
+
+def serving(standards: Path, report: Report) -> Catalogue:
+    manifest = report.manifest
+    found = Catalogue.load([standards]).fetch(manifest.standard, manifest.version)
+    assert found
+    enable(found, since=DAY, until=None, grace_until=None)
+    return Catalogue.load([standards])
+
+
+def broken(catalogue: Catalogue, race: str) -> list[str | None]:
+    """Return the rules for which a message is refused."""
+    with pytest.raises(RuleViolation) as caught:
+        catalogue.read(release.message(race).encode(), today=DAY)
+    return [each.rule for each in caught.value.findings if each.severity == "error"]
+
+
+def warned(catalogue: Catalogue, race: str) -> list[str | None]:
+    """Return the rules that a message is warned of."""
+    return [each.rule for each in catalogue.read(release.message(race).encode(), today=DAY).warnings.shown]
+
+
+# Schematron
+
+
+def test_rules_of_a_release_are_compiled_and_kept(standards: Path) -> None:
+    report = adding(standards, release.files() | {"regeln/hund.sch": RULES})
+    assert [each.file for each in report.manifest.rules] == ["regeln/hund.sch"]
+    catalogue = serving(standards, report)
+    assert broken(catalogue, "pudel") == ["HUND-2"]
+    assert warned(catalogue, "dackel") == []
+
+
+def test_rules_are_used_as_written_when_they_are_delivered_compiled_as_well(
+    standards: Path, tmp_path: Path
+) -> None:
+    compiled = configured(tmp_path)["hund.xsl"]
+    report = adding(standards, release.files() | {"hund.sch": RULES, "hund.xsl": compiled})
+    assert [each.file for each in report.manifest.rules] == ["hund.sch"]
+
+
+def test_rules_that_others_include_do_not_stand_by_themselves(standards: Path) -> None:
+    head, pattern, _ = (
+        RULES.replace("<sch:pattern>", "|<sch:pattern>").replace("</sch:schema>", "|").split("|")
+    )
+    part = pattern.replace("<sch:pattern>", '<sch:pattern xmlns:sch="http://purl.oclc.org/dsdl/schematron">')
+    whole = f'{head}<sch:include href="teile/rasse.sch"/></sch:schema>'
+    report = adding(standards, release.files() | {"hund.sch": whole, "teile/rasse.sch": part})
+    assert [each.file for each in report.manifest.rules] == ["hund.sch"]
+    assert broken(serving(standards, report), "pudel") == ["HUND-2"]
+
+
+def test_rules_that_do_not_compile_are_reported_and_left_out(standards: Path) -> None:
+    report = adding(standards, release.files() | {"hund.sch": RULES.replace("!= 'pudel'", "!= (")})
+    assert report.manifest.rules == []
+    (reason,) = report.broken.values()
+    assert "hund.sch" in reason
+
+
+# Configurations of the KoSIT validator
+
+
+def test_configuration_becomes_a_standard_with_its_rules(standards: Path, tmp_path: Path) -> None:
+    report = adding(standards, configured(tmp_path))
+    manifest = report.manifest
+    assert (manifest.standard, manifest.version) == ("hund", "4.1")
+    assert [(each.name, each.root) for each in manifest.message_types] == [
+        ("anmeldung-eines-dackels", "hund.anmeldung.0101")
+    ]
+    assert [each.valid for each in report.samples] == [True]
+    catalogue = serving(standards, report)
+    assert warned(catalogue, "dackel") == []
+    assert broken(catalogue, "mischling") == ["HUND-1"]
+
+
+def test_message_that_no_scenario_matches_is_of_no_version_served(standards: Path, tmp_path: Path) -> None:
+    catalogue = serving(standards, adding(standards, configured(tmp_path)))
+    with pytest.raises(VersionNotServed):
+        catalogue.read(release.message("dogge").encode(), today=DAY)
+
+
+def test_custom_level_weighs_a_rule_anew(standards: Path, tmp_path: Path) -> None:
+    levels = '<customLevel level="warning">HUND-9 HUND-1</customLevel>'
+    catalogue = serving(standards, adding(standards, configured(tmp_path, levels=levels)))
+    assert warned(catalogue, "mischling") == ["HUND-1"]
+    assert broken(catalogue, "pudel") == ["HUND-2"]
+
+
+def test_accept_criterion_decides_about_broken_rules(standards: Path, tmp_path: Path) -> None:
+    accept = "not(//rep:message[@level = 'error' and @code = 'HUND-1'])"
+    catalogue = serving(standards, adding(standards, configured(tmp_path, accept=accept)))
+    assert warned(catalogue, "pudel") == ["HUND-2"]
+    assert broken(catalogue, "mischling") == ["HUND-1"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("hund.xsl", "fehlt.xsl", "fehlt.xsl is not in the release"),
+        ("hund.xsl", "../../../../etc/passwd", "is not in the release"),
+        ("exists(", "every(", "match"),
+        (USUAL, "//test:rejected", "accept"),
+        ("hund:hund.anmeldung.0101", "hund:katze", "no scenario has a message type"),
+        ("<scenario>", "<!-- <scenario>", "cannot be read|no scenario|no XML schema"),
+    ],
+)
+def test_configuration_that_cannot_be_followed_is_refused(
+    standards: Path, tmp_path: Path, old: str, new: str, words: str
+) -> None:
+    contents = configured(tmp_path)
+    text = contents["scenarios.xml"].replace(old, new)
+    contents["scenarios.xml"] = text.replace("</scenario>", "</scenario> -->") if "<!--" in new else text
+    before = sorted(standards.rglob("*"))
+    with pytest.raises(ConfigurationError, match=words):
+        adding(standards, contents)
+    assert sorted(standards.rglob("*")) == before
