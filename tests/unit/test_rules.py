@@ -18,10 +18,11 @@ import pytest
 import structlog
 from lxml import etree
 
-from gateway.contract.findings import Severity
+from gateway.contract.findings import Bilingual, Finding, Findings, Severity
 from gateway.errors import ConfigurationError, RuleViolation, SchemaViolation, Unavailable
 from gateway.settings import data_folder
 from gateway.standards import Catalogue, reading
+from gateway.standards.codelists import CodeLists
 from gateway.xml import worker, workers
 from gateway.xml.parse import parse
 from gateway.xml.rules import RuleFile, Rules
@@ -175,11 +176,11 @@ def test_message_is_put_off_when_no_worker_is_free(
 def test_nobody_notices_when_an_idle_worker_was_killed(some: Callable[..., Workers]) -> None:
     single = some()
     single.transform(ECHO, DOCUMENT)
-    [pid] = single.pids
-    os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not is_there(pid))
+    [idle] = single._all
+    os.kill(idle.pid, signal.SIGKILL)
+    wait_until(lambda: not idle.is_alive)
     assert single.transform(ECHO, DOCUMENT) == "<out>Müßiggang 😀</out>"
-    assert single.pids != [pid]
+    assert single.pids != [idle.pid]
 
 
 def test_message_is_put_off_without_its_values_in_the_log_when_a_rule_fails_on_it(one: Workers) -> None:
@@ -298,13 +299,20 @@ def reached(pool: Workers, content: str) -> str:
         return ""
 
 
-@pytest.fixture(scope="module")
-def unlocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
-    """A worker in which Saxon itself forbids nothing: what is left are the kernel's limits."""
-    script = tmp_path_factory.mktemp("worker") / "unlocked.py"
+LOCKS = {
+    "both": "",
+    "by the kernel": "names['_CONFIGURATION'].clear()\n",
+    "by Saxon": "names['serve'].__globals__['_limit'] = lambda *_: None\n",
+}
+
+
+@pytest.fixture(scope="module", params=LOCKS.values(), ids=LOCKS)
+def locked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
+    """A worker as it is, and ones in which only one of the two locks is closed: each must hold by itself."""
+    script = tmp_path_factory.mktemp("worker") / "worker.py"
     script.write_text(
-        f"import runpy, socket, sys\nnames = runpy.run_path({worker.__file__!r})\n"
-        "names['_CONFIGURATION'].clear()\nnames['serve'](socket.socket(fileno=0), int(sys.argv[1]))\n",
+        f"import runpy, socket, sys\nnames = runpy.run_path({worker.__file__!r})\n{request.param}"
+        "names['serve'](socket.socket(fileno=0), int(sys.argv[1]))\n",
         encoding="utf-8",
     )
     pool = Workers(1)
@@ -315,19 +323,17 @@ def unlocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
     pool.close()
 
 
-@pytest.mark.parametrize("locked", ["one", "unlocked"])
 @pytest.mark.parametrize("expression", REACHES.values(), ids=REACHES)
 def test_stylesheet_reaches_neither_files_nor_network(
-    request: pytest.FixtureRequest, tmp_path: Path, expression: str, locked: str
+    locked: Workers, tmp_path: Path, expression: str
 ) -> None:
-    pool: Workers = request.getfixturevalue(locked)
     secret = tmp_path / "secret.xml"
     secret.write_text(f"<a>{SECRET}</a>", encoding="utf-8")
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0)
         places = {"url": secret.as_uri(), "folder": tmp_path.as_uri(), "file": str(secret)}
         select = expression.format(**places, port=server.getsockname()[1])
-        got = reached(pool, f'<xsl:sequence select="{select}"/>')
+        got = reached(locked, f'<xsl:sequence select="{select}"/>')
         with pytest.raises(BlockingIOError):
             server.accept()
     assert not {SECRET, "secret.xml", "true", str(Path.cwd()), os.environ["PATH"]} & {got, *got.split()}
@@ -335,11 +341,10 @@ def test_stylesheet_reaches_neither_files_nor_network(
     assert "<out>/" not in got
 
 
-@pytest.mark.parametrize("locked", ["one", "unlocked"])
-def test_stylesheet_writes_no_file(request: pytest.FixtureRequest, tmp_path: Path, locked: str) -> None:
+def test_stylesheet_writes_no_file(locked: Workers, tmp_path: Path) -> None:
     target = tmp_path / "written.xml"
     content = f'<xsl:result-document href="{target.as_uri()}"><a/></xsl:result-document>'
-    reached(request.getfixturevalue(locked), content)
+    reached(locked, content)
     assert not target.exists()
 
 
@@ -473,6 +478,19 @@ def test_message_is_refused_when_it_breaks_a_rule() -> None:
 def test_message_is_taken_with_its_warnings_when_a_rule_only_warns() -> None:
     [warning] = Catalogue.load([data_folder("schemas")]).read(LONG, today=TODAY).warnings.shown
     assert (warning.rule, warning.severity) == ("XPARKEN-05", Severity.WARNING)
+
+
+def test_rule_refuses_when_something_else_only_warns_of_the_same_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place = "/p:bewohnerparken.antrag.0101/p:zeitraum/p:bis"
+    warning = Finding(
+        code="S010", severity=Severity.WARNING, path=place, message=Bilingual(de="Achtung", en="Beware")
+    )
+    monkeypatch.setattr(CodeLists, "find", lambda *_: Findings((warning,)))
+    with pytest.raises(RuleViolation) as refused:
+        Catalogue.load([data_folder("schemas")]).read(ENDS_EARLY, today=TODAY)
+    assert [(each.code, each.path) for each in refused.value.findings] == [("S010", place), ("X002", place)]
 
 
 def test_manifest_turns_a_warning_into_an_error(schemas: Path) -> None:
