@@ -1,5 +1,6 @@
 """Business rules of a standard: Schematron, or the XSLT that was compiled from it, and what they find."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -47,10 +48,10 @@ class RuleFile:
         svrl.silence(root)
         return Stylesheet(str(self.path), root)
 
-    def weigh(self, failure: Failure) -> Severity:
-        """Say whether a broken rule refuses the message."""
-        stated = Severity.WARNING if failure.level in _WARNINGS else Severity.ERROR
-        return self.severity.get(failure.rule or "", stated)
+    def weigh(self, rule: str | None, level: str) -> Severity:
+        """Say whether a rule that is broken refuses the message; `level` is what the file says of it."""
+        stated = Severity.WARNING if level in _WARNINGS else Severity.ERROR
+        return self.severity.get(rule or "", stated)
 
 
 class Rules:
@@ -94,15 +95,14 @@ class Rules:
         if not self._files:
             return Findings()
         reports = self._workers().run(self._stylesheets, etree.tostring(root, encoding="unicode"))
-        broken = [
-            (rules.weigh(failure), failure)
-            for rules, report in zip(self._files, reports, strict=True)
-            for failure in svrl.read(report)
-        ]
+        count = Counter[Severity]()
+        broken: list[tuple[Severity, Failure]] = []
+        for rules, report in zip(self._files, reports, strict=True):
+            broken += _first(rules, report, count)
         broken.sort(key=lambda each: each[0] is not Severity.ERROR)
-        shown = [
-            (severity, failure, *svrl.resolve(root, failure)) for severity, failure in broken[:MAX_FINDINGS]
-        ]
+        del broken[MAX_FINDINGS:]
+        places = svrl.resolve(root, [failure for _, failure in broken])
+        shown = [(*each, *place) for each, place in zip(broken, places, strict=True)]
         positions = locate(body, root, (element for *_, element, _ in shown))
         names = Names(root, self._prefixes)
         findings = [
@@ -118,7 +118,18 @@ class Rules:
             )
             for severity, failure, element, attribute in shown
         ]
-        return Findings.of(findings, len(broken) - len(findings))
+        return Findings.of(findings, count.total() - len(findings))
+
+
+def _first(rules: RuleFile, report: str, count: Counter[Severity]) -> list[tuple[Severity, Failure]]:
+    """Return as many failures of each weight as may be shown, and count all of them."""
+
+    def wanted(rule: str | None, level: str) -> bool:
+        severity = rules.weigh(rule, level)
+        count[severity] += 1
+        return count[severity] <= MAX_FINDINGS
+
+    return [(rules.weigh(each.rule, each.level), each) for each in svrl.read(report, wanted)]
 
 
 def _sentence(failure: Failure) -> Bilingual:

@@ -3,8 +3,9 @@
 A pattern becomes a mode, a rule a template of it; the first rule of a pattern that matches has the highest
 priority. Nodes are tried one by one, as a list: going down the tree by templates costs a quarter more. In a
 `group` each rule has a mode of its own. Every let above the rules is a global variable. The SVRL names the
-patterns and what failed, not each rule that fired, which nobody reads here. What is not supported is refused
-with its place: documents of a pattern, `visit-each`, phases that choose themselves.
+patterns and what failed, neither its test nor each rule that fired, which nobody reads here; an element is
+named by its number in the document, because `path()` counts siblings anew for each. What is not supported is
+refused with its place: documents of a pattern, `visit-each`, phases that choose themselves.
 
 Source: ISO/IEC 19757-3:2016, 2020 and 2025, annex "Default query language binding" for XSLT 2 and 3
 """
@@ -52,11 +53,23 @@ def compile_schematron(path: Path, within: Path, phase: str | None = None) -> St
     return Stylesheet(str(path), compiler.root, compiler.files)
 
 
+class _Nodes(NamedTuple):
+    """The nodes that rules are tried on, and how the place of one of them is written."""
+
+    select: str
+    location: str
+
+
 class _Run(NamedTuple):
-    """Rules of which the first that matches fires: their mode, and the nodes that are tried."""
+    """Rules of which the first that matches fires: their mode, and what they are tried on."""
 
     mode: str
-    nodes: str
+    nodes: _Nodes
+
+
+_ELEMENTS = _Nodes("/descendant::*", "/descendant::*[{position()}]")
+_ELEMENTS_AND_ROOT = _Nodes("/|/descendant::*", "/descendant::*[{max((position() - 1, 1))}]")
+_ALL = _Nodes("/descendant-or-self::node()/(.|@*)", "{path(.)}")
 
 
 class _Compiler:
@@ -139,7 +152,7 @@ class _Compiler:
             stated = {name: _literal(pattern.get(name)) for name in ("id", "role") if name in pattern.attrib}
             self._add(output, f"{SVRL}active-pattern", pattern, **stated)
             for run in of_pattern:
-                self._add(output, f"{XSL}apply-templates", pattern, select=run.nodes, mode=run.mode)
+                self._add(output, f"{XSL}apply-templates", pattern, select=run.nodes.select, mode=run.mode)
 
     def _write_pattern(self, pattern: etree._Element, mode: str) -> list[_Run]:
         """Write a pattern's rules, and return how they are to be run."""
@@ -149,20 +162,20 @@ class _Compiler:
         runs = [[rule] for rule in rules] if pattern.tag == f"{SCH}group" else [rules]
         modes: list[_Run] = []
         for number, run in enumerate(runs):
-            name = f"{mode}.{number}"
-            modes.append(_Run(name, _nodes([rule.get("context", "") for rule in run])))
+            name, nodes = f"{mode}.{number}", _nodes([rule.get("context", "") for rule in run])
+            modes.append(_Run(name, nodes))
             self._add(self.root, f"{XSL}mode", pattern, name=name, **{"on-no-match": "deep-skip"})
             for rank, rule in enumerate(reversed(run), start=1):
-                self._write_rule(rule, name, rank)
+                self._write_rule(rule, name, rank, nodes)
         return modes
 
-    def _write_rule(self, rule: etree._Element, mode: str, rank: int) -> None:
+    def _write_rule(self, rule: etree._Element, mode: str, rank: int, nodes: _Nodes) -> None:
         _require_supported(rule)
         context = _required(rule, "context")
         template = self._add(self.root, f"{XSL}template", rule, match=context, mode=mode, priority=str(rank))
         for part in self._parts(rule, ()):
             if part.tag in {_ASSERT, _REPORT}:
-                self._write_check(template, part, rule)
+                self._write_check(template, part, rule, nodes)
             elif part.tag == _LET:
                 self._write_let(template, part)
             elif str(part.tag).startswith(XSL):
@@ -185,14 +198,15 @@ class _Compiler:
                 fail(part, f"the rule {name} extends itself")
             yield from self._parts(model, (*above, rule))
 
-    def _write_check(self, template: etree._Element, check: etree._Element, rule: etree._Element) -> None:
+    def _write_check(
+        self, template: etree._Element, check: etree._Element, rule: etree._Element, nodes: _Nodes
+    ) -> None:
         test = _required(check, "test")
         fails, name = (
             (f"not({test})", "failed-assert") if check.tag == _ASSERT else (test, "successful-report")
         )
         branch = self._add(template, f"{XSL}if", check, test=fails)
-        failure = self._add(branch, f"{SVRL}{name}", check, location=_location(check, rule))
-        failure.set("test", _literal(test))
+        failure = self._add(branch, f"{SVRL}{name}", check, location=_location(check, rule, nodes))
         has_level = any(check.get(each) for each in ("role", "flag", "severity"))
         for attribute in ("id", "role", "flag"):
             value = check.get(attribute)
@@ -285,18 +299,18 @@ def _literal(text: str | None) -> str:
     return (text or "").replace("{", "{{").replace("}", "}}")
 
 
-def _location(check: etree._Element, rule: etree._Element) -> str:
+def _location(check: etree._Element, rule: etree._Element, nodes: _Nodes) -> str:
     """Point to the node that the rule is said to be about, where it names one."""
     subject = check.get("subject") or rule.get("subject")
-    return f"{{(({subject})[. instance of node()], .)[1]!path(.)}}" if subject else "{path(.)}"
+    return f"{{(({subject})[. instance of node()], .)[1]!path(.)}}" if subject else nodes.location
 
 
-def _nodes(contexts: Iterable[str]) -> str:
+def _nodes(contexts: Iterable[str]) -> _Nodes:
     """Select what is to be tried: what the contexts surely do not match need not be looked at."""
     branches = {branch for context in contexts for branch in _branches(context)}
     if any(not _ELEMENTS_ONLY.fullmatch(branch) or branch == "." for branch in branches):
-        return "/descendant-or-self::node()/(.|@*)"
-    return "/|/descendant::*" if "/" in branches else "/descendant::*"
+        return _ALL
+    return _ELEMENTS_AND_ROOT if "/" in branches else _ELEMENTS
 
 
 def _branches(context: str) -> list[str]:

@@ -6,19 +6,20 @@ and what was seen to be so is marked. The text of a report that has no mark is n
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from itertools import islice
 
 from lxml import etree
 
-from gateway.xml.parse import parse_reference
 from gateway.xml.stylesheet import XSL
 
 SVRL = "{http://purl.oclc.org/dsdl/svrl}"
 FAILURES = (f"{SVRL}failed-assert", f"{SVRL}successful-report")
 VALUE = "…"
 
+_PREFIX = f"{SVRL}ns-prefix-in-attribute-values"
 _SEEN = "{urn:amtsbote:svrl}seen"
 _TEXTS = (f"{SVRL}text", f"{SVRL}diagnostic-reference")
 _NAME_ONLY = re.compile(r"\s*(?:local-)?name\((?:\.|\.\.|[./*:\w-]*)\)\s*")
@@ -81,25 +82,33 @@ def _without_templates(text: str) -> str:
     return re.sub(r"\{.*\}", VALUE, text, flags=re.DOTALL)
 
 
-def read(report: str) -> list[Failure]:
-    """Read a report; nothing of it that has not been through `silence` is told.
+def read(report: str, wanted: Callable[[str | None, str], bool] = lambda *_: True) -> Iterator[Failure]:
+    """Read a report, failure by failure; nothing of it that has not been through `silence` is told.
+
+    Args:
+        wanted: is asked with rule and level of every failure whether it is to be read any further.
 
     Raises:
         lxml.etree.XMLSyntaxError: it is not XML.
     """
-    root = parse_reference(report.encode())
-    prefixes = {
-        each.get("prefix", ""): each.get("uri", "")
-        for each in root.iter(f"{SVRL}ns-prefix-in-attribute-values")
-    }
-    return [_failure(element, prefixes) for element in root.iter(*FAILURES)]
+    prefixes: dict[str, str] = {}
+    stream = BytesIO(report.encode())
+    for _, element in etree.iterparse(stream, tag=(_PREFIX, *FAILURES), resolve_entities=False):
+        if element.tag == _PREFIX:  # these come first
+            prefixes[element.get("prefix", "")] = element.get("uri", "")
+            continue
+        rule = element.get("id") if element.get(_SEEN) else None
+        level = (element.get("role") or element.get("flag") or "").strip().lower()
+        if wanted(rule, level):
+            yield _failure(element, rule, level, prefixes)
+        element.clear()  # there may be a hundred thousand
 
 
-def _failure(element: etree._Element, prefixes: Mapping[str, str]) -> Failure:
+def _failure(element: etree._Element, rule: str | None, level: str, prefixes: Mapping[str, str]) -> Failure:
     seen = [each for each in element.iterchildren(*_TEXTS) if each.get(_SEEN)]
     return Failure(
-        rule=element.get("id") if element.get(_SEEN) else None,
-        level=(element.get("role") or element.get("flag") or "").strip().lower(),
+        rule,
+        level,
         location=element.get("location", "/"),
         prefixes=prefixes,
         text=" ".join(_plain(each) for each in seen if each.tag == f"{SVRL}text"),
@@ -111,6 +120,8 @@ def _plain(element: etree._Element) -> str:
     return " ".join(str(element.xpath("string()")).split())[:_MAX_TEXT]
 
 
+# How our own compiler writes the place of an element.
+_NUMBER = re.compile(r"/descendant::\*\[(\d{1,9})\]")
 # How the compilers that are in use write a step: Q{uri}a, *:a[namespace-uri()='uri'],
 # *[local-name()='a' and namespace-uri()='uri'], p:a, a; each with or without a position.
 _STEP = re.compile(
@@ -125,12 +136,24 @@ _STEP = re.compile(
 )
 
 
-def resolve(root: etree._Element, failure: Failure) -> tuple[etree._Element, str | None]:
-    """Return the element that a rule complains of and, where it is one, the attribute's expanded name.
+def resolve(root: etree._Element, failures: Sequence[Failure]) -> list[tuple[etree._Element, str | None]]:
+    """Return for each failure the element that it is about and, where it is one, the attribute's name.
 
-    What cannot be followed, such as the step to a text, is left: its parent is as good a place. Nothing of
-    the location is evaluated, as it holds names that the sender has chosen.
+    Nothing of a location is evaluated, as it holds names that the sender has chosen. What cannot be followed,
+    such as the step to a text, is left: its parent is as good a place.
     """
+    numbers = {int(found[1]) for each in failures if (found := _NUMBER.fullmatch(each.location))}
+    elements = islice(root.iter("*"), max(numbers, default=0))
+    by_number = {number: each for number, each in enumerate(elements, start=1) if number in numbers}
+    return [
+        (by_number.get(int(found[1]), root), None)
+        if (found := _NUMBER.fullmatch(each.location))
+        else _follow(root, each)
+        for each in failures
+    ]
+
+
+def _follow(root: etree._Element, failure: Failure) -> tuple[etree._Element, str | None]:
     found: etree._Element | None = None
     for step in _steps(failure.location):
         name = _expanded(step, failure.prefixes)
@@ -138,7 +161,7 @@ def resolve(root: etree._Element, failure: Failure) -> tuple[etree._Element, str
             return (root, None) if found is None else (found, name if name in found.attrib else None)
         children = iter([root]) if found is None else found.iterchildren()
         same = (child for child in children if child.tag == name)
-        following = next(islice(same, int(step["position"] or 1) - 1, None), None)
+        following = next(islice(same, max(int(step["position"] or 1) - 1, 0), None), None)
         if following is None:
             break
         found = following

@@ -32,7 +32,7 @@ PATIENCE_S = 15.0
 MEMORY_LIMIT_BYTES = 768 * 1024 * 1024
 """For one worker, with all its stylesheets."""
 MAX_WORKERS = 4
-_MAX_ANSWER_BYTES = 64 * 1024 * 1024
+_MAX_ANSWER_BYTES = 32 * 1024 * 1024
 _GRACE_S = 1
 """How much later a worker ends itself, where this process is no longer there to end it."""
 

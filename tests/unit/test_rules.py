@@ -444,6 +444,17 @@ def test_at_most_200_findings_are_shown_errors_first(one: Workers, tmp_path: Pat
     ]
 
 
+def test_many_failures_cost_neither_time_nor_memory(one: Workers, tmp_path: Path) -> None:
+    """Siblings are not counted for each failure, or this would take minutes."""
+    body = b'<order xmlns="urn:order">' + b"<item/>" * 30_000 + b"</order>"
+    root = parse(body)
+    start = time.monotonic()
+    findings = rules(one, tmp_path, severity={"R-1": Severity.WARNING}).find(root, body)
+    assert time.monotonic() - start < 5
+    assert len(findings.shown) == 200
+    assert findings.more == 2 * 30_000 - 200
+
+
 def test_rules_of_several_files_are_all_found(one: Workers, tmp_path: Path) -> None:
     rules(one, tmp_path)
     files = [RuleFile(tmp_path / "rules.sch", tmp_path), RuleFile(tmp_path / "rules.sch", tmp_path)]
