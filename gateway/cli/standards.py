@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.cli.known import known_standard, near_names, suggested
-from gateway.cli.run import REFUSED, AsJson, errors, read_quietly, show
+from gateway.cli.run import REFUSED, AsJson, errors, read_settings, show
 from gateway.cli.text import standard_text, standards_text
 from gateway.errors import ConfigurationError, NotPossible
 
@@ -79,7 +79,7 @@ def example(
 def _read_catalogue(*, as_json: bool) -> "Catalogue":
     from gateway.standards import Catalogue
 
-    return Catalogue.load(read_quietly(as_json=as_json).standards_folders)
+    return Catalogue.load(read_settings(as_json=as_json).standards_folders)
 
 
 def _get_message_type(catalogue: "Catalogue", wanted: str) -> "MessageType":

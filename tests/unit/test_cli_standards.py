@@ -1,0 +1,120 @@
+"""`amtsbote standards`: what there is, what belongs to it, and an example of its messages."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner, Result
+
+from gateway.cli import app
+from gateway.settings import data_folder
+from gateway.standards import Catalogue
+from tests.unit.test_example import MANIFEST, XSD
+
+DONE, REFUSED, WRONG_USAGE, _, NOT_CONFIGURED = range(5)
+TYPE = "xparken:1.0:bewohnerparken.antrag.0101"
+OURS = Catalogue.load([data_folder("schemas")])
+
+
+def run(*arguments: str, folder: Path | None = None) -> Result:
+    variables = {"AMTSBOTE_STANDARDS": str(folder)} if folder else {}
+    return CliRunner().invoke(app, ["standards", *arguments], env=variables)
+
+
+def answer(*arguments: str, folder: Path | None = None) -> Any:
+    done = run(*arguments, "--json", folder=folder)
+    assert done.exit_code == DONE, done.output
+    return json.loads(done.stdout)
+
+
+@pytest.fixture
+def probe(tmp_path: Path) -> Path:
+    """A standard that was served once, and of whose message no example can be written."""
+    (tmp_path / "probe.xsd").write_text(XSD.format('<xs:element name="m" type="xs:ENTITY"/>'), "utf-8")
+    (tmp_path / "standard.yaml").write_text(yaml.safe_dump(MANIFEST | {"valid_until": "2020-12-31"}), "utf-8")
+    return tmp_path
+
+
+def test_list_says_what_is_served_when_some_is_not(probe: Path) -> None:
+    (found,) = answer("list", folder=probe)["standards"]
+    assert (found["standard"], found["version"], found["served"]) == ("probe", "1", False)
+    assert (found["valid_from"], found["valid_until"], found["message_count"]) == (
+        "2020-01-01",
+        "2020-12-31",
+        1,
+    )
+    line = " ".join(run("list", folder=probe).stdout.split())
+    assert line == "probe 1 not served from 2020-01-01 until 2020-12-31 1 message types"
+    assert {each["standard"] for each in answer("list")["standards"]} >= {"xurkunde", "xparken"}
+
+
+def test_show_tells_everything_that_belongs_to_a_standard() -> None:
+    found = answer("show", "xurkunde", "1.1")
+    assert found["namespace"] == "urn:amtsbote:xurkunde:1.1"
+    assert found["header_profile"] == "bn-1.1-unqualified"
+    assert {each["direction"] for each in found["messages"]} == {"in", "back"}
+    assert {(each["standard"], each["file"]) for each in found["schemas"]} == {
+        ("xurkunde", "xurkunde.xsd"),
+        ("xbasis", "xbasis.xsd"),
+    }
+    assert {each["closed"] for each in found["code_lists"]} == {True, False}
+    text = run("show", "xurkunde", "1.1").stdout
+    for word in (
+        "Amtsbote-Beispielstandard Urkundenanforderung",
+        "valid from 2026-01-01, served today",
+        "xurkunde:1.1:urkunde.anforderung.0101",
+        "xbasis.xsd  of xbasis 1.0",
+        "urn:amtsbote:codeliste:urkundenart 1  closed",
+    ):
+        assert word in text
+
+
+@pytest.mark.parametrize(("arguments", "full"), [((), False), (("--minimal",), False), (("--full",), True)])
+def test_example_is_a_message_that_can_be_sent_on(arguments: tuple[str, ...], full: bool) -> None:
+    done = run("example", TYPE, *arguments, "--seed", "3")
+    assert done.exit_code == DONE
+    read = OURS.read(done.stdout.encode(), today=OURS.standards[0].manifest.valid_from)
+    assert read.message_type.id == TYPE
+    assert read.header.test is full
+    found = answer("example", TYPE, *arguments, "--seed", "3")
+    assert found["message"] == done.stdout
+    assert (found["message_type"], found["full"], found["seed"]) == (TYPE, full, 3)
+
+
+@pytest.mark.parametrize("part", ["bewohnerparken.antrag", "ANTRAG.0101", "parken.antrag"])
+def test_example_is_found_by_a_part_of_its_type_when_no_other_has_it(part: str) -> None:
+    assert answer("example", part)["message_type"] == TYPE
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ("example", "urkunde.anforderung.0101"),
+            ["xurkunde:1.0:urkunde", "xurkunde:1.1:urkunde", "more of it"],
+        ),
+        (("example", "xparken:1.0:bewohnerparken.antarg.0101"), [TYPE]),
+        (("example", "bewohnerparkn.antrag"), ["bewohnerparken.antrag.0101"]),
+        (("example", "qqq"), ["no message type qqq", "standards list"]),
+        (("show", "xurkunde", "9.9"), ["xurkunde 1.0", "xurkunde 1.1"]),
+        (("show", "xurkude", "1.1"), ["xurkunde 1.1"]),
+        (("show", "qqq", "1"), ["no standard qqq 1", "standards list"]),
+    ],
+)
+def test_near_names_are_told_when_a_name_is_not_known(arguments: tuple[str, ...], words: list[str]) -> None:
+    done = run(*arguments)
+    assert (done.exit_code, done.stdout) == (NOT_CONFIGURED, "")
+    assert [word for word in words if word not in done.stderr] == []
+    assert json.loads(run(*arguments, "--json").stdout)["detail"] == done.stderr.strip()
+
+
+def test_example_is_refused_with_the_reason_when_the_schema_allows_none(probe: Path) -> None:
+    done = run("example", "probe:1:m", folder=probe)
+    assert (done.exit_code, done.stdout) == (REFUSED, "")
+    assert "/t:m" in done.stderr
+
+
+def test_seed_is_wrong_usage_when_it_is_negative() -> None:
+    assert run("example", TYPE, "--seed", "-1").exit_code == WRONG_USAGE
