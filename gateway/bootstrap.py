@@ -79,6 +79,8 @@ async def running_gateway(settings: Settings, roles: Collection[Role] = ALL_ROLE
     from gateway.http.service import Service
     from gateway.intake import Intake
     from gateway.standards import Catalogue
+    from gateway.standards.conversion import Converter
+    from gateway.standards.reading import limits_of
 
     _check_roles(settings, roles)
     config = load_config(settings.config)
@@ -99,8 +101,9 @@ async def running_gateway(settings: Settings, roles: Collection[Role] = ALL_ROLE
         await broker.start()
         stack.push_async_callback(broker.close)
         await broker.declare(config.destination)
-        intake = Intake(config, catalogue, store, settings, rush)
-        service = Service(settings, config, catalogue, store, broker, intake)
+        converter = Converter(catalogue, limits_of(settings))
+        intake = Intake(config, catalogue, converter, store, settings, rush)
+        service = Service(settings, config, catalogue, converter, store, broker, intake)
         if Role.HTTP in roles:
             await intake.start()
             stack.push_async_callback(intake.stop, INTAKE_GRACE_S)
@@ -180,7 +183,7 @@ async def _start_sweep(stack: AsyncExitStack, service: "Service") -> None:
 async def _start_relay(stack: AsyncExitStack, service: "Service", rush: Rush) -> None:
     from gateway.delivery import Relay
 
-    relay = Relay(service.config, service.store, service.broker, service.settings, rush)
+    relay = Relay(service.config, service.converter, service.store, service.broker, service.settings, rush)
     await relay.start()
     stack.push_async_callback(relay.stop)
 

@@ -103,13 +103,18 @@ class Client(_Part):
 
 
 class Destination(_Part):
-    """An endpoint that one adapter serves, for one tenant. `options` are the adapter's own."""
+    """An endpoint that one adapter serves, for one tenant. `options` are the adapter's own.
+
+    `serves` names the message types that it takes, as a route does; what comes in another version is
+    converted. Without, it takes every version.
+    """
 
     name: Slug
     tenant: Slug
     adapter: str
     test: bool = False
     concurrency: int = Field(default=4, ge=1, le=100)
+    serves: tuple[MessageTypes, ...] = ()
     options: dict[str, Any] = Field(default_factory=dict)
 
 

@@ -71,6 +71,14 @@ class GatewayClient:
         """
         return (await self._call("GET", f"/deliveries/{quote(delivery_id, safe='')}")).content
 
+    async def fetch_original(self, delivery_id: str) -> bytes:
+        """Return the message of a delivery as the portal sent it, also where it was converted.
+
+        Raises:
+            Transient: the gateway did not answer, or not with 200.
+        """
+        return (await self._call("GET", f"/deliveries/{quote(delivery_id, safe='')}/original")).content
+
     async def list_attachments(self, delivery_id: str) -> list[AttachmentInfo]:
         """List the attachments of a delivery.
 

@@ -67,6 +67,16 @@ class Work:
         """
         return self.delivery.body or await self._gateway.fetch_body(self.delivery.delivery_id)
 
+    async def original(self) -> bytes:
+        """Return the message as the portal sent it: the evidence, where `body` was converted from it.
+
+        Raises:
+            Transient: the gateway did not answer.
+        """
+        if self.delivery.converted_from is None:
+            return await self.body()
+        return await self._gateway.fetch_original(self.delivery.delivery_id)
+
     async def attachments(self) -> list[AttachmentInfo]:
         """List the attachments, numbered as in the message.
 

@@ -76,10 +76,11 @@ def validate(file: Message, as_json: AsJson = False) -> None:
     with errors(as_json=as_json):
         from gateway.intake.examine import read
         from gateway.standards import Catalogue
-        from gateway.xml.parse import Limits
+        from gateway.standards.reading import limits_of
 
-        limits = Limits(settings.max_message_bytes, settings.max_depth, settings.max_attributes)
-        incoming = asyncio.run(read(Catalogue.load(settings.standards_folders), file.read_bytes(), limits))
+        incoming = asyncio.run(
+            read(Catalogue.load(settings.standards_folders), file.read_bytes(), limits_of(settings))
+        )
     show(
         {"valid": True, "message_type": incoming.message_type.id},
         f"{file}: valid, {incoming.message_type.id}",

@@ -16,7 +16,8 @@ MAX_INLINE_BODY_BYTES = 1024 * 1024
 class Delivery(BaseModel):
     """One copy of a delivery on the wire.
 
-    `body` holds the original bytes, or their conversion into the version the destination serves; it is
+    `body` holds the original bytes, or their conversion into the version the destination serves, which is
+    then what `message_type` says; `converted_from` is the type of the original, which can be fetched. It is
     empty over MAX_INLINE_BODY_BYTES and must then be fetched. `look_up` says that an earlier attempt may
     have taken effect: look for `submission_id` before acting. Nothing is started after `expires_at`.
 
@@ -42,6 +43,7 @@ class Delivery(BaseModel):
     test: bool
     attachment_count: int
     original_sha256: str
+    converted_from: str | None = None
     created_at: datetime
     traceparent: str | None = None
     body: bytes
@@ -64,6 +66,8 @@ class Delivery(BaseModel):
             "attachment-count": self.attachment_count,
             "original-sha256": self.original_sha256,
         }
+        if self.converted_from:
+            headers["converted-from"] = self.converted_from
         if self.traceparent:
             headers["traceparent"] = self.traceparent
         return Message(

@@ -12,12 +12,13 @@ from gateway.backchannel import outcomes
 from gateway.backchannel.docket import work_on
 from gateway.broker import Broker
 from gateway.config import Config, Destination
-from gateway.contract.delivery import Delivery
+from gateway.contract.delivery import MAX_INLINE_BODY_BYTES, Delivery
 from gateway.contract.ids import new_id
 from gateway.delivery.loop import PAUSE_S, keep
-from gateway.errors import BrokerUnavailable, KeyUnavailable, MessageReturned, QueueFull
+from gateway.errors import BrokerUnavailable, KeyUnavailable, MessageReturned, QueueFull, Unavailable
 from gateway.rush import Courtesy, Rush
 from gateway.settings import Settings
+from gateway.standards.conversion import Converter
 from gateway.store import SqlStore, deliveries
 from gateway.store.rows import Claimed
 from gateway.store.signals import destination_key
@@ -30,7 +31,7 @@ BUSY_ROUND_S = 0.08
 at least so far apart. What comes alone goes at once."""
 LONGEST_PAUSE_S = 30.0
 
-_AGAIN = frozenset({BrokerUnavailable, KeyUnavailable, MessageReturned, QueueFull})
+_AGAIN = frozenset({BrokerUnavailable, KeyUnavailable, MessageReturned, QueueFull, Unavailable})
 """What another attempt may overcome; anything else lies in the delivery itself: an operator must look."""
 
 _log = structlog.get_logger()
@@ -51,13 +52,21 @@ class Relay:
     """Publishes deliveries; any number of processes may run one on the same store.
 
     Args:
+        converter: for destinations that serve other versions than were sent.
         rush: of what the same process accepts; it has the right of way.
     """
 
     def __init__(
-        self, config: Config, store: SqlStore, broker: Broker, settings: Settings, rush: Rush | None = None
+        self,
+        config: Config,
+        converter: Converter,
+        store: SqlStore,
+        broker: Broker,
+        settings: Settings,
+        rush: Rush | None = None,
     ) -> None:
         self._config = config
+        self._converter = converter
         self._store = store
         self._broker = broker
         self._settings = settings
@@ -120,7 +129,7 @@ class Relay:
         if not claimed:
             return NOTHING
         metrics.RELAY_BATCH.observe(len(claimed))
-        results = await asyncio.gather(*map(self._publish, claimed))
+        results = await asyncio.gather(*(self._publish(destination, each) for each in claimed))
         sent = [each for each, error in zip(claimed, results, strict=True) if error is None]
         if sent:
             metrics.count_publishes(destination.name, "confirmed", len(sent))
@@ -128,14 +137,29 @@ class Relay:
         await self._return_unsent(destination, claimed, results)
         return Round(len(claimed), len(sent))
 
-    async def _publish(self, claimed: Claimed) -> Exception | None:
+    async def _publish(self, destination: Destination, claimed: Claimed) -> Exception | None:
         try:
-            message = _envelope(claimed).to_message(self._settings.copy_lifetime_s)
+            envelope = await self._fit(destination, _envelope(claimed))
+            message = envelope.to_message(self._settings.copy_lifetime_s)
             await self._broker.publish_delivery(claimed.destination, message)
         except Exception as error:
             # Whatever is wrong with one delivery, its neighbours are on their way.
             return error
         return None
+
+    async def _fit(self, destination: Destination, envelope: Delivery) -> Delivery:
+        """Let a message travel in the version that its destination serves."""
+        if not destination.serves:
+            return envelope
+        message_type = self._converter.target(envelope.message_type, destination.serves)
+        if message_type == envelope.message_type:
+            return envelope
+        body = envelope.body
+        if body:  # a larger one is converted when it is fetched
+            converted = await self._converter.convert(envelope.message_type, body, destination.serves)
+            body = converted.body if len(converted.body) <= MAX_INLINE_BODY_BYTES else b""
+        changed = {"message_type": message_type, "converted_from": envelope.message_type, "body": body}
+        return envelope.model_copy(update=changed)
 
     async def _return_unsent(
         self, destination: Destination, claimed: Sequence[Claimed], results: Sequence[Exception | None]

@@ -13,6 +13,13 @@ from gateway.errors import ConfigurationError, NoRoute
 _MAX_OFFERED = 10
 
 
+def covers(pattern: str, message_type: str) -> bool:
+    """Say whether `<standard>:*`, `<standard>:<version>:*` or a whole id stands for a message type."""
+    if pattern.endswith("*"):
+        return message_type.startswith(pattern[:-1])
+    return message_type == pattern
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """One way: `message_type` is `<standard>:*`, `<standard>:<version>:*` or a whole message type id."""
@@ -29,9 +36,7 @@ class Route:
 
     def takes(self, message_type: str) -> bool:
         """Say whether this route is for that message type."""
-        if self.message_type.endswith("*"):
-            return message_type.startswith(self.message_type[:-1])
-        return message_type == self.message_type
+        return covers(self.message_type, message_type)
 
     @property
     def destinations(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from gateway.disk import DiskFloor
 from gateway.intake import Intake
 from gateway.settings import Settings
 from gateway.standards import Catalogue
+from gateway.standards.conversion import Converter
 from gateway.store import SqlStore
 
 
@@ -25,6 +26,7 @@ class Service:
     settings: Settings
     config: Config
     catalogue: Catalogue
+    converter: Converter
     store: SqlStore
     broker: Broker
     intake: Intake

@@ -18,9 +18,10 @@ from gateway.intake.metadata import Attachment, Metadata
 from gateway.rush import Rush
 from gateway.settings import Settings
 from gateway.standards import Catalogue, Incoming
+from gateway.standards.conversion import Converter
+from gateway.standards.reading import limits_of
 from gateway.store import SqlStore, reads
 from gateway.store.rows import Accepted, Case, NewSubmission, Part
-from gateway.xml.parse import Limits
 
 METADATA_NUMBER = -1
 WITHDRAWAL = "antragsruecknahme"
@@ -87,18 +88,16 @@ class Intake:
         self,
         config: Config,
         catalogue: Catalogue,
+        converter: Converter,
         store: SqlStore,
         settings: Settings,
         rush: Rush | None = None,
     ) -> None:
         self._config = config
         self._catalogue = catalogue
+        self._converter = converter
         self._store = store
-        self._limits = Limits(
-            max_bytes=settings.max_message_bytes,
-            max_depth=settings.max_depth,
-            max_attributes=settings.max_attributes,
-        )
+        self._limits = limits_of(settings)
         self._commit = GroupCommit(
             store,
             max_batch=settings.commit_batch,
@@ -193,6 +192,7 @@ class Intake:
             return None
         try:
             examined = posted.examine(self._config, None)
+            await self._check_versions(posted, examined)
         except Problem:  # the case that it names may know better
             return None
         item = self._new_submission(posted, examined, None, new_reference=posted.facts.case_ref)
@@ -204,7 +204,16 @@ class Intake:
 
     async def _examine(self, posted: _Posted) -> tuple[Examined, Case | None]:
         case = await self._find_case(posted)
-        return posted.examine(self._config, case), case
+        examined = posted.examine(self._config, case)
+        await self._check_versions(posted, examined)
+        return examined, case
+
+    async def _check_versions(self, posted: _Posted, examined: Examined) -> None:
+        """Try conversions now: the sender can still send another version, an operator could do nothing."""
+        for name in (examined.lead, *examined.copies):
+            destination = self._config.destination.get(name)
+            if destination and destination.serves:
+                await self._converter.convert(examined.message_type, posted.body, destination.serves)
 
     async def _fetch_earlier(self, posted: _Posted) -> Receipt | None:
         digest = digest_of(posted.body, posted.attachments)

@@ -27,14 +27,23 @@ from gateway.errors import (
 )
 from gateway.standards.acceptance import Criterion
 from gateway.standards.codelists import CodeList, CodeLists, load_code_list
-from gateway.standards.manifest import FILE_NAME, Manifest, MessageTypeRules, RejectList, read_manifest
+from gateway.standards.manifest import (
+    FILE_NAME,
+    ConversionRules,
+    Manifest,
+    MessageTypeRules,
+    RejectList,
+    read_manifest,
+)
 from gateway.standards.profiles import Header, HeaderReader
 from gateway.standards.sources import SchemaFiles, collect, find_imports
 from gateway.xml.parse import DEFAULT_LIMITS, Limits, parse
 from gateway.xml.paths import Names
 from gateway.xml.positions import locate
 from gateway.xml.rules import RuleFile, Rules
+from gateway.xml.stylesheet import Stylesheet, read_stylesheet
 from gateway.xml.validate import Schema
+from gateway.xml.workers import shared_workers
 
 _VERSION_NUMBER = re.compile(r"\d+(?:[._]\d+)*")
 
@@ -65,6 +74,7 @@ class Standard:
         self.manifest = manifest
         self.folder = folder
         self._files = files
+        self._conversions: dict[str, Stylesheet] = {}
         self._header = HeaderReader(manifest.header.profile, manifest.header.xpaths, manifest.namespaces)
         self.message_types = [
             MessageType(
@@ -158,6 +168,16 @@ class Standard:
 
         return {each.name: kept_by(each.name) for each in self.message_types}
 
+    def conversion(self, rules: ConversionRules) -> Stylesheet:
+        """Return the stylesheet that makes its messages into those of a neighbour version.
+
+        Raises:
+            ConfigurationError: the file cannot be read or is no stylesheet.
+        """
+        if rules.to not in self._conversions:
+            self._conversions[rules.to] = read_stylesheet(self.folder / rules.file)
+        return self._conversions[rules.to]
+
     def __str__(self) -> str:
         return f"{self.manifest.standard} {self.manifest.version}"
 
@@ -172,6 +192,8 @@ class Standard:
         _ = self.code_lists
         for rules in set(self._rules.values()):
             rules.compile()
+        for each in self.manifest.conversions:
+            shared_workers().compile(self.conversion(each))
 
     def serves(self, day: datetime.date) -> bool:
         """Whether its messages are taken on that day in Europe/Berlin."""

@@ -76,6 +76,18 @@ class RulesFile(_Part):
         return self
 
 
+class ConversionRules(_Part):
+    """XSLT that makes messages of this version into those of a neighbour, relative to the manifest.
+
+    `drops` names what may be lost, or may become something else: elements as `name` or, with one value only,
+    as `name=value`, attributes as `@name`.
+    """
+
+    to: str
+    file: str = Field(pattern=r"\.xslt?$")
+    drops: list[str] = Field(default_factory=list)
+
+
 class RejectList(_Part):
     """The code list that Rückweisungen of this standard take their codes from."""
 
@@ -132,6 +144,7 @@ class Manifest(_Part):
     code_lists: list[CodeListFile] = Field(default_factory=list)
     closed_code_lists: bool = False
     rules: list[RulesFile] = Field(default_factory=list)
+    conversions: list[ConversionRules] = Field(default_factory=list)
     reject_list: RejectList = Field(default_factory=RejectList)
     message_types: list[MessageTypeRules]
 

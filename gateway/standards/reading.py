@@ -5,12 +5,18 @@ import datetime
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
+from gateway.settings import Settings
 from gateway.standards.catalogue import Catalogue, Incoming
 from gateway.xml.parse import DEFAULT_LIMITS, Limits
 from gateway.xml.workers import shared_workers
 
 INLINE_BYTES = 256 * 1024
 """Validating a small message in a thread halves the rate; a large one would hold up all others."""
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Return what a message may weigh in this installation."""
+    return Limits(settings.max_message_bytes, settings.max_depth, settings.max_attributes)
 
 
 async def read(
@@ -22,13 +28,13 @@ async def read(
     else:
         opened = catalogue.open(body, today=today, limits=limits)
     if opened.takes_time:
-        return await asyncio.get_running_loop().run_in_executor(_waiting_room(), catalogue.judge, opened)
+        return await asyncio.get_running_loop().run_in_executor(waiting_room(), catalogue.judge, opened)
     if len(body) > INLINE_BYTES:
         return await asyncio.to_thread(catalogue.judge, opened)
     return catalogue.judge(opened)
 
 
 @cache
-def _waiting_room() -> ThreadPoolExecutor:
+def waiting_room() -> ThreadPoolExecutor:
     """Threads that wait for workers, one for each, so that the loop's own threads stay free."""
     return ThreadPoolExecutor(shared_workers().count, thread_name_prefix="rules")

@@ -246,6 +246,13 @@ async def fetch_part(
     return Part(row.number, row.media_type, row.sha256, data, _file_name(store, row))
 
 
+async def fetch_message_type(connection: AsyncConnection, message_id: str, *, tenant: str) -> str:
+    """Read of which type a message is, as it was sent."""
+    m = messages.c
+    statement = select(m.message_type).where(m.message_id == message_id, m.tenant == tenant)
+    return str((await connection.execute(statement)).scalar_one())
+
+
 async def fetch_back_message(
     connection: AsyncConnection, message_id: str, *, client: str, tenants: Sequence[str]
 ) -> Any | None:

@@ -33,9 +33,26 @@ router = APIRouter(prefix="/v1/destinations/{name}", tags=["Destinations"])
 
 @router.get("/deliveries/{delivery_id}", **documented.GET_DELIVERY)
 async def get_delivery(request: Request, delivery_id: DeliveryId, destination: DestinationCaller) -> Response:
-    """Fetch the message of a delivery: the bytes as the portal sent them."""
+    """Fetch the message of a delivery, in the version that the destination serves."""
     part = await _part(request, destination, delivery_id, 0)
-    return Response(part.data, media_type=XML, headers={"ETag": f'"{part.sha256}"'})
+    if not destination.serves:
+        return _message(part.data)
+    service = await service_of(request)
+    delivery = await _fetch(service, destination, delivery_id)
+    async with service.store.read() as connection:
+        message_type = await reads.fetch_message_type(connection, delivery.message_id, tenant=delivery.tenant)
+    converted = await service.converter.convert(message_type, part.data, destination.serves)
+    return _message(converted.body)
+
+
+@router.get("/deliveries/{delivery_id}/original", **documented.GET_DELIVERY_ORIGINAL)
+async def get_original(request: Request, delivery_id: DeliveryId, destination: DestinationCaller) -> Response:
+    """Fetch the message of a delivery as the portal sent it, byte by byte, also where it was converted."""
+    return _message((await _part(request, destination, delivery_id, 0)).data)
+
+
+def _message(data: bytes) -> Response:
+    return Response(data, media_type=XML, headers={"ETag": f'"{sha256(data).hexdigest()}"'})
 
 
 @router.get("/deliveries/{delivery_id}/attachments", **documented.GET_DELIVERY_ATTACHMENTS)

@@ -216,6 +216,11 @@ POST_COLLECTED = _call(
     {200: ("Since when.", {_JSON: examples.COLLECTED})}, *(*_AUTH, errors.NotFound, *_FAULTS)
 )
 GET_DELIVERY = _call(
+    {200: ("The XML, in a version that the destination serves.", {_XML: examples.MESSAGE})},
+    *(*_AUTH, errors.NotFound, errors.PayloadErased, errors.VersionNotServed, *_FAULTS),
+    parameters=[_DESTINATION],
+)
+GET_DELIVERY_ORIGINAL = _call(
     {200: ("The XML as posted.", {_XML: examples.MESSAGE})},
     *(*_AUTH, errors.NotFound, errors.PayloadErased, *_FAULTS),
     parameters=[_DESTINATION],

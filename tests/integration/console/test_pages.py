@@ -43,7 +43,7 @@ async def relay(portal: Portal) -> None:
     """Send what is due to the lead, as the relay does."""
     service = portal.service
     await service.broker.declare(service.config.destination)
-    await Relay(service.config, service.store, service.broker, service.settings).send_due(
+    await Relay(service.config, service.converter, service.store, service.broker, service.settings).send_due(
         service.config.destination[LEAD]
     )
 

@@ -27,6 +27,8 @@ from gateway.http.service import Service
 from gateway.intake import Intake
 from gateway.settings import Settings, data_folder
 from gateway.standards import Catalogue
+from gateway.standards.conversion import Converter
+from gateway.standards.reading import limits_of
 from gateway.store import SqlStore, reports
 from gateway.store.migrate import migrate
 from gateway.store.rows import BackMessage, Document
@@ -153,9 +155,10 @@ async def running(folder: Path, config: Config | None = None, **settings: Any) -
     _prepare(folder, chosen.secrets, config)
     store, broker = SqlStore(chosen.store_url, master_key=MASTER_KEY), MemoryBroker()
     await broker.start()
-    intake = Intake(config, _CATALOGUE, store, chosen)
+    converter = Converter(_CATALOGUE, limits_of(chosen))
+    intake = Intake(config, _CATALOGUE, converter, store, chosen)
     await intake.start()
-    service = Service(chosen, config, _CATALOGUE, store, broker, intake)
+    service = Service(chosen, config, _CATALOGUE, converter, store, broker, intake)
     portal = Portal(create_app(service), service)
     try:
         yield portal

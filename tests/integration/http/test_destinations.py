@@ -1,15 +1,27 @@
 """What adapters fetch and upload."""
 
+from datetime import date
 from hashlib import sha256
+from pathlib import Path
 
 from sqlalchemy import select
 
+from gateway.config import Config
 from gateway.contract.ids import new_id
 from gateway.http.api.answers import DeliveryAttachment
 from gateway.store.codec import Encoded
 from gateway.store.rows import payload_place
 from gateway.store.tables import documents
-from tests.integration.http.portal import ELSEWHERE, LEAD, SAMPLES, Portal, message, running, sample
+from tests.integration.http.portal import (
+    ELSEWHERE,
+    LEAD,
+    SAMPLES,
+    Portal,
+    demo_config,
+    message,
+    running,
+    sample,
+)
 
 ADAPTER = f"destination:{LEAD}"
 
@@ -47,11 +59,47 @@ async def test_delivery_is_as_posted_when_its_adapter_fetches_it(portal: Portal)
         assert each.media_type == answer.headers["content-type"] == "application/pdf"
 
 
+def serving_old() -> Config:
+    """Return the demo configuration with a lead destination that serves the old version only."""
+    destinations = [
+        each.model_copy(update={"serves": ("xurkunde:1.0:*",) if each.name == LEAD else ()})
+        for each in demo_config().destinations
+    ]
+    return demo_config().model_copy(update={"destinations": tuple(destinations)})
+
+
+async def test_delivery_is_converted_when_its_destination_serves_another_version(tmp_path: Path):
+    async with running(tmp_path, serving_old()) as portal:
+        path, body, _ = await deliver(portal)
+        fetched = await portal.get(path, caller=ADAPTER)
+        incoming = portal.service.catalogue.read(fetched.content, today=date(2026, 6, 1))
+        assert incoming.message_type.id == "xurkunde:1.0:urkunde.anforderung.0101"
+        assert fetched.headers["etag"] == f'"{sha256(fetched.content).hexdigest()}"'
+        original = await portal.get(f"{path}/original", caller=ADAPTER)
+        assert original.content == body
+
+
+async def test_original_is_fetched_where_nothing_was_converted(portal: Portal):
+    path, body, _ = await deliver(portal)
+    assert (await portal.get(f"{path}/original", caller=ADAPTER)).content == body
+
+
+async def test_message_is_refused_when_its_conversion_would_lose_something(tmp_path: Path):
+    async with running(tmp_path, serving_old()) as portal:
+        body = message().replace(b"<u:zustellweg>post<", b"<u:zustellweg>abholung<")
+        for address in ("/v1/submissions", "/v1/validate"):
+            answer = await portal.submit(body, path=address)
+            assert (answer.status_code, answer.json()["code"]) == (422, "V000")
+            (finding,) = answer.json()["findings"]
+            assert finding["path"] == "/u:urkunde.anforderung.0101/u:zustellweg"
+        assert (await portal.submit(message())).status_code == 202
+
+
 async def test_delivery_is_out_of_reach_when_it_is_anothers(portal: Portal):
     path, _, _ = await deliver(portal)
     delivery = path.rpartition("/")[2]
     other = f"destination:{ELSEWHERE}"
-    for tail in ("", "/attachments", "/attachments/1"):
+    for tail in ("", "/original", "/attachments", "/attachments/1"):
         assert (await portal.get(path + tail, caller=other)).status_code == 403
         own = f"/v1/destinations/{ELSEWHERE}/deliveries/{delivery}{tail}"
         assert (await portal.get(own, caller=other)).status_code == 404

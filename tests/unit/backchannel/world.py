@@ -32,6 +32,7 @@ from gateway.delivery import DeadLetters, Relay, Sweep
 from gateway.rush import Rush
 from gateway.settings import Settings, data_folder
 from gateway.standards import Catalogue
+from gateway.standards.conversion import Converter
 from gateway.store import SqlStore, reads, reports
 from gateway.store.accept import accept
 from gateway.store.migrate import migrate
@@ -48,6 +49,7 @@ from gateway.store.tables import (
 )
 from gateway.store.tables import reports as report_table
 from gateway.xml import rueckkanal
+from gateway.xml.parse import DEFAULT_LIMITS
 from gateway.xml.rueckkanal import Head, Party
 from gateway.xml.rueckkanal import Reference as About
 from tests.contract.store.make import LEAD, MASTER_KEY, TENANT, submission
@@ -125,7 +127,8 @@ class World:
         )
         self.broker = FaultyBroker()
         self.rush = Rush(time.monotonic)
-        self.relay = Relay(self.config, self.store, self.broker, self.settings, self.rush)
+        self.converter = Converter(catalogue(), DEFAULT_LIMITS)
+        self.relay = Relay(self.config, self.converter, self.store, self.broker, self.settings, self.rush)
         self.sweep = Sweep(self.config, self.store)
         self.dead_letters = DeadLetters(self.config, self.store)
         self.reports = ReportIntake(self.config, catalogue(), self.store)

@@ -1,18 +1,25 @@
 """The outbox relay: what is due goes out, what did not go out comes back, nothing is in between for ever."""
 
+from datetime import date
+from hashlib import sha256
+
 import pytest
 from sqlalchemy import func, select, update
 
 from gateway import rush as rush_module
 from gateway.broker import MemoryBroker
+from gateway.config import Config
 from gateway.contract.delivery import MAX_INLINE_BODY_BYTES, Delivery
 from gateway.contract.ids import new_id
 from gateway.delivery import relay as relay_module
 from gateway.errors import BrokerUnavailable, MessageReturned, QueueFull
+from gateway.settings import data_folder
 from gateway.store.codec import ERASED
 from gateway.store.tables import attempts, deliveries, messages, payloads
 from tests.contract.store.make import COPY, LEAD
-from tests.unit.backchannel.world import World, poll
+from tests.unit.backchannel.world import World, catalogue, poll
+
+SAMPLE = data_folder("fixtures") / "xurkunde" / "1.1" / "valid" / "03-bevollmaechtigter-mit-vollmacht.xml"
 
 
 async def test_relay_publishes_the_envelope_the_contract_describes(world: World) -> None:
@@ -30,6 +37,41 @@ async def test_relay_publishes_the_envelope_the_contract_describes(world: World)
     assert (delivery.submission_id, delivery.attempt, delivery.role) == (submitted.submission_id, 1, "lead")
     assert (delivery.expires_at - world.clock.now()).total_seconds() == world.settings.copy_lifetime_s
     assert delivery.test
+
+
+def serving(world: World, *message_types: str) -> None:
+    """Let the lead destination take these message types only."""
+    changed = world.config.model_dump()
+    for each in changed["destinations"]:
+        each["serves"] = message_types if each["name"] == LEAD else ()
+    world.config = Config.model_validate(changed)
+
+
+async def test_relay_converts_what_its_destination_does_not_serve(world: World) -> None:
+    serving(world, "xurkunde:1.0:*")
+    body = SAMPLE.read_bytes()
+    await world.submit(body=body)
+    delivery = await world.send_one()
+    assert delivery.message_type == "xurkunde:1.0:urkunde.anforderung.0101"
+    assert delivery.converted_from == "xurkunde:1.1:urkunde.anforderung.0101"
+    assert delivery.original_sha256 == sha256(body).hexdigest()
+    incoming = catalogue().read(delivery.body, today=date(2026, 6, 1))
+    assert incoming.message_type.id == delivery.message_type
+
+
+async def test_relay_leaves_a_large_message_to_be_converted_when_it_is_fetched(world: World) -> None:
+    serving(world, "xurkunde:1.0:*")
+    await world.submit(body=SAMPLE.read_bytes() + b" " * MAX_INLINE_BODY_BYTES)
+    delivery = await world.send_one()
+    assert (delivery.message_type, delivery.body) == ("xurkunde:1.0:urkunde.anforderung.0101", b"")
+
+
+async def test_delivery_fails_when_it_can_no_longer_be_converted(world: World) -> None:
+    await world.submit(body=SAMPLE.read_bytes())
+    serving(world, "xurkunde:3.0:*")  # as after a change of the configuration
+    assert await world.send() == []
+    (row,) = await world.rows(select(deliveries).where(deliveries.c.destination == LEAD))
+    assert (row.state, row.code) == ("failed", "VersionNotServed")
 
 
 async def test_every_copy_on_the_wire_has_a_message_id_of_its_own(world: World) -> None:

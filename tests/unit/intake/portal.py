@@ -94,7 +94,7 @@ class Counter:
 
 @asynccontextmanager
 async def open_counter(world: World, config: Config | None = None, **settings: Any) -> AsyncIterator[Counter]:
-    intake = Intake(config or world.config, catalogue(), world.store, Settings(**settings))
+    intake = Intake(config or world.config, catalogue(), world.converter, world.store, Settings(**settings))
     await intake.start()
     try:
         yield Counter(world, intake)

@@ -112,7 +112,9 @@ class Machines(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.world = World(address, config())
         self.wire = Wire()
-        self.world.relay = Relay(config(), self.world.store, self.wire, self.world.settings)
+        self.world.relay = Relay(
+            config(), self.world.converter, self.world.store, self.wire, self.world.settings
+        )
         self.cases: list[tuple[str, model.Case]] = []
         self.reports: list[Report] = []
         self.steps = 0

@@ -1,0 +1,157 @@
+"""Messages in the version that a destination serves: converted, validated, and nothing stated is lost."""
+
+import datetime
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from gateway.errors import Unavailable, VersionNotServed
+from gateway.settings import data_folder
+from gateway.standards import Catalogue
+from gateway.standards.conversion import Converter
+from gateway.xml.parse import DEFAULT_LIMITS
+
+DAY = datetime.date(2026, 6, 1)
+FIXTURES = data_folder("fixtures") / "xurkunde"
+CATALOGUE = Catalogue.load([data_folder("schemas")])
+OLD, NEW = ("xurkunde:1.0:urkunde.anforderung.0101", "xurkunde:1.1:urkunde.anforderung.0101")
+SERVES_OLD, SERVES_NEW = ("xurkunde:1.0:*",), ("xurkunde:1.1:*",)
+DROPPING = '<xsl:template match="neu:zustellweg"/>'
+
+
+def orders(version: str) -> dict[str, bytes]:
+    paths = sorted((FIXTURES / version / "valid").glob("*.xml"))
+    return {path.stem: path.read_bytes() for path in paths if b"anforderung.0101" in path.read_bytes()}
+
+
+def sent_by_post(body: bytes) -> bytes:
+    text = body.decode()
+    for other in ("abholung", "elektronisch"):
+        text = text.replace(f"<u:zustellweg>{other}<", "<u:zustellweg>post<")
+    return text.encode()
+
+
+FIRST = next(iter(orders("1.1").values()))
+
+
+@pytest.fixture
+def converter() -> Converter:
+    return Converter(CATALOGUE, DEFAULT_LIMITS)
+
+
+@pytest.mark.parametrize("body", orders("1.0").values(), ids=orders("1.0"))
+async def test_old_message_reaches_a_destination_that_serves_the_new_version(
+    converter: Converter, body: bytes
+) -> None:
+    converted = await converter.convert(OLD, body, SERVES_NEW)
+    assert converted.message_type == NEW
+    incoming = CATALOGUE.read(converted.body, today=DAY)
+    assert incoming.message_type.id == NEW
+    assert incoming.root.findtext("{urn:amtsbote:xurkunde:1.1}zustellweg") == "post"
+    assert incoming.header.message_id == CATALOGUE.read(body, today=DAY).header.message_id
+
+
+@pytest.mark.parametrize("body", orders("1.1").values(), ids=orders("1.1"))
+async def test_new_message_reaches_a_destination_that_serves_the_old_version(
+    converter: Converter, body: bytes
+) -> None:
+    converted = await converter.convert(NEW, sent_by_post(body), SERVES_OLD)
+    assert CATALOGUE.read(converted.body, today=DAY).message_type.id == OLD
+
+
+async def test_message_is_left_as_it_is_when_its_version_is_served(converter: Converter) -> None:
+    body = FIRST
+    for serves in ((), SERVES_NEW, ("xurkunde:*",), (NEW,), (*SERVES_OLD, *SERVES_NEW)):
+        converted = await converter.convert(NEW, body, serves)
+        assert (converted.message_type, converted.body) == (NEW, body)
+        assert converter.target(NEW, serves) == NEW
+    assert converter.target(NEW, SERVES_OLD) == OLD
+
+
+async def test_message_is_refused_when_something_stated_would_be_lost(converter: Converter) -> None:
+    body = sent_by_post(FIRST).replace(b"<u:zustellweg>post<", b"<u:zustellweg>abholung<")
+    with pytest.raises(VersionNotServed) as caught:
+        await converter.convert(NEW, body, SERVES_OLD)
+    (finding,) = caught.value.findings
+    assert (finding.code, finding.path) == ("V000", "/u:urkunde.anforderung.0101/u:zustellweg")
+    line = body.decode().splitlines()[(finding.line or 0) - 1]
+    assert line[(finding.column or 0) - 1 :].startswith("<u:zustellweg>")
+    assert "»zustellweg« ginge bei der Umwandlung verloren" in finding.message.de
+    assert "abholung" not in f"{finding.message} {finding.hint}"
+
+
+async def test_message_is_refused_when_no_conversion_leads_to_what_is_served(converter: Converter) -> None:
+    body = FIRST
+    for serves in (("xurkunde:2.0:*",), ("xparken:*",)):
+        with pytest.raises(VersionNotServed) as caught:
+            await converter.convert(NEW, body, serves)
+        assert caught.value.findings[0].hint
+        assert serves[0] in caught.value.findings[0].hint.en
+        with pytest.raises(VersionNotServed):
+            converter.target(NEW, serves)
+
+
+# With conversions of another making
+
+
+def changed(tmp_path: Path, stylesheet: str, **conversion: object) -> Converter:
+    """Return a converter of the sample standards with another stylesheet from 1.1 to 1.0."""
+    folder = tmp_path / "schemas"
+    shutil.copytree(data_folder("schemas"), folder)
+    version = folder / "xurkunde" / "1.1"
+    manifest = yaml.safe_load((version / "standard.yaml").read_text("utf-8"))
+    manifest["conversions"][0] |= conversion
+    (version / "standard.yaml").write_text(yaml.safe_dump(manifest, allow_unicode=True), "utf-8")
+    (version / "conversions" / "to-1.0.xsl").write_text(stylesheet, "utf-8")
+    return Converter(Catalogue.load([folder]), DEFAULT_LIMITS)
+
+
+def stylesheet(old: str = "", new: str = "") -> str:
+    path = data_folder("schemas") / "xurkunde" / "1.1" / "conversions" / "to-1.0.xsl"
+    text = path.read_text("utf-8")
+    assert old in text
+    return text.replace(old, new, 1)
+
+
+async def test_element_that_the_manifest_names_may_be_lost(tmp_path: Path) -> None:
+    converter = changed(tmp_path, stylesheet(), drops=["zustellweg"])
+    body = FIRST
+    converted = await converter.convert(NEW, body, SERVES_OLD)
+    assert b"zustellweg" not in converted.body
+
+
+async def test_loss_is_found_wherever_it_is(tmp_path: Path) -> None:
+    losing = stylesheet(DROPPING, DROPPING + '<xsl:template match="b:rufname | b:geburtsort"/>')
+    body = sent_by_post(FIRST)
+    with pytest.raises(VersionNotServed) as caught:
+        await changed(tmp_path, losing).convert(NEW, body, SERVES_OLD)
+    lost = [each.path.rpartition("/")[2] for each in caught.value.findings]
+    assert {name.partition("[")[0] for name in lost} == {"b:rufname", "b:name"}  # the place has a name
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (DROPPING, ""),  # what comes out is not valid
+        ('<xsl:template match="neu:*">', '<xsl:template match="neu:nichts">'),  # nor of that version
+        ('<xsl:mode on-no-match="shallow-copy"/>', '<xsl:mode on-no-match="deep-skip"/>'),  # nor anything
+    ],
+)
+async def test_message_is_refused_when_what_comes_out_is_not_valid(
+    tmp_path: Path, old: str, new: str
+) -> None:
+    body = sent_by_post(FIRST)
+    with pytest.raises(VersionNotServed) as caught:
+        await changed(tmp_path, stylesheet(old, new)).convert(NEW, body, SERVES_OLD)
+    assert "umwandeln" in caught.value.findings[0].message.de
+
+
+async def test_conversion_that_fails_is_tried_again_later(tmp_path: Path) -> None:
+    dividing = DROPPING.replace(
+        "/>", '><xsl:sequence select="1 idiv string-length(.[. = 1])"/></xsl:template>'
+    )
+    failing = stylesheet(DROPPING, dividing)
+    with pytest.raises(Unavailable):
+        await changed(tmp_path, failing).convert(NEW, FIRST, SERVES_OLD)
