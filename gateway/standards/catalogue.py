@@ -23,14 +23,16 @@ from gateway.errors import (
     UnknownMessageType,
     VersionNotServed,
 )
-from gateway.standards.codelists import CodeLists, load_code_list
+from gateway.standards.codelists import CodeLists, fixed_lists, load_code_list
 from gateway.standards.manifest import FILE_NAME, Manifest, RejectList, read_manifest
 from gateway.standards.profiles import Header, HeaderReader
 from gateway.standards.sources import SchemaFiles, collect
+from gateway.xml.near import nearest
 from gateway.xml.parse import DEFAULT_LIMITS, Limits, parse
 from gateway.xml.paths import Names
 from gateway.xml.positions import locate
 from gateway.xml.validate import Schema
+from gateway.xml.words import local_of, meant, possible, say
 
 _VERSION_NUMBER = re.compile(r"\d+(?:[._]\d+)*")
 
@@ -101,7 +103,9 @@ class Standard:
             ConfigurationError: a file is no genericode list.
         """
         lists = [load_code_list(self.folder / f.file, closed=f.closed) for f in self.manifest.code_lists]
-        return CodeLists(lists, closed=self.manifest.closed_code_lists)
+        closed, reasons = self.manifest.closed_code_lists, self.manifest.reject_list
+        expected = frozenset() if closed else fixed_lists(self.schema.documents.files)
+        return CodeLists(lists, closed=closed, expected=expected | {(reasons.uri, reasons.version)})
 
     def serves(self, day: datetime.date) -> bool:
         """Whether its messages are taken on that day in Europe/Berlin."""
@@ -111,7 +115,8 @@ class Standard:
     def find(self, root: etree._Element, body: bytes) -> Findings:
         """Return everything that schema and code lists object to in a message, and what they warn of."""
         findings = self.schema.find(root, body)
-        return findings.joined(self.code_lists.find(root, body, self.manifest.namespaces))
+        prefixes = self.manifest.namespaces
+        return findings.joined(self.code_lists.find(root, body, prefixes, self.schema.describe))
 
     def read_header(self, root: etree._Element) -> Header:
         """Return what a message says of itself."""
@@ -233,10 +238,26 @@ class Catalogue:
             return found
         family = _family(etree.QName(root).namespace or "")
         relatives = [item for item in self.standards if _family(item.manifest.namespace) == family]
-        in_this_version = any(item.manifest.namespace == etree.QName(root).namespace for item in relatives)
+        namespace = etree.QName(root).namespace
+        in_this_version = [item for item in relatives if item.manifest.namespace == namespace]
         if found or (relatives and not in_this_version):
             raise _version_problem(root, body, relatives, today)
-        raise _at_root(UnknownMessageType, root, body, _UNKNOWN_ROOT, _known_roots(relatives))
+        name = local_of(root)
+        message = say(_UNKNOWN_ROOT.de.format(name), _UNKNOWN_ROOT.en.format(name))
+        raise _at_root(UnknownMessageType, root, body, message, self._root_hint(root, in_this_version))
+
+    def _root_hint(self, root: etree._Element, in_namespace: Iterable[Standard]) -> Bilingual | None:
+        """Say what was meant: the same name elsewhere, a near name, or one of those there are."""
+        name = local_of(root)
+        there = {tag.rpartition("}")[0][1:] for tag in self._by_root if tag.endswith(f"}}{name}")}
+        if elsewhere := sorted(there):
+            german, english = " oder ".join(elsewhere), " or ".join(elsewhere)
+            return say(
+                f"»{name}« gehört in den Namensraum {german}", f"“{name}” belongs in the namespace {english}"
+            )
+        known = [item.name for standard in in_namespace for item in standard.message_types]
+        near = nearest(name, known)
+        return meant(f"»{near}«") if near else possible(known) if known else None
 
 
 def _manifests(folder: Path) -> Iterator[Path]:
@@ -269,11 +290,6 @@ def _validity(manifest: Manifest, since: str, until: str) -> str:
     return f"{text}, {until} {manifest.valid_until.isoformat()})" if manifest.valid_until else f"{text})"
 
 
-def _known_roots(relatives: Iterable[Standard]) -> Bilingual | None:
-    names = ", ".join(item.name for standard in relatives for item in standard.message_types)
-    return Bilingual(de=f"Bekannt sind: {names}", en=f"Known are: {names}") if names else None
-
-
 def _at_root(
     kind: type[Problem],
     root: etree._Element,
@@ -282,9 +298,12 @@ def _at_root(
     hint: Bilingual | None,
 ) -> Problem:
     position = locate(body, root, [root])[root]
+    names = Names(root)
+    path = names.path(root)
     finding = Finding(
         code=str(kind.code or RejectCode.OTHER),
-        path=Names(root).path(root),
+        path=path,
+        namespaces=names.namespaces(path),
         line=position.line,
         column=position.column,
         message=message,
@@ -320,8 +339,8 @@ def _require_agreement(header: Header, message_type: MessageType, root: etree._E
 
 
 _UNKNOWN_ROOT = Bilingual(
-    de="Kein Standard dieser Installation kennt dieses Wurzelelement in diesem Namensraum.",
-    en="No standard of this installation knows this root element in this namespace.",
+    de="Kein Standard dieser Installation kennt das Wurzelelement »{}« in seinem Namensraum.",
+    en="No standard of this installation knows the root element “{}” in its namespace.",
 )
 _OTHER_VERSION = Bilingual(
     de="Der Standard ist bekannt, diese Version wird heute aber nicht bedient.",

@@ -1,12 +1,12 @@
 """One compiled schema: whether it accepts a message, and if not, every finding.
 
-libxml2 (lxml) decides; it is two orders of magnitude faster. What a refusal says is put together in
-`explain`. A schema is a set of documents held in memory that refer to each other by name; compiling sees a
-folder with these and nothing else.
+libxml2 (lxml) decides; it is two orders of magnitude faster. Identifiers of XML Schema's own types, which it
+leaves out, are looked at in `identity`. What a refusal says is put together in `explain`. A schema is a set
+of documents held in memory that refer to each other by name; compiling sees a folder with these and nothing
+else.
 """
 
 import tempfile
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +17,10 @@ from lxml import etree
 
 from gateway.contract.findings import Findings
 from gateway.errors import ConfigurationError
-from gateway.xml.explain import explain
+from gateway.xml import sentences
+from gateway.xml.declarations import Declarations
+from gateway.xml.explain import explain, look_into
+from gateway.xml.identity import Identifiers, find_identifiers
 from gateway.xml.lxml_faults import MAX_TREE_TAGS
 from gateway.xml.parse import has_more_tags
 from gateway.xml.repertoire import Repertoire, split
@@ -46,16 +49,18 @@ class Schema:
     """A schema that is compiled on first use, by the second engine only on the first refusal."""
 
     def __init__(self, documents: Documents, prefixes: Mapping[str, str]) -> None:
-        self._documents = documents
+        self.documents = documents
         self._prefixes = prefixes
-        self._one_at_a_time = threading.Lock()
 
     def find(self, root: etree._Element, body: bytes) -> Findings:
         """Return all that is wrong with a message, as both engines see it; nothing lets it pass.
 
         `root` may gain attributes for which the schema states a default or fixed value.
         """
-        return Findings() if self._accepts(root, body) else explain(self, root, body, self._prefixes)
+        accepted = self._accepts(root, body)
+        if accepted and not (self.identifiers and self.identifiers.may_be_wrong(root)):
+            return Findings()
+        return explain(self, root, body, self._prefixes, refused=not accepted)
 
     def _accepts(self, root: etree._Element, body: bytes) -> bool:
         quick = self._quick
@@ -70,18 +75,16 @@ class Schema:
         Raises:
             ConfigurationError: the documents are no schema.
         """
-        _ = self.lxml, self._quick
+        _ = self.lxml, self._quick, self.identifiers
 
     def stream_parser(self) -> etree.XMLParser:
         """Return a parser that validates what it is fed; only for bytes that `parse` has accepted."""
         return _stream_parser(self.lxml)
 
-    def tree_errors(self, root: etree._Element) -> list[etree._LogEntry]:
-        """Return what libxml2 says of a tree of at most MAX_TREE_TAGS tags, with lines."""
-        # A compiled schema keeps one log for all threads, so this one is nobody else's.
-        with self._one_at_a_time:
-            self._explaining.validate(root)
-            return [*self._explaining.error_log]  # type: ignore[misc]  # the stubs do not know it is iterable
+    def describe(self, element: etree._Element) -> str | None:
+        """Return what the schema says of an element of a message, or of its type; slow on first use."""
+        look = look_into(self)
+        return sentences.describe(element, look) if look else None
 
     @cached_property
     def lxml(self) -> etree.XMLSchema:
@@ -90,19 +93,25 @@ class Schema:
         Raises:
             ConfigurationError: the documents are no schema.
         """
-        return _compile(self._documents)
-
-    @cached_property
-    def _explaining(self) -> etree.XMLSchema:
-        return _compile(self._documents)
+        return _compile(self.documents)
 
     @cached_property
     def _quick(self) -> tuple[etree.XMLSchema, Repertoire] | None:
         """The schema for messages of a repertoire, with the same verdict on these; None if there is none."""
-        if not (parts := split(self._documents.files)):
+        if not (parts := split(self.documents.files)):
             return None
         files, repertoire = parts
-        return _compile(Documents(self._documents.entry, files)), repertoire
+        return _compile(Documents(self.documents.entry, files)), repertoire
+
+    @cached_property
+    def identifiers(self) -> Identifiers | None:
+        """Where messages may have identifiers, which libxml2 does not check; None if nowhere."""
+        return find_identifiers(self.documents.files)
+
+    @cached_property
+    def declarations(self) -> Declarations:
+        """What the schema declares, with its documentation; as slow as `xmlschema` on first use."""
+        return Declarations(self.xmlschema)
 
     @cached_property
     def xmlschema(self) -> "xmlschema.XMLSchema":
@@ -113,7 +122,7 @@ class Schema:
         import xmlschema  # an adapter does without it
 
         with tempfile.TemporaryDirectory(prefix="amtsbote-") as folder:
-            entry = self._documents.write(folder)
+            entry = self.documents.write(folder)
             return xmlschema.XMLSchema(
                 entry, base_url=folder, allow="sandbox", use_fallback=False, use_location_hints=False
             )

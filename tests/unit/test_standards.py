@@ -310,11 +310,11 @@ def test_schema_that_is_none_is_an_error(standard: Folder) -> None:
         (coded("urn:../../etc/passwd", "../x", "1"), "S010", "/m:probe.0101/m:code/@listURI", "urn:list:way"),
         (coded("", "", "post"), "S010", "/m:probe.0101/m:code/@listURI", "urn:list:way"),
         (coded("urn:list:way", "7", "post"), "S010", "/m:probe.0101/m:code/@listVersionID", "1"),
-        (coded("urn:list:way", "1", "pigeon"), "S011", "/m:probe.0101/m:code/code", "0101, post"),
-        (coded("urn:list:way", "1", "post<!-- -->al"), "S011", "/m:probe.0101/m:code/code", "0101, post"),
+        (coded("urn:list:way", "1", "pigeon"), "S011", "/m:probe.0101/m:code/code", "0101 (Name), post"),
+        (coded("urn:list:way", "1", "post<!-- -->al"), "S011", "/m:probe.0101/m:code/code", "0101 (Name)"),
         (
             '<m:way listVersionID="1"><code>pigeon</code></m:way>',
-            "S011", "/m:probe.0101/m:way/code", "0101, post",
+            "S011", "/m:probe.0101/m:way/code", "0101 (Name), post",
         ),
     ],
 )  # fmt: skip
