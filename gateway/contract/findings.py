@@ -58,6 +58,10 @@ class Findings:
     shown: tuple[Finding, ...] = ()
     more: int = 0
 
+    def __bool__(self) -> bool:
+        """Say whether there is any."""
+        return bool(self.shown)
+
     @property
     def errors(self) -> frozenset[str]:
         """The codes for which the message is refused."""

@@ -142,11 +142,16 @@ class _Comparison:
             return []
         fault = Fault(self._parent, Kind.MISSING_CHILD, names=needed)
         if len(needed) == 1:
-            places = self._model.by_name.get(needed[0][0])
-            rank = places[0].rank if places else 0
-            before = [child for child, place in self._taken if place.rank < rank]
-            fault.after = str(before[-1].tag) if before else None
+            fault.after = self._predecessor(needed[0][0])
         return [fault]
+
+    def _predecessor(self, name: str) -> str | None:
+        """Return behind which child an element belongs; "" for the beginning, None for anywhere."""
+        places = self._model.by_name.get(name)
+        if not places or sum(place.rank == places[0].rank for place in self._model.places) > 1:
+            return None
+        before = [child for child, place in self._taken if place.rank < places[0].rank]
+        return str(before[-1].tag) if before else ""
 
     def _needed(self) -> Iterator[list[str]]:
         return required(self._model, self._model.group, {place for _, place in self._taken} | self._meant)
@@ -158,11 +163,11 @@ class _Comparison:
             if fault.names:
                 continue
             possible = self._possible(fault.element)
-            fault.names = [[str(place.name) for place in possible]]
-            instead = next((place for place in possible if place.name in missing), None)
+            fault.names = [[place.name for place in possible if place.name is not None]]
+            instead = next((place for place in possible if (place.name or "*") in missing), None)
             if instead is not None:
-                fault.instead = instead.name
-                missing.remove(str(instead.name))
+                fault.instead = instead.name or "*"
+                missing.remove(fault.instead)
                 self._meant.add(instead)
 
     def _possible(self, child: etree._Element) -> list[Place]:
@@ -173,8 +178,7 @@ class _Comparison:
         low = before.rank if before else 0
         high = behind.rank if behind else len(self._model.places)
         full = {place for place in places.values() if place.most == 1}
-        between = [each for each in self._model.places if low <= each.rank <= high and each not in full]
-        return [each for each in between if each.name is not None]
+        return [each for each in self._model.places if low <= each.rank <= high and each not in full]
 
 
 def _longest_rising(ranks: Sequence[int]) -> list[int]:

@@ -19,6 +19,7 @@ from gateway.xml.faults import Fault, Key, Kind
 from gateway.xml.model import Component
 from gateway.xml.paths import Names
 from gateway.xml.positions import Position, locate
+from gateway.xml.telling import Told
 
 if TYPE_CHECKING:
     from gateway.xml.validate import Schema
@@ -71,10 +72,60 @@ def _engine_faults(schema: "Schema", root: etree._Element, body: bytes, look: Lo
     merged = _merge([*decided, *explained])
     if look is None:
         return [_as_engine_says(fault) for fault in merged]
+    try:
+        return _refined(merged, look)
+    except Exception as error:  # likewise
+        _log.warning("faults_not_refined", error=type(error).__name__)
+        return [_as_engine_says(fault) for fault in merged]
+
+
+def _refined(merged: list[Fault], look: Look) -> list[Fault]:
+    """Say what is wrong with children and keys, where an engine says only that something is."""
     plain = [fault for fault in merged if fault.kind is not Kind.CONTENT and fault.kind.group != "key"]
     in_content = [each for fault in merged if fault.kind is Kind.CONTENT for each in _content(fault, look)]
     of_keys = list(keys.refine([fault for fault in merged if fault.kind.group == "key"], look))
-    return _merge([*plain, *in_content, *of_keys])
+    faults = _without_nil_and_empty(_merge([*plain, *in_content, *of_keys]))
+    return _without_misspelt_attributes(_without_text_for_children(faults), look)
+
+
+def _without_nil_and_empty(faults: list[Fault]) -> list[Fault]:
+    """Drop what is wrong with the value of an element that is marked as having none."""
+    nil = {fault.element for fault in faults if fault.kind is Kind.NOT_NILLABLE}
+    return [
+        fault
+        for fault in faults
+        if fault.kind.group != "value" or fault.attribute or fault.element not in nil
+    ]
+
+
+def _without_misspelt_attributes(faults: list[Fault], look: Look) -> list[Fault]:
+    """Drop the missing attribute where one of nearly its name is unexpected."""
+    unexpected = {
+        (fault.element, near)
+        for fault in faults
+        if fault.kind is Kind.UNEXPECTED_ATTRIBUTE and (near := sentences.meant_attribute(fault, look))
+    }
+    return [
+        fault
+        for fault in faults
+        if fault.kind is not Kind.MISSING_ATTRIBUTE or (fault.element, fault.attribute) not in unexpected
+    ]
+
+
+def _without_text_for_children(faults: list[Fault]) -> list[Fault]:
+    """Make one fault of text in an element and of the children that it lacks, if it has none."""
+    texts = {
+        fault.element: fault
+        for fault in faults
+        if fault.kind is Kind.TEXT_NOT_ALLOWED and next(fault.element.iterchildren("*"), None) is None
+    }
+    kept = []
+    for fault in faults:
+        if fault.kind is Kind.MISSING_CHILD and fault.element in texts:
+            texts[fault.element].names = fault.names
+        else:
+            kept.append(fault)
+    return kept
 
 
 def _unseen(faults: list[Fault], root: etree._Element, look: Look) -> list[tuple[etree._Element, Component]]:
@@ -121,8 +172,18 @@ def _as_engine_says(fault: Fault) -> Fault:
     if fault.kind is not Kind.CONTENT:
         return fault
     if fault.other is None:
-        return Fault(fault.element, Kind.MISSING_CHILD, names=fault.names)
+        last = next(fault.element.iterchildren("*", reversed=True), None)
+        after = None if last is None else str(last.tag)
+        return Fault(fault.element, Kind.MISSING_CHILD, names=fault.names, after=after)
     return Fault(fault.other, Kind.UNEXPECTED_CHILD, names=fault.names)
+
+
+def _told(fault: Fault, look: Look | None) -> Told:
+    try:
+        return sentences.tell(fault, look)
+    except Exception as error:  # whatever a schema has that was not thought of, the refusal is answered
+        _log.warning("fault_not_described", kind=fault.kind, error=type(error).__name__)
+        return sentences.tell(fault, None)
 
 
 def _finding(
@@ -131,7 +192,7 @@ def _finding(
     position = positions[fault.element]
     in_path = None if fault.kind is Kind.MISSING_ATTRIBUTE else fault.attribute
     path = names.path(fault.element, in_path)
-    told = sentences.tell(fault, look)
+    told = _told(fault, look)
     hint = told.hint
     if hint is None and fault.other is not None and fault.kind in (Kind.DUPLICATE_KEY, Kind.DUPLICATE_ID):
         hint = sentences.earlier(positions[fault.other].line)

@@ -102,7 +102,7 @@ class Fault:
     instead: str | None = None
     """The expanded name of what is missing where a child stands that is unknown."""
     after: str | None = None
-    """The expanded name behind which an element belongs."""
+    """The expanded name behind which an element belongs; "" for the beginning."""
     before: str | None = None
     """The expanded name before which an element belongs."""
     count: int = 0

@@ -100,7 +100,7 @@ def _placed(fault: Fault, entries: list[Entry]) -> Fault:
     if own is None:
         return fault
     if own.values is None:
-        return Fault(fault.element, Kind.MISSING_KEY, constraint=fault.constraint)
+        return fault
     twin = next((entry for entry in entries if entry.values == own.values), own)
     fault.other = twin.element if twin is not own else None
     return _at(fault, own.fields)
@@ -130,18 +130,21 @@ def _message(fault: Fault, constraint: Component | None) -> Bilingual:
         names = [local(fault.attribute) if fault.attribute else local_of(fault.element)]
     what = quoted(names)
     owner = _owner(fault, names)
+    several = len(names) > 1
     if fault.kind is Kind.MISSING_KEY:
+        of = what if several else say("", "")
         return say(
-            f"Im Element »{local_of(fault.element)}« fehlt {what.de}, das als Schlüssel gebraucht wird.",
-            f"In the element “{local_of(fault.element)}”, {what.en} is missing, which is needed as a key.",
+            f"Der Schlüssel{' aus ' if several else ''}{of.de} im Element »{local_of(fault.element)}« ist "
+            f"unvollständig{'' if several else f': es fehlt {what.de}'}.",
+            f"The key{' of ' if several else ''}{of.en} in the element “{local_of(fault.element)}” is "
+            f"incomplete{'' if several else f': {what.en} is missing'}.",
         )
     if fault.kind in (Kind.DANGLING_REFERENCE, Kind.DANGLING_ID_REFERENCE):
         target = _target(constraint)
         return say(
-            f"{what.de}{owner.de} verweist ins Leere: {target.de}.",
-            f"{what.en}{owner.en} leads nowhere: {target.en}.",
+            f"{what.de}{owner.de} {'verweisen' if several else 'verweist'} ins Leere: {target.de}.",
+            f"{what.en}{owner.en} {'lead' if several else 'leads'} nowhere: {target.en}.",
         )
-    several = len(names) > 1
     return say(
         f"{what.de}{owner.de} {'kommen' if several else 'kommt'} in der Nachricht mehrfach mit demselben "
         "Wert vor; der Wert muss eindeutig sein.",

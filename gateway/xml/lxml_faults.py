@@ -127,6 +127,8 @@ def _fault(element: etree._Element, error: etree._LogEntry) -> Fault:
         fault.constraint = found[1] if found else None
     if subject and fault.kind is not Kind.DANGLING_REFERENCE:
         fault.element = _named(element, subject["element"])
+    if kind is Kind.UNKNOWN_ROOT and fault.element.getparent() is not None:
+        fault.kind = Kind.NOT_DECLARED
     if kind is Kind.CONTENT:
         _read_content(fault, text)
     if kind.group == "attribute" and (named := _NAMED_ATTRIBUTE.search(text)):

@@ -42,8 +42,7 @@ def tell(
     if kind is None:
         return _plain(fault, subject), None
     if kind.is_list() and fault.kind in (Kind.DATATYPE, Kind.PATTERN, Kind.ENUMERATION):
-        items = form(kind.item_type)
-        return _say(subject, "enthält einen ungültigen Eintrag", "contains an invalid entry"), items
+        return _say(subject, "enthält einen ungültigen Eintrag", "contains an invalid entry"), form(kind)
     if kind.is_union():
         return _say(subject, "hat keine der zulässigen Formen", "has none of the allowed forms"), form(kind)
     if fault.kind is Kind.ENUMERATION:
@@ -78,7 +77,7 @@ def form(kind: Component) -> Bilingual | None:
     if kind.is_union():
         return _either([form(member) for member in kind.member_types])
     if kind.is_list():
-        return form(kind.item_type)
+        return form(next(each.item_type for each in chain(kind) if hasattr(each, "item_type")))
     if options := list(_options(kind)):
         return allowed(options)
     known = next((words for each in _patterns(kind) if (words := forms.PATTERNS.get(each))), None)

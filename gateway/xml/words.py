@@ -25,6 +25,11 @@ class Option(NamedTuple):
         return f"{self.written} ({self.label})"
 
 
+def in_english(text: str) -> str:
+    """Write German quotation marks as English ones."""
+    return text.replace("»", "“").replace("«", "”")
+
+
 def say(german: str, english: str) -> Bilingual:
     """Return a sentence in both languages."""
     return Bilingual(de=german, en=english)
@@ -81,7 +86,7 @@ def _listed(german: str, english: str, options: Iterable[Option | str]) -> Bilin
 
 def meant(option: Option | str) -> Bilingual:
     """Guess what was meant."""
-    return say(f"Gemeint ist vielleicht {option}", f"Perhaps {option} is meant")
+    return say(f"Gemeint ist vielleicht {option}", f"Perhaps {in_english(str(option))} is meant")
 
 
 def together(hints: Iterable[Bilingual | None]) -> Bilingual | None:

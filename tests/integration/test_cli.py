@@ -230,7 +230,12 @@ def test_migrate_while_the_gateway_runs_changes_nothing(town: Installation) -> N
 def test_validate_accepts_without_a_gateway(idle: Installation) -> None:
     code, answer = outcome(idle.run("validate", VALID, "--json"))
     assert code == DONE
-    assert answer == {"valid": True, "message_type": "xparken:1.0:bewohnerparken.antrag.0101"}
+    assert answer == {
+        "valid": True,
+        "message_type": "xparken:1.0:bewohnerparken.antrag.0101",
+        "findings": [],
+        "findings_more": 0,
+    }
     assert "valid" in idle.run("validate", VALID).stdout
 
 
