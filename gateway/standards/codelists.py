@@ -7,7 +7,8 @@ since what the schema fixes has been added to the message; codes of type 1 are a
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import cast
 
 from lxml import etree
@@ -25,6 +26,7 @@ __all__ = ["CodeList", "CodeLists", "fixed_lists", "load_code_list"]
 
 # Where the schema fixes the list, validating has added its address.
 _CODED = etree.XPath("//@listURI/..")
+_MAX_NAME = 90
 _XS = "{http://www.w3.org/2001/XMLSchema}"
 
 Describe = Callable[[etree._Element], str | None]
@@ -159,25 +161,32 @@ class CodeLists:
         once = None if self._closed else (uri, element.get("listVersionID") if known else None)
         stated = element.get(attribute) is not None
         return _Fault(
-            element, RejectCode.CODE_LIST, told, hint, attribute if stated else None, severity, once
+            element, RejectCode.CODE_LIST, told, lambda: hint, attribute if stated else None, severity, once
         )
 
 
 def _unknown_code(element: etree._Element, code: etree._Element, text: str, known: CodeList) -> "_Fault":
-    options = {each: Option(each, name or None) for each, name in known.names.items()}
-    hint = together([_suggestion(text, options), allowed(options.values())])
     message = _UNKNOWN_CODE if text else _EMPTY_CODE
     told = _filled(message, local_of(element), _title(known), known.uri, known.version)
-    return _Fault(code, RejectCode.CODE, told, hint)
+    return _Fault(code, RejectCode.CODE, told, lambda: together([_suggestion(text, known), _allowed(known)]))
 
 
-def _suggestion(text: str, options: Mapping[str, Option]) -> Bilingual | None:
+@lru_cache(maxsize=256)
+def _allowed(known: CodeList) -> Bilingual:
+    return allowed(_option(known, code) for code in known.names)
+
+
+def _suggestion(text: str, known: CodeList) -> Bilingual | None:
     """Guess from a code that is nearly right, or from its name in a code's place."""
-    if near := nearest(text, options):
-        return meant(options[near])
-    by_name = {(option.label or "").casefold(): option for option in options.values() if option.label}
-    named = by_name.get(text.casefold())
-    return meant(named) if named else None
+    code = nearest(text, known.names) or known.named(text)
+    return meant(_option(known, code)) if code else None
+
+
+def _option(known: CodeList, code: str) -> Option:
+    name = known.names[code]
+    if len(name) > _MAX_NAME:
+        name = f"{name[:_MAX_NAME].rpartition(' ')[0]} …"
+    return Option(code, name or None)
 
 
 def _title(known: CodeList) -> str:
@@ -207,10 +216,11 @@ class _Fault:
     element: etree._Element
     code: RejectCode
     message: Bilingual
-    hint: Bilingual | None
+    hint: Callable[[], Bilingual | None]
+    """Is only looked for where it is shown."""
     attribute: str | None = None
     severity: Severity = Severity.ERROR
-    once: tuple[str, str | None] | None = field(default=None)
+    once: tuple[str, str | None] | None = None
 
     def finding(
         self, positions: Mapping[etree._Element, Position], names: Names, describe: Describe
@@ -226,7 +236,7 @@ class _Fault:
             line=position.line,
             column=position.column,
             message=self.message,
-            hint=self.hint,
+            hint=self.hint(),
             # Whoever is only warned does not wait for the schema to be read a second time.
             documentation=describe(coded) if self.severity is Severity.ERROR else None,
         )

@@ -6,6 +6,7 @@ neither, one key or several, and columns of any name.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from lxml import etree
@@ -31,6 +32,14 @@ class CodeList:
     """Each code, in the order of the file, with what it is called; "" where it has no name."""
     closed: bool = True
     title: str | None = None
+
+    def named(self, name: str) -> str | None:
+        """Return the code of that name, whatever its case."""
+        return self._by_name.get(name.casefold())
+
+    @cached_property
+    def _by_name(self) -> dict[str, str]:
+        return {name.casefold(): code for code, name in self.names.items() if name}
 
     @property
     def codes(self) -> frozenset[str]:

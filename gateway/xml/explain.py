@@ -45,6 +45,8 @@ def explain(
     """
     look = look_into(schema)
     faults = _engine_faults(schema, root, body, look) if refused else []
+    if refused and not faults:  # nothing known leads here, but a refusal without a reason would be none
+        faults = [Fault(root, Kind.OTHER)]
     if schema.identifiers:
         faults += schema.identifiers.find_faults(root, look)
     positions = locate(body, root, (fault.element for fault in faults))

@@ -85,9 +85,12 @@ def find_faults(schema: "Schema", root: etree._Element, body: bytes) -> list[Fau
 def _stream_faults(schema: "Schema", root: etree._Element, body: bytes) -> Iterator[Fault]:
     faulty = _faulty_windows(schema, body)
     parser = schema.stream_parser()
-    fed = seen = 0
+    fed = seen = passed = 0
     for tag in iterate_tags(body, root):
-        if (tag.end - 1) // _WINDOW_BYTES not in faulty:
+        # What is amiss in the text before a tag may show in an earlier window than that the tag ends in.
+        windows = range(passed // _WINDOW_BYTES, (tag.end - 1) // _WINDOW_BYTES + 1)
+        passed = tag.end
+        if faulty.isdisjoint(windows):
             continue
         parser.feed(body[fed : tag.end])
         fed = tag.end

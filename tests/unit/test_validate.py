@@ -196,6 +196,16 @@ def test_value_that_breaks_several_rules_is_one_finding(schema: Schema) -> None:
     assert "[a-z]+" in finding.hint.de
 
 
+@pytest.mark.parametrize("shift", range(0, 60, 3))
+def test_text_in_the_wrong_place_is_found_wherever_the_message_is_cut_into_pieces(
+    schema: Schema, shift: int
+) -> None:
+    padding = "x" * (lxml_faults._WINDOW_BYTES - len(HEAD) - 40 + shift)
+    (finding,) = findings(schema, f"<t:a>{padding}</t:a>text&#1046;<t:date>2026-01-01</t:date>")
+    assert place(finding) == ("/t:r", 1, 1)
+    assert "keinen Text" in finding.message.de
+
+
 def test_columns_count_characters_and_lines_end_at_line_feeds(schema: Schema) -> None:
     (finding,) = findings(schema, "<t:a>äöü😀</t:a><!-- <t:b/>\r\n -->ß<![CDATA[<t:b>]]><t:b/>")[-1:]
     assert place(finding) == ("/t:r/t:b", 3, 23)
