@@ -8,6 +8,7 @@ at, and nothing may be found; the engine's word then stands.
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 
 from lxml import etree
 
@@ -15,13 +16,14 @@ from gateway.xml.faults import Fault, Kind
 from gateway.xml.model import Component, Model, Place, first_element, required
 from gateway.xml.near import nearest
 
+MAX_FAULTS = 2000
 _MAX_GUESSES = 50
 """So many unknown children of one element are compared with the names it may have."""
 
 
 def find_faults(model: Model, parent: etree._Element) -> list[Fault]:
-    """Return what is wrong with the children of `parent`."""
-    return _Comparison(model, parent).faults()
+    """Return what is wrong with the children of `parent`, at most MAX_FAULTS."""
+    return list(islice(_Comparison(model, parent).faults(), MAX_FAULTS))
 
 
 class _Comparison:
@@ -67,20 +69,13 @@ class _Comparison:
         same = near.casefold() == tag.localname.casefold()
         return Kind.WRONG_CASE if same else Kind.UNEXPECTED_CHILD, locals_[near]
 
-    def faults(self) -> list[Fault]:
+    def faults(self) -> Iterator[Fault]:
         conflicts = list(self._conflicts())
         self._drop(conflicts)
         surplus = list(self._surplus())
         self._drop(surplus)
         self._suggest()
-        return [
-            *self._missing(),
-            *self._too_few(),
-            *self._unknown,
-            *conflicts,
-            *surplus,
-            *self._misplaced(),
-        ]
+        return chain(self._missing(), self._too_few(), self._unknown, conflicts, surplus, self._misplaced())
 
     def _drop(self, faults: list[Fault]) -> None:
         wrong = {fault.element for fault in faults}
@@ -124,17 +119,14 @@ class _Comparison:
         """Yield the fewest children whose removal leaves the others in order."""
         kept = set(_longest_rising([place.rank for _, place in self._taken]))
         in_order = [self._taken[number] for number in sorted(kept)]
+        ranks = [place.rank for _, place in in_order]
         for number, (child, place) in enumerate(self._taken):
             if number in kept:
                 continue
-            before = [each for each, other in in_order if other.rank <= place.rank]
-            behind = [each for each, other in in_order if other.rank > place.rank]
-            yield Fault(
-                child,
-                Kind.MISPLACED_CHILD,
-                after=str(before[-1].tag) if before else None,
-                before=str(behind[0].tag) if behind else None,
-            )
+            slot = bisect_right(ranks, place.rank)
+            after = str(in_order[slot - 1][0].tag) if slot else None
+            before = str(in_order[slot][0].tag) if slot < len(in_order) else None
+            yield Fault(child, Kind.MISPLACED_CHILD, after=after, before=before)
 
     def _missing(self) -> list[Fault]:
         needed = list(self._needed())

@@ -43,12 +43,12 @@ def explain(
         prefixes: what to call namespaces for which the message has no prefix.
         refused: whether libxml2 refuses the message.
     """
-    look = look_into(schema)
+    look = Look(schema.declarations) if schema.declarations else None
     faults = _engine_faults(schema, root, body, look) if refused else []
-    if refused and not faults:  # nothing known leads here, but a refusal without a reason would be none
-        faults = [Fault(root, Kind.OTHER)]
     if schema.identifiers:
         faults += schema.identifiers.find_faults(root, look)
+    if refused and not faults:  # nothing known leads here, but a refusal without a reason would be none
+        faults = [Fault(root, Kind.OTHER)]
     positions = locate(body, root, (fault.element for fault in faults))
     order = {element: number for number, element in enumerate(positions)}
     faults.sort(key=lambda fault: order[fault.element])
@@ -57,15 +57,6 @@ def explain(
     positions |= locate(body, root, (fault.other for fault in told if fault.other is not None))
     shown = [_finding(fault, positions, names, look) for fault in told]
     return Findings.of(shown, len(faults) - len(shown))
-
-
-def look_into(schema: "Schema") -> Look | None:
-    """Return the declarations, unless the second engine cannot read the schema that libxml2 has compiled."""
-    try:
-        return Look(schema.declarations)
-    except Exception as error:  # whatever it objects to, the first engine's findings stand
-        _log.warning("schema_not_described", error=type(error).__name__)
-        return None
 
 
 def _engine_faults(schema: "Schema", root: etree._Element, body: bytes, look: Look | None) -> list[Fault]:
@@ -85,7 +76,8 @@ def _refined(merged: list[Fault], look: Look) -> list[Fault]:
     """Say what is wrong with children and keys, where an engine says only that something is."""
     plain = [fault for fault in merged if fault.kind is not Kind.CONTENT and fault.kind.group != "key"]
     in_content = [each for fault in merged if fault.kind is Kind.CONTENT for each in _content(fault, look)]
-    of_keys = list(keys.refine([fault for fault in merged if fault.kind.group == "key"], look))
+    complete = len(plain) == len([fault for fault in merged if fault.kind.group != "key"])
+    of_keys = keys.refine([fault for fault in merged if fault.kind.group == "key"], look, complete=complete)
     faults = _without_nil_and_empty(_merge([*plain, *in_content, *of_keys]))
     return _without_misspelt_attributes(_without_text_for_children(faults), look)
 

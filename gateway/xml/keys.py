@@ -27,8 +27,13 @@ class Entry(NamedTuple):
     values: Values | None
 
 
-def refine(faults: list[Fault], look: Look) -> Iterator[Fault]:
-    """Yield faults of keys at the nodes that are wrong; one whose constraint is not found stays as it is."""
+def refine(faults: list[Fault], look: Look, *, complete: bool) -> Iterator[Fault]:
+    """Yield faults of keys at the nodes that are wrong; one whose constraint is not found stays as it is.
+
+    Args:
+        complete: whether libxml2 has seen all of the message; what it has not seen is no key to it, so that
+            a reference may lead nowhere for that reason alone.
+    """
     tables: dict[tuple[etree._Element, str], list[Entry]] = {}
     done: set[tuple[etree._Element, str]] = set()
     for fault in faults:
@@ -44,7 +49,8 @@ def refine(faults: list[Fault], look: Look) -> Iterator[Fault]:
             yield _placed(fault, tables[key])
         elif key not in done:
             done.add(key)
-            yield from _dangling(fault, tables[key], _entries(scope, constraint.refer, look)) or [fault]
+            lost = _dangling(fault, tables[key], _entries(scope, constraint.refer, look))
+            yield from lost or ([fault] if complete else [])
 
 
 def _scope(fault: Fault, look: Look) -> tuple[etree._Element, Component] | None:

@@ -13,13 +13,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import structlog
 from lxml import etree
 
 from gateway.contract.findings import Findings
 from gateway.errors import ConfigurationError
 from gateway.xml import sentences
-from gateway.xml.declarations import Declarations
-from gateway.xml.explain import explain, look_into
+from gateway.xml.declarations import Declarations, Look
+from gateway.xml.explain import explain
 from gateway.xml.identity import Identifiers, find_identifiers
 from gateway.xml.lxml_faults import MAX_TREE_TAGS
 from gateway.xml.parse import has_more_tags
@@ -28,6 +29,7 @@ from gateway.xml.repertoire import Repertoire, split
 if TYPE_CHECKING:
     import xmlschema
 
+_log = structlog.get_logger()
 _CHUNK_BYTES = 64 * 1024
 
 
@@ -83,8 +85,7 @@ class Schema:
 
     def describe(self, element: etree._Element) -> str | None:
         """Return what the schema says of an element of a message, or of its type; slow on first use."""
-        look = look_into(self)
-        return sentences.describe(element, look) if look else None
+        return sentences.describe(element, Look(self.declarations)) if self.declarations else None
 
     @cached_property
     def lxml(self) -> etree.XMLSchema:
@@ -109,9 +110,16 @@ class Schema:
         return find_identifiers(self.documents.files)
 
     @cached_property
-    def declarations(self) -> Declarations:
-        """What the schema declares, with its documentation; as slow as `xmlschema` on first use."""
-        return Declarations(self.xmlschema)
+    def declarations(self) -> Declarations | None:
+        """What the schema declares, with its documentation; as slow as `xmlschema` on first use.
+
+        None where the second engine cannot read the schema that libxml2 has compiled: findings say less then.
+        """
+        try:
+            return Declarations(self.xmlschema)
+        except Exception as error:  # whatever it objects to
+            _log.warning("schema_not_described", error=type(error).__name__)
+            return None
 
     @cached_property
     def xmlschema(self) -> "xmlschema.XMLSchema":

@@ -4,6 +4,7 @@ import socket
 from pathlib import Path
 
 import pytest
+import xmlschema
 
 from gateway.contract.codes import RejectCode
 from gateway.contract.findings import MAX_FINDINGS, Finding, Findings
@@ -169,6 +170,23 @@ def test_finding_is_at_the_same_place_when_libxml2_stands_alone(
     content, path, _, _, _, _ = FAULTS[fault]
     found = {finding.path for finding in findings(schema, content)}
     assert found == {path}
+
+
+def test_fault_is_found_when_the_second_engine_cannot_read_the_schema(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    schema = Schema(Documents("t.xsd", {"t.xsd": XSD}), {})
+    monkeypatch.setattr(xmlschema, "XMLSchema", _refuses)
+    for name in sorted(set(FAULTS) - {"unknown type"}):
+        content, path, _, _, _, _ = FAULTS[name]
+        (finding,) = findings(schema, content)
+        assert finding.message.de != finding.message.en
+        # Without the definition of a key, its field is not known.
+        assert finding.path in (path, path.removesuffix("/@v"), "/t:r", "/t:r/t:z/t:z3"), name
+
+
+def _refuses(*_: object, **__: object) -> None:
+    raise xmlschema.XMLSchemaParseError(None, "no")
 
 
 def test_unknown_root_is_found_at_the_root(schema: Schema) -> None:
