@@ -26,7 +26,7 @@ __all__ = ["CodeList", "CodeLists", "fixed_lists", "load_code_list"]
 
 # Where the schema fixes the list, validating has added its address.
 _CODED = etree.XPath("//@listURI/..")
-_CODED_IN_LARGE = etree.XPath("//*[@listURI]")
+_CODED_IN_LARGE = etree.XPath("descendant-or-self::*[@listURI]")
 _LARGE_BYTES = 256 * 1024
 """The first is twice as fast, and takes time by the square of what it finds."""
 _MAX_NAME = 90

@@ -46,7 +46,7 @@ class Identifiers:
         """Return identifiers that occur again, and references that lead nowhere.
 
         Args:
-            look: the declarations of the message's elements; without them names decide.
+            look: the declarations of the message's elements; without them nothing is held against it.
         """
         firsts: dict[str, etree._Element] = {}
         faults = []
@@ -76,7 +76,7 @@ def _nodes(found: Any) -> Iterator[Node]:
 def _is_of(element: etree._Element, attribute: str | None, look: Look | None, names: Iterable[str]) -> bool:
     """Say whether the schema gives a node one of these types of XML Schema, or one derived from it."""
     if look is None:
-        return True
+        return False
     if attribute is not None:
         component = look.attribute(element, attribute)
         kind = component.type if component is not None else None
@@ -140,14 +140,15 @@ def _named_types(node: etree._Element) -> set[str]:
 
 def _step(root: etree._Element, node: etree._Element, prefixes: dict[str, str]) -> str:
     """Write the XPath of all nodes of a declaration."""
-    at = "@" if node.tag == f"{_XS}attribute" else ""
+    # Not `//`, which takes time by the square of the siblings.
+    at = "descendant-or-self::*/@" if node.tag == f"{_XS}attribute" else "descendant-or-self::"
     name, namespace = node.get("name", ""), root.get("targetNamespace")
-    default = root.get("attributeFormDefault" if at else "elementFormDefault", "unqualified")
+    default = root.get(f"{etree.QName(node).localname}FormDefault", "unqualified")
     qualified = node.getparent() is root or node.get("form", default) == "qualified"
     if not qualified:
-        return f"//{at}{name}"
+        return f"{at}{name}"
     if namespace is None:  # an included document takes the namespace of what includes it
-        return f"//{at}*[local-name() = '{name}']"
+        return f"{at}*[local-name() = '{name}']"
     prefix = next((key for key, uri in prefixes.items() if uri == namespace), f"n{len(prefixes)}")
     prefixes[prefix] = namespace
-    return f"//{at}{prefix}:{name}"
+    return f"{at}{prefix}:{name}"

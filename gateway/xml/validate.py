@@ -59,17 +59,20 @@ class Schema:
 
         `root` may gain attributes for which the schema states a default or fixed value.
         """
-        accepted = self._accepts(root, body)
-        if accepted and not (self.identifiers and self.identifiers.may_be_wrong(root)):
-            return Findings()
-        return explain(self, root, body, self._prefixes, refused=not accepted)
-
-    def _accepts(self, root: etree._Element, body: bytes) -> bool:
         quick = self._quick
         schema = quick[0] if quick and quick[1].covers(body) else self.lxml
-        if has_more_tags(body, MAX_TREE_TAGS) and not _accepts_stream(schema, body):
-            return False
-        return schema.validate(root)
+        doubtful = self.identifiers is not None and self.identifiers.may_be_wrong(root)
+        if has_more_tags(body, MAX_TREE_TAGS):
+            # libxml2 takes time by the square of the identifiers that occur twice.
+            if doubtful and (found := self._explain(root, body, refused=False)):
+                return found
+            if not _accepts_stream(schema, body):
+                return self._explain(root, body, refused=True)
+        refused = not schema.validate(root)
+        return self._explain(root, body, refused=refused) if refused or doubtful else Findings()
+
+    def _explain(self, root: etree._Element, body: bytes, *, refused: bool) -> Findings:
+        return explain(self, root, body, self._prefixes, refused=refused)
 
     def compile(self) -> None:
         """Compile what messages are validated with.
