@@ -4,13 +4,16 @@ import datetime
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lxml import etree
+from structlog.testing import capture_logs
 
 from gateway.contract.findings import Finding
 from gateway.errors import (
@@ -700,6 +703,37 @@ if MATERIAL.is_dir():
         assert _instances(name)
         for path in _instances(name):
             catalogue.read(path.read_bytes(), today=TODAY)
+
+    @pytest.mark.material
+    def test_published_message_is_explained_when_it_is_broken(published: tuple[str, Catalogue]) -> None:
+        name, catalogue = published
+        (standard,) = catalogue.standards
+        with capture_logs() as logs:
+            for path in _instances(name)[:4]:
+                for body in _broken(path.read_bytes()):
+                    root = parse(body)
+                    for finding in standard.schema.find(root, body).shown:
+                        found = root.getroottree().xpath(finding.path, namespaces=finding.namespaces)
+                        assert len(found) == 1
+                        assert "entspricht nicht dem Schema" not in finding.message.de
+        assert logs == []
+
+    def _broken(body: bytes) -> Iterator[bytes]:
+        """Change a message at forty places: rename, remove, double and empty elements."""
+        count = len(list(parse(body).iter("*")))
+        for number in range(1, count, max(1, count // 40)):
+            root = parse(body)
+            element = list(root.iter("*"))[number]
+            parent = element.getparent()
+            if number % 4 == 0:
+                element.tag = f"{element.tag}x"
+            elif number % 4 == 1:
+                parent.remove(element)
+            elif number % 4 == 2:
+                parent.insert(0, deepcopy(element))
+            else:
+                element.text = ""
+            yield etree.tostring(root)
 
 
 @pytest.mark.parametrize(("codes", "expected"), [(("X001", "V000"), "X001"), (("A1", "A2"), "S999")])
