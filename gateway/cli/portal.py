@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from gateway.cli.run import AsJson, errors, read_settings, show
-from gateway.cli.text import mailbox_text, receipt_text, submission_text
+from gateway.cli.text import mailbox_text, receipt_text, submission_text, valid_text
 from gateway.contract.states import SubmissionStatus
 from gateway.errors import ConfigurationError
 from gateway.portal import Portal, read_file
@@ -81,11 +81,13 @@ def validate(file: Message, as_json: AsJson = False) -> None:
         incoming = asyncio.run(
             read(Catalogue.load(settings.standards_folders), file.read_bytes(), limits_of(settings))
         )
-    show(
-        {"valid": True, "message_type": incoming.message_type.id},
-        f"{file}: valid, {incoming.message_type.id}",
-        as_json=as_json,
-    )
+    answer = {
+        "valid": True,
+        "message_type": incoming.message_type.id,
+        "findings": [each.model_dump(mode="json") for each in incoming.warnings.shown],
+        "findings_more": incoming.warnings.more,
+    }
+    show(answer, f"{file}: {valid_text(answer)}", as_json=as_json)
 
 
 @app.command(epilog="Example: amtsbote status 0193… --client demo-portal")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from gateway.contract.findings import Severity
 from gateway.errors import AmtsboteError, Problem
 from gateway.portal import PortalError
 
@@ -10,7 +11,13 @@ from gateway.portal import PortalError
 def receipt_text(receipt: dict[str, Any]) -> str:
     """Say that a submission is stored, and whether it was before."""
     status = receipt["status"] if receipt["created"] else f"already sent at {receipt['received_at']}"
-    return f"{status}: submission {receipt['submission_id']}, case {receipt['case_id']}"
+    stored = f"{status}: submission {receipt['submission_id']}, case {receipt['case_id']}"
+    return "\n".join([stored, *_finding_lines(receipt)])
+
+
+def valid_text(answer: dict[str, Any]) -> str:
+    """Say that a message is valid, and what it is warned of."""
+    return "\n".join([f"valid, {answer['message_type']}", *_finding_lines(answer)])
 
 
 def submission_text(view: dict[str, Any]) -> str:
@@ -51,15 +58,25 @@ def as_problem(error: AmtsboteError) -> dict[str, Any]:
 def problem_text(problem: dict[str, Any]) -> str:
     """Say what is wrong, with every finding, in both languages."""
     detail, title = str(problem.get("detail", "")), str(problem.get("title", ""))
-    lines = [detail if title in detail else f"{title} {detail}"]
-    for finding in problem.get("findings", []):
+    return "\n".join([detail if title in detail else f"{title} {detail}", *_finding_lines(problem)])
+
+
+def _finding_lines(answer: dict[str, Any]) -> list[str]:
+    """Say each finding with its place, what would be right, and what the schema says of it."""
+    lines = []
+    for finding in answer.get("findings", []):
         line = f"{finding['line']}:{finding['column']} " if finding["line"] is not None else ""
-        place = f"{line}{finding['path']}"
+        severity = "warning " if finding["severity"] == Severity.WARNING else ""
         message = finding["message"]
-        lines.append(f"  {finding['code']} {place}\n    {message['de']}\n    {message['en']}")
+        lines.append(f"  {finding['code']} {severity}{line}{finding['path']}")
+        lines += [f"    {message['de']}", f"    {message['en']}"]
         if hint := finding.get("hint"):
-            lines.append(f"    → {hint['de']}\n    → {hint['en']}")
-    return "\n".join(lines)
+            lines += [f"    → {hint['de']}", f"    → {hint['en']}"]
+        if words := finding.get("documentation"):
+            lines.append(f"    Schema: {words}")
+    if more := answer.get("findings_more"):
+        lines.append(f"  … and {more} more")
+    return lines
 
 
 def deliveries_text(deliveries: Sequence[dict[str, Any]], *, limit: int) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 MAX_FINDINGS = 200
 """A report names at most this many findings and counts the rest."""
@@ -29,9 +29,11 @@ class Bilingual(BaseModel):
 class Finding(BaseModel):
     """What is wrong, where, and what would be right; never the rejected value itself.
 
-    `path` is an XPath with the prefixes of the message's own tree; `line` and `column` (both from 1) are
-    those of the start tag. A finding about the message as a whole has the path "/". One about something
-    beside the message has a path such as `query/wait` or `metadata/channel`. Neither has line or column.
+    `path` is an XPath with the prefixes of the message's own tree, and `namespaces` says what exactly those
+    that it uses stand for; `line` and `column` (both from 1) are those of the start tag. `documentation` is
+    what the schema says of the element, attribute, type or key. A finding about the message as a whole has
+    the path "/". One about something beside the message has a path such as `query/wait` or
+    `metadata/channel`. Neither has line or column.
     `rule` is the id of the standard's business rule that is broken, where it is one and has an id.
     """
 
@@ -39,6 +41,7 @@ class Finding(BaseModel):
     code: str
     severity: Severity = Severity.ERROR
     path: str = "/"
+    namespaces: dict[str, str] = Field(default_factory=dict)
     line: int | None = None
     column: int | None = None
     message: Bilingual
@@ -56,6 +59,10 @@ class Findings:
 
     shown: tuple[Finding, ...] = ()
     more: int = 0
+
+    def __bool__(self) -> bool:
+        """Say whether there is any."""
+        return bool(self.shown)
 
     @property
     def errors(self) -> frozenset[str]:

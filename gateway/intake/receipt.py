@@ -43,6 +43,5 @@ def rejection_xml(config: Config, client: Client, problem: Problem) -> bytes:
 
 
 def _in_german(finding: Finding) -> str:
-    if finding.line is None:
-        return f"{finding.message.de} {finding.hint.de}" if finding.hint else finding.message.de
-    return f"{finding.message.de} {finding.path} (Zeile {finding.line})"
+    said = f"{finding.message.de} {finding.hint.de}" if finding.hint else finding.message.de
+    return said if finding.line is None else f"{said} – {finding.path} (Zeile {finding.line})"

@@ -8,6 +8,7 @@ from functools import partial
 import structlog
 
 from gateway.config import Client, Config
+from gateway.contract.findings import Findings
 from gateway.contract.ids import is_id, new_id
 from gateway.domain.calendar import today
 from gateway.errors import DuplicateMessageId, MetadataMismatch, NotFound, Problem, ReferenceKnown
@@ -44,6 +45,8 @@ class Receipt:
     portal_reference: str | None
     test: bool
     created: bool
+    warnings: Findings = field(default_factory=Findings)
+    """What the message was accepted in spite of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +164,7 @@ class Intake:
             sha256=item.parts[0].sha256,
             received_at=accepted.received_at.isoformat(),
         )
-        return _receipt(accepted, item)
+        return _receipt(accepted, item, posted.incoming.warnings)
 
     async def examine(
         self,
@@ -233,6 +236,7 @@ class Intake:
             portal_reference=row.portal_reference,
             test=row.test,
             created=False,
+            warnings=posted.incoming.warnings,
         )
 
     async def _read(
@@ -329,7 +333,7 @@ def _part(number: int, media_type: str, data: bytes, file_name: str | None = Non
     return Part(number, media_type, Attachment("", media_type, data).sha256, data, file_name)
 
 
-def _receipt(accepted: Accepted, item: NewSubmission) -> Receipt:
+def _receipt(accepted: Accepted, item: NewSubmission, warnings: Findings) -> Receipt:
     return Receipt(
         submission_id=accepted.submission_id,
         case_id=accepted.case_id,
@@ -342,4 +346,5 @@ def _receipt(accepted: Accepted, item: NewSubmission) -> Receipt:
         portal_reference=item.portal_reference,
         test=item.test,
         created=accepted.created,
+        warnings=warnings,
     )

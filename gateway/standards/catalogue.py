@@ -26,7 +26,7 @@ from gateway.errors import (
     VersionNotServed,
 )
 from gateway.standards.acceptance import Criterion
-from gateway.standards.codelists import CodeList, CodeLists, load_code_list
+from gateway.standards.codelists import CodeList, CodeLists, fixed_lists, load_code_list
 from gateway.standards.manifest import (
     FILE_NAME,
     ConversionRules,
@@ -37,12 +37,14 @@ from gateway.standards.manifest import (
 )
 from gateway.standards.profiles import Header, HeaderReader
 from gateway.standards.sources import SchemaFiles, collect, find_imports
+from gateway.xml.near import nearest
 from gateway.xml.parse import DEFAULT_LIMITS, Limits, parse
 from gateway.xml.paths import Names
 from gateway.xml.positions import locate
 from gateway.xml.rules import RuleFile, Rules
 from gateway.xml.stylesheet import Stylesheet, read_stylesheet
 from gateway.xml.validate import Schema
+from gateway.xml.words import local_of, meant, possible, say
 from gateway.xml.workers import shared_workers
 
 _VERSION_NUMBER = re.compile(r"\d+(?:[._]\d+)*")
@@ -122,7 +124,9 @@ class Standard:
             ConfigurationError: a file is no genericode list.
         """
         lists = [code_list for code_list, _ in self.code_list_files]
-        return CodeLists(lists, closed=self.manifest.closed_code_lists)
+        closed, reasons = self.manifest.closed_code_lists, self.manifest.reject_list
+        expected = frozenset() if closed else fixed_lists(self.schema.documents.files)
+        return CodeLists(lists, closed=closed, expected=expected | {(reasons.uri, reasons.version)})
 
     @cached_property
     def code_list_files(self) -> list[tuple[CodeList, Path]]:
@@ -209,7 +213,8 @@ class Standard:
             Unavailable: the rules could not be run.
         """
         findings = self.schema.find(root, body)
-        findings = findings.joined(self.code_lists.find(root, body, self.manifest.namespaces))
+        prefixes = self.manifest.namespaces
+        findings = findings.joined(self.code_lists.find(root, body, prefixes, self.schema.describe))
         if findings.errors or not self.manifest.rules:
             return findings
         findings = findings.followed_by(self.rules(message_type).find(root, body))
@@ -400,10 +405,26 @@ class Catalogue:
         if found and found[1].serves(today) and (found[0].match is None or found[0].match(root)):
             return found
         relatives = self._relatives(root)
-        in_this_version = any(item.manifest.namespace == etree.QName(root).namespace for item in relatives)
+        namespace = etree.QName(root).namespace
+        in_this_version = [item for item in relatives if item.manifest.namespace == namespace]
         if known or (relatives and not in_this_version):
             raise _version_problem(root, body, relatives, today, _OTHER_VERSION)
-        raise _at_root(UnknownMessageType, root, body, _UNKNOWN_ROOT, _known_roots(relatives))
+        name = local_of(root)
+        message = say(_UNKNOWN_ROOT.de.format(name), _UNKNOWN_ROOT.en.format(name))
+        raise _at_root(UnknownMessageType, root, body, message, self._root_hint(root, in_this_version))
+
+    def _root_hint(self, root: etree._Element, in_namespace: Iterable[Standard]) -> Bilingual | None:
+        """Say what was meant: the same name elsewhere, a near name, or one of those there are."""
+        name = local_of(root)
+        there = {tag.rpartition("}")[0][1:] for tag in self._by_root if tag.endswith(f"}}{name}")}
+        if elsewhere := sorted(there):
+            german, english = " oder ".join(elsewhere), " or ".join(elsewhere)
+            return say(
+                f"»{name}« gehört in den Namensraum {german}", f"“{name}” belongs in the namespace {english}"
+            )
+        known = [item.name for standard in in_namespace for item in standard.message_types]
+        near = nearest(name, known)
+        return meant(f"»{near}«") if near else possible(known) if known else None
 
     def _relatives(self, root: etree._Element) -> list[Standard]:
         family = _family(etree.QName(root).namespace or "")
@@ -525,11 +546,6 @@ def _validity(manifest: Manifest, since: str, until: str) -> str:
     return f"{text}, {until} {manifest.valid_until})" if manifest.valid_until else f"{text})"
 
 
-def _known_roots(relatives: Iterable[Standard]) -> Bilingual | None:
-    names = ", ".join(item.name for standard in relatives for item in standard.message_types)
-    return Bilingual(de=f"Bekannt sind: {names}", en=f"Known are: {names}") if names else None
-
-
 def _at_root(
     kind: type[Problem],
     root: etree._Element,
@@ -538,9 +554,12 @@ def _at_root(
     hint: Bilingual | None,
 ) -> Problem:
     position = locate(body, root, [root])[root]
+    names = Names(root)
+    path = names.path(root)
     finding = Finding(
         code=str(kind.code or RejectCode.OTHER),
-        path=Names(root).path(root),
+        path=path,
+        namespaces=names.namespaces(path),
         line=position.line,
         column=position.column,
         message=message,
@@ -583,8 +602,8 @@ def require_agreement(
 
 
 _UNKNOWN_ROOT = Bilingual(
-    de="Kein Standard dieser Installation kennt dieses Wurzelelement in diesem Namensraum.",
-    en="No standard of this installation knows this root element in this namespace.",
+    de="Kein Standard dieser Installation kennt das Wurzelelement »{}« in seinem Namensraum.",
+    en="No standard of this installation knows the root element “{}” in its namespace.",
 )
 _OTHER_VERSION = Bilingual(
     de="Der Standard ist bekannt, diese Version wird heute aber nicht bedient.",

@@ -1,106 +1,104 @@
 """Code lists in genericode, and whether the codes of a message are in them.
 
-The address of a list is compared, never followed. Files differ by generation: six namespaces of metadata,
-`recommendedKeyColumn` or `empfohleneCodeSpalte` or neither, one key or several.
+The address of a list is compared, never followed. XÖV has four types of code: the schema fixes list, version
+and codes (1), list and version (2), the list alone (3), or nothing (4). After validation all look alike,
+since what the schema fixes has been added to the message; codes of type 1 are a matter of the schema.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from functools import lru_cache
 from typing import cast
 
 from lxml import etree
 
 from gateway.contract.codes import RejectCode
-from gateway.contract.findings import MAX_FINDINGS, Bilingual, Finding, Findings
-from gateway.errors import ConfigurationError
-from gateway.xml.faults import allowed_values
+from gateway.contract.findings import MAX_FINDINGS, Bilingual, Finding, Findings, Severity
+from gateway.standards.genericode import CodeList, load_code_list
+from gateway.xml.near import nearest
 from gateway.xml.parse import parse_reference
 from gateway.xml.paths import Names
 from gateway.xml.positions import Position, locate
+from gateway.xml.words import Option, allowed, local_of, meant, possible, say, together
 
-_KEY_MARKS = "recommendedKeyColumn", "empfohleneCodeSpalte"
+__all__ = ["CodeList", "CodeLists", "fixed_lists", "load_code_list"]
+
 # Where the schema fixes the list, validating has added its address.
 _CODED = etree.XPath("//@listURI/..")
+_CODED_IN_LARGE = etree.XPath("descendant-or-self::*[@listURI]")
+_LARGE_BYTES = 256 * 1024
+"""The first is twice as fast, and takes time by the square of what it finds."""
+_MAX_NAME = 90
+_XS = "{http://www.w3.org/2001/XMLSchema}"
+
+Describe = Callable[[etree._Element], str | None]
+"""Returns what the schema says of an element."""
 
 
-@dataclass(frozen=True)
-class CodeList:
-    """One version of a code list. An open one names some codes, not all that exist."""
-
-    uri: str
-    version: str
-    codes: frozenset[str]
-    closed: bool = True
-
-
-def load_code_list(path: Path, *, closed: bool) -> CodeList:
-    """Read a genericode file.
-
-    Raises:
-        ConfigurationError: it cannot be read, or names no list, version or code.
-    """
-    try:
-        root = parse_reference(path.read_bytes())
-    except (OSError, etree.XMLSyntaxError) as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error}") from error
-    uri, version = root.findtext(".//CanonicalUri"), root.findtext(".//Identification/Version")
-    codes = frozenset(_codes(root))
-    if not (uri and version and codes):
-        raise ConfigurationError(f"{path}: is no genericode list with CanonicalUri, Version and codes")
-    return CodeList(uri.strip(), version.strip(), codes, closed)
-
-
-def _codes(root: etree._Element) -> Iterable[str]:
-    columns = [column.get("Id", "") for column in root.iterfind(".//ColumnSet/Column")]
-    key = _key_column(root, columns)
-    for row in root.iterfind(".//SimpleCodeList/Row"):
-        position = -1
-        for value in row.iterfind("Value"):
-            # Genericode: a value without a reference belongs to the column after the last one.
-            reference = value.get("ColumnRef")
-            position = columns.index(reference) if reference in columns else position + 1
-            text = value.findtext("SimpleValue")
-            if text is not None and 0 <= position < len(columns) and columns[position] == key:
-                yield " ".join(text.split())
-
-
-def _key_column(root: etree._Element, columns: list[str]) -> str | None:
-    keys = list(root.iterfind(".//ColumnSet/Key"))
-    marked = [key for key in keys if any(True for _ in key.iter(*(f"{{*}}{mark}" for mark in _KEY_MARKS)))]
-    for key in (*marked, *keys):
-        reference = key.find("ColumnRef")
-        if reference is not None:
-            return reference.get("Ref")
-    return columns[0] if columns else None
+def fixed_lists(files: Mapping[str, bytes]) -> frozenset[tuple[str, str | None]]:
+    """Return the lists that schema documents fix, with their versions; None where the message states it."""
+    found = set()
+    for content in files.values():
+        if b"listURI" not in content:
+            continue
+        for node in parse_reference(content).iter(f"{_XS}attribute"):
+            parent = node.getparent()
+            if node.get("name") == "listURI" and node.get("fixed") and parent is not None:
+                version = parent.find(f"{_XS}attribute[@name='listVersionID']")
+                found.add((node.get("fixed", ""), version.get("fixed") if version is not None else None))
+    return frozenset(found)
 
 
 class CodeLists:
-    """The lists of one standard; `closed` means that a message may name no other."""
+    """The lists of one standard.
 
-    def __init__(self, lists: Iterable[CodeList], *, closed: bool) -> None:
+    Args:
+        lists: those that are here.
+        closed: whether a message may name no other; otherwise one that is not known here is a warning.
+        expected: lists, with or without version, that are no surprise where they are not here: the schema
+            fixes them, and the operator knows.
+    """
+
+    def __init__(
+        self,
+        lists: Iterable[CodeList],
+        *,
+        closed: bool,
+        expected: frozenset[tuple[str, str | None]] = frozenset(),
+    ) -> None:
         self._lists = {(item.uri, item.version): item for item in lists}
+        self._uris = {uri for uri, _ in self._lists}
         self._closed = closed
+        self._expected = expected
 
     def has(self, uri: str, version: str, code: str) -> bool | None:
         """Say whether a list has a code; None where the list is not here or does not name all codes."""
         known = self._lists.get((uri, version))
-        return code in known.codes if known and known.closed else None
+        return code in known.names if known and known.closed else None
 
-    def find(self, root: etree._Element, body: bytes, prefixes: Mapping[str, str]) -> Findings:
-        """Return the lists and codes of a message that are not known."""
-        doubtful = [element for element in self._coded(root) if not self._is_plainly_right(element)]
-        faults = [fault for element in doubtful if (fault := self._fault(element))]
+    def find(
+        self, root: etree._Element, body: bytes, prefixes: Mapping[str, str], describe: Describe
+    ) -> Findings:
+        """Return the lists and codes of a message that are not known.
+
+        A code that an open list lacks is none: such a list names some of its codes. Of lists that are not
+        known, each is warned of once.
+        """
+        doubtful = [element for element in self._coded(root, body) if not self._is_plainly_right(element)]
+        faults = list(_once(fault for element in doubtful if (fault := self._fault(element))))
         if not faults:
             return Findings()
         positions = locate(body, root, (fault.element for fault in faults[:MAX_FINDINGS]))
         names = Names(root, prefixes)
-        shown = [fault.finding(positions, names) for fault in faults[:MAX_FINDINGS]]
+        shown = [fault.finding(positions, names, describe) for fault in faults[:MAX_FINDINGS]]
         return Findings.of(shown, len(faults) - len(shown))
 
-    def _coded(self, root: etree._Element) -> list[etree._Element]:
-        found = _CODED(root) if self._closed or self._lists else []
-        return cast("list[etree._Element]", found)
+    def _coded(self, root: etree._Element, body: bytes) -> list[etree._Element]:
+        if not self._closed and not self._lists:
+            return []
+        search = _CODED if len(body) < _LARGE_BYTES else _CODED_IN_LARGE
+        return cast("list[etree._Element]", search(root))
 
     def _is_plainly_right(self, element: etree._Element) -> bool:
         """Recognise nearly every code at a fraction of the cost: as written, in a first child `code`."""
@@ -112,28 +110,96 @@ class CodeLists:
         if len(element) == 0:
             return False
         first = element[0]
-        return first.tag == "code" and first.text in known.codes and len(first) == 0
+        return first.tag == "code" and first.text in known.names and len(first) == 0
 
     def _fault(self, element: etree._Element) -> "_Fault | None":
         uri = (element.get("listURI") or "").strip()
         version = (element.get("listVersionID") or "").strip()
         known = self._lists.get((uri, version))
         if known is None:
-            return self._unknown_list(element, uri) if self._closed else None
+            return self._unknown_list(element, uri, version)
         code = _code_element(element)
         # Not `text`, which ends at a comment.
-        if not known.closed or " ".join(str(code.xpath("string()")).split()) in known.codes:
+        text = " ".join(str(code.xpath("string()")).split())
+        if not known.closed or text in known.names:
             return None
-        return _Fault(code, RejectCode.CODE, _UNKNOWN_CODE, allowed_values(sorted(known.codes)))
+        return _unknown_code(element, code, text, known)
 
-    def _unknown_list(self, element: etree._Element, uri: str) -> "_Fault":
-        versions = sorted(item.version for item in self._lists.values() if item.uri == uri)
+    def _unknown_list(self, element: etree._Element, uri: str, version: str) -> "_Fault | None":
+        versions = [item for item in self._lists.values() if item.uri == uri]
+        if not self._closed and self._is_expected(uri, version, listed=bool(versions)):
+            return None
         if versions:
-            allowed = allowed_values(versions)
-            return _Fault(element, RejectCode.CODE_LIST, _UNKNOWN_VERSION, allowed, "listVersionID")
-        uris = sorted({item.uri for item in self._lists.values()})
-        hint = allowed_values(uris) if uris else None
-        return _Fault(element, RejectCode.CODE_LIST, _UNKNOWN_LIST, hint, "listURI")
+            return self._unknown_version(element, version, versions)
+        near = nearest(uri, sorted(self._uris)) or self._named_like(local_of(element))
+        hint = meant(near) if near else allowed(sorted(self._uris)) if self._closed else None
+        message = _UNKNOWN_LIST if self._closed else _LIST_NOT_HERE
+        return self._list_fault(element, message, hint, "listURI", uri)
+
+    def _named_like(self, name: str) -> str | None:
+        """Return the list whose address ends with the name of an element."""
+        return next((uri for uri in sorted(self._uris) if re.split("[:.]", uri)[-1] == name), None)
+
+    def _is_expected(self, uri: str, version: str, *, listed: bool) -> bool:
+        """Say whether the schema fixes a list that is not here, or a version of one of which another is."""
+        return (uri, version) in self._expected or (not listed and (uri, None) in self._expected)
+
+    def _unknown_version(self, element: etree._Element, version: str, versions: list[CodeList]) -> "_Fault":
+        message = _UNKNOWN_VERSION if self._closed else _VERSION_NOT_HERE
+        options = sorted(item.version for item in versions)
+        hint = allowed(options) if self._closed else possible(options)
+        return self._list_fault(
+            element, message if version else _NO_VERSION, hint, "listVersionID", versions[0].uri, versions[0]
+        )
+
+    def _list_fault(
+        self,
+        element: etree._Element,
+        message: Bilingual,
+        hint: Bilingual | None,
+        attribute: str,
+        uri: str,
+        known: CodeList | None = None,
+    ) -> "_Fault":
+        severity = Severity.ERROR if self._closed else Severity.WARNING
+        told = _filled(message, local_of(element), _title(known) if known else "")
+        once = None if self._closed else (uri, element.get("listVersionID") if known else None)
+        stated = element.get(attribute) is not None
+        return _Fault(
+            element, RejectCode.CODE_LIST, told, lambda: hint, attribute if stated else None, severity, once
+        )
+
+
+def _unknown_code(element: etree._Element, code: etree._Element, text: str, known: CodeList) -> "_Fault":
+    message = _UNKNOWN_CODE if text else _EMPTY_CODE
+    told = _filled(message, local_of(element), _title(known), known.uri, known.version)
+    return _Fault(code, RejectCode.CODE, told, lambda: together([_suggestion(text, known), _allowed(known)]))
+
+
+@lru_cache(maxsize=256)
+def _allowed(known: CodeList) -> Bilingual:
+    return allowed(_option(known, code) for code in known.names)
+
+
+def _suggestion(text: str, known: CodeList) -> Bilingual | None:
+    """Guess from a code that is nearly right, or from its name in a code's place."""
+    code = nearest(text, known.names) or known.named(text)
+    return meant(_option(known, code)) if code else None
+
+
+def _option(known: CodeList, code: str) -> Option:
+    name = known.names[code]
+    if len(name) > _MAX_NAME:
+        name = f"{name[:_MAX_NAME].rpartition(' ')[0]} …"
+    return Option(code, name or None)
+
+
+def _title(known: CodeList) -> str:
+    return known.title or known.uri
+
+
+def _filled(message: Bilingual, *parts: str) -> Bilingual:
+    return say(message.de.format(*parts), message.en.format(*parts))
 
 
 def used_codes(root: etree._Element) -> Iterator[tuple[tuple[str, str], str]]:
@@ -148,36 +214,75 @@ def _code_element(element: etree._Element) -> etree._Element:
     return next((child for child in element.iterchildren("{*}code")), element)
 
 
+def _once(faults: Iterable["_Fault"]) -> Iterator["_Fault"]:
+    """Leave out what was warned of before."""
+    warned = set()
+    for fault in faults:
+        if fault.once is None or fault.once not in warned:
+            warned.add(fault.once)
+            yield fault
+
+
 @dataclass(frozen=True)
 class _Fault:
     element: etree._Element
     code: RejectCode
     message: Bilingual
-    hint: Bilingual | None
+    hint: Callable[[], Bilingual | None]
+    """Is only looked for where it is shown."""
     attribute: str | None = None
+    severity: Severity = Severity.ERROR
+    once: tuple[str, str | None] | None = None
 
-    def finding(self, positions: Mapping[etree._Element, Position], names: Names) -> Finding:
+    def finding(
+        self, positions: Mapping[etree._Element, Position], names: Names, describe: Describe
+    ) -> Finding:
         position = positions[self.element]
-        stated = self.attribute and self.element.get(self.attribute) is not None
+        path = names.path(self.element, self.attribute)
+        coded = self.element if self.code is RejectCode.CODE_LIST else _coded_above(self.element)
         return Finding(
             code=str(self.code),
-            path=names.path(self.element, self.attribute if stated else None),
+            severity=self.severity,
+            path=path,
+            namespaces=names.namespaces(path),
             line=position.line,
             column=position.column,
             message=self.message,
-            hint=self.hint,
+            hint=self.hint(),
+            # Whoever is only warned does not wait for the schema to be read a second time.
+            documentation=describe(coded) if self.severity is Severity.ERROR else None,
         )
 
 
-_UNKNOWN_LIST = Bilingual(
-    de="Die hier genannte Codeliste ist in diesem Standard nicht zugelassen.",
-    en="The code list named here is not allowed in this standard.",
+def _coded_above(code: etree._Element) -> etree._Element:
+    parent = code.getparent()
+    return code if code.get("listURI") is not None or parent is None else parent
+
+
+_UNKNOWN_LIST = say(
+    "»{0}« nennt eine Codeliste, die in diesem Standard nicht zugelassen ist.",
+    "“{0}” names a code list that is not allowed in this standard.",
 )
-_UNKNOWN_VERSION = Bilingual(
-    de="Diese Version der Codeliste ist in diesem Standard nicht zugelassen.",
-    en="This version of the code list is not allowed in this standard.",
+_UNKNOWN_VERSION = say(
+    "»{0}« nennt eine Version der Codeliste »{1}«, die in diesem Standard nicht zugelassen ist.",
+    "“{0}” names a version of the code list “{1}” that is not allowed in this standard.",
 )
-_UNKNOWN_CODE = Bilingual(
-    de="Der Code steht nicht in der angegebenen Codeliste.",
-    en="The code is not in the code list named here.",
+_NO_VERSION = say(
+    "»{0}« nennt keine Version der Codeliste »{1}«.", "“{0}” names no version of the code list “{1}”."
+)
+_LIST_NOT_HERE = say(
+    "»{0}« nennt eine Codeliste, die hier nicht bekannt ist; der Code wird nicht geprüft.",
+    "“{0}” names a code list that is not known here; the code is not checked.",
+)
+_VERSION_NOT_HERE = say(
+    "»{0}« nennt eine Version der Codeliste »{1}«, die hier nicht bekannt ist; der Code wird nicht geprüft.",
+    "“{0}” names a version of the code list “{1}” that is not known here; the code is not checked.",
+)
+_UNKNOWN_CODE = say(
+    "Der Code von »{0}« steht nicht in der Codeliste »{1}« ({2}, Version {3}).",
+    "The code of “{0}” is not in the code list “{1}” ({2}, version {3}).",
+)
+_EMPTY_CODE = say(
+    "Der Code von »{0}« ist leer; er muss aus der Codeliste »{1}« ({2}, Version {3}) stammen.",
+    "The code of “{0}” is empty; it must be of the code list “{1}” ({2}, version {3}).",
 )

@@ -21,7 +21,7 @@ from gateway.standards.manifest import ConversionRules
 from gateway.standards.reading import waiting_room
 from gateway.xml.parse import Limits, parse
 from gateway.xml.paths import Names
-from gateway.xml.positions import locate
+from gateway.xml.positions import Position, locate
 from gateway.xml.workers import shared_workers
 
 _log = structlog.get_logger()
@@ -165,24 +165,25 @@ def _loss(step: _Step, root: etree._Element, body: bytes, lost: Sequence[etree._
     elements = list(dict.fromkeys(lost))
     positions = locate(body, root, elements[:MAX_FINDINGS])
     names = Names(root, step.source.manifest.namespaces)
-    version = step.target.manifest.version
-    findings = [
-        Finding(
-            code=str(RejectCode.VERSION),
-            path=names.path(element),
-            line=position.line,
-            column=position.column,
-            message=Bilingual(
-                de=f"Die zuständige Stelle bedient nur Version {version}; »{_local(element)}« ginge bei der "
-                "Umwandlung verloren.",
-                en=f"The authority serves version {version} only; “{_local(element)}” would be lost by the "
-                "conversion.",
-            ),
-            hint=_in_version(step.target),
-        )
-        for element, position in positions.items()
-    ]
+    findings = [_loss_of(step, element, position, names) for element, position in positions.items()]
     return VersionNotServed(findings=findings, more_findings=len(elements) - len(findings))
+
+
+def _loss_of(step: _Step, element: etree._Element, position: Position, names: Names) -> Finding:
+    version, name, path = step.target.manifest.version, _local(element), names.path(element)
+    return Finding(
+        code=str(RejectCode.VERSION),
+        path=path,
+        namespaces=names.namespaces(path),
+        line=position.line,
+        column=position.column,
+        message=Bilingual(
+            de=f"Die zuständige Stelle bedient nur Version {version}; »{name}« ginge bei der Umwandlung "
+            "verloren.",
+            en=f"The authority serves version {version} only; “{name}” would be lost by the conversion.",
+        ),
+        hint=_in_version(step.target),
+    )
 
 
 def _in_version(target: Standard) -> Bilingual:

@@ -134,7 +134,9 @@ class Examples:
         try:
             root = parse(body)
             findings = self._standard.schema.find(root, body)
-            lists = self._standard.code_lists.find(root, body, self._standard.manifest.namespaces)
+            lists = self._standard.code_lists.find(
+                root, body, self._standard.manifest.namespaces, self._standard.schema.describe
+            )
             if faults := [each for each in findings.joined(lists).shown if each.severity is Severity.ERROR]:
                 return f"{faults[0].path}: {faults[0].message.en}"
             header = self._standard.read_header(root)

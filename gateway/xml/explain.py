@@ -1,87 +1,202 @@
-"""Why a schema refuses a message: the findings of both engines as one list in document order."""
+"""Why a schema refuses a message: one finding for each fault, in document order.
+
+libxml2 says what it has refused; the second engine is asked only for what comes behind the first fault of a
+content model, where libxml2 looks no further. What the faults mean is read from the schema's declarations.
+"""
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING
 
+import structlog
 from lxml import etree
 
 from gateway.contract.codes import RejectCode
-from gateway.contract.findings import MAX_FINDINGS, Bilingual, Finding, Findings
-from gateway.xml import lxml_faults, xmlschema_faults
-from gateway.xml.faults import Fault, Key, Kind, expected_names
+from gateway.contract.findings import MAX_FINDINGS, Finding, Findings
+from gateway.xml import content, keys, lxml_faults, sentences, xmlschema_faults
+from gateway.xml.declarations import Look
+from gateway.xml.faults import Fault, Key, Kind
+from gateway.xml.model import Component
 from gateway.xml.paths import Names
 from gateway.xml.positions import Position, locate
+from gateway.xml.telling import Told
 
 if TYPE_CHECKING:
     from gateway.xml.validate import Schema
 
+_log = structlog.get_logger()
+_MAX_PARTS = 100
+"""So many elements are looked at one by one; of more, the whole message is."""
+_TELLING = [Kind.FIXED, Kind.ENUMERATION, Kind.CHILDREN_NOT_ALLOWED, Kind.PATTERN]
+"""Of several kinds at one place the one that says most; a data type is what libxml2 adds to each."""
 
-def explain(schema: "Schema", root: etree._Element, body: bytes, prefixes: Mapping[str, str]) -> Findings:
-    """Return the findings of both engines about a message that the schema refuses.
+
+def explain(
+    schema: "Schema", root: etree._Element, body: bytes, prefixes: Mapping[str, str], *, refused: bool
+) -> Findings:
+    """Return the findings about a message that the schema refuses or whose identifiers may be wrong.
 
     Args:
-        schema: the one that refused the message.
+        schema: the one that has looked at the message.
         root: the tree of the message.
         body: its bytes, as `parse` accepted them.
         prefixes: what to call namespaces for which the message has no prefix.
+        refused: whether libxml2 refuses the message.
     """
-    faults = _merge(
-        lxml_faults.find_faults(schema, root, body), xmlschema_faults.find_faults(schema, root, body)
-    )
+    look = Look(schema.declarations) if schema.declarations else None
+    faults = _engine_faults(schema, root, body, look) if refused else []
+    if schema.identifiers:
+        faults += schema.identifiers.find_faults(root, look)
+    if refused and not faults:  # nothing known leads here, but a refusal without a reason would be none
+        faults = [Fault(root, Kind.OTHER)]
     positions = locate(body, root, (fault.element for fault in faults))
     order = {element: number for number, element in enumerate(positions)}
     faults.sort(key=lambda fault: order[fault.element])
     names = Names(root, prefixes)
-    shown = [_finding(fault, positions[fault.element], names) for fault in faults[:MAX_FINDINGS]]
+    told = faults[:MAX_FINDINGS]
+    positions |= locate(body, root, (fault.other for fault in told if fault.other is not None))
+    shown = [_finding(fault, positions, names, look) for fault in told]
     return Findings.of(shown, len(faults) - len(shown))
 
 
-def _merge(decided: Iterable[Fault], explained: list[Fault]) -> list[Fault]:
-    """Prefer the second engine's account of a fault, and keep what only one of them has seen."""
-    first = list(decided)
-    if any(fault.kind.group == "key" for fault in first):
-        # libxml2 names the key itself, the other engine only the element that demands it.
-        explained = [fault for fault in explained if fault.kind.group != "key"]
-    known = {fault.common_key for fault in explained}
-    merged: dict[Key, Fault] = {}
-    for fault in explained:
-        _add(merged, fault)
-    for fault in first:
-        if fault.common_key not in known:
-            _add(merged, fault)
+def _engine_faults(schema: "Schema", root: etree._Element, body: bytes, look: Look | None) -> list[Fault]:
+    decided = lxml_faults.find_faults(schema, root, body)
+    explained = xmlschema_faults.find_faults(body, _unseen(decided, root, look)) if look else []
+    merged = _merge([*decided, *explained])
+    if look is None:
+        return [_as_engine_says(fault) for fault in merged]
+    try:
+        return _refined(merged, look)
+    except Exception as error:  # likewise
+        _log.warning("faults_not_refined", error=type(error).__name__)
+        return [_as_engine_says(fault) for fault in merged]
+
+
+def _refined(merged: list[Fault], look: Look) -> list[Fault]:
+    """Say what is wrong with children and keys, where an engine says only that something is."""
+    plain = [fault for fault in merged if fault.kind is not Kind.CONTENT and fault.kind.group != "key"]
+    in_content = [each for fault in merged if fault.kind is Kind.CONTENT for each in _content(fault, look)]
+    complete = len(plain) == len([fault for fault in merged if fault.kind.group != "key"])
+    of_keys = keys.refine([fault for fault in merged if fault.kind.group == "key"], look, complete=complete)
+    faults = _without_nil_and_empty(_merge([*plain, *in_content, *of_keys]))
+    return _without_misspelt_attributes(_without_text_for_children(faults), look)
+
+
+def _without_nil_and_empty(faults: list[Fault]) -> list[Fault]:
+    """Drop what is wrong with the value of an element that is marked as having none."""
+    nil = {fault.element for fault in faults if fault.kind is Kind.NOT_NILLABLE}
+    return [
+        fault
+        for fault in faults
+        if fault.kind.group != "value" or fault.attribute or fault.element not in nil
+    ]
+
+
+def _without_misspelt_attributes(faults: list[Fault], look: Look) -> list[Fault]:
+    """Drop the missing attribute where one of nearly its name is unexpected."""
+    unexpected = {
+        (fault.element, near)
+        for fault in faults
+        if fault.kind is Kind.UNEXPECTED_ATTRIBUTE and (near := sentences.meant_attribute(fault, look))
+    }
+    return [
+        fault
+        for fault in faults
+        if fault.kind is not Kind.MISSING_ATTRIBUTE or (fault.element, fault.attribute) not in unexpected
+    ]
+
+
+def _without_text_for_children(faults: list[Fault]) -> list[Fault]:
+    """Make one fault of text in an element and of the children that it lacks, if it has none."""
+    texts = {
+        fault.element: fault
+        for fault in faults
+        if fault.kind is Kind.TEXT_NOT_ALLOWED and next(fault.element.iterchildren("*"), None) is None
+    }
+    kept = []
+    for fault in faults:
+        if fault.kind is Kind.MISSING_CHILD and fault.element in texts:
+            texts[fault.element].names = fault.names
+        else:
+            kept.append(fault)
+    return kept
+
+
+def _unseen(faults: list[Fault], root: etree._Element, look: Look) -> list[tuple[etree._Element, Component]]:
+    """Return the elements, with their declarations, that libxml2 has not looked into."""
+    stopped = [fault.other for fault in faults if fault.kind is Kind.CONTENT and fault.other is not None]
+    rest = islice((each for first in stopped for each in (first, *first.itersiblings("*"))), _MAX_PARTS + 1)
+    elements = list(rest)
+    if len(elements) > _MAX_PARTS:
+        elements = [root]
+    return [(each, declared.element) for each in elements if (declared := look.at(each))]
+
+
+def _merge(faults: Iterable[Fault]) -> list[Fault]:
+    """Keep one fault of those that are one to a reader, and drop what says nothing where others say more."""
+    merged: dict[tuple[Key, object], Fault] = {}
+    for fault in faults:
+        own: object = fault.constraint if fault.kind.group == "key" else None
+        if fault.kind.group == "content" and fault.kind is not Kind.CONTENT:
+            own = fault.kind, tuple(map(tuple, fault.names))
+        first = merged.setdefault((fault.key, own), fault)
+        if first is not fault and _rank(fault) < _rank(first):
+            merged[fault.key, own] = fault
     clear = {fault.element for fault in merged.values() if fault.kind is not Kind.OTHER}
     return [fault for fault in merged.values() if fault.kind is not Kind.OTHER or fault.element not in clear]
 
 
-def _add(merged: dict[Key, Fault], fault: Fault) -> None:
-    first = merged.setdefault(fault.key, fault)
-    if first is not fault:
-        first.hints += [hint for hint in fault.hints if hint not in first.hints]
+def _rank(fault: Fault) -> int:
+    if fault.kind in _TELLING:
+        return _TELLING.index(fault.kind)
+    return len(_TELLING) + (fault.kind is Kind.DATATYPE)
 
 
-def _finding(fault: Fault, position: Position, names: Names) -> Finding:
+def _content(fault: Fault, look: Look) -> list[Fault]:
+    """Say what is wrong with an element's children; the engine's word stands where that finds nothing."""
+    declared = look.at(fault.element)
+    if declared is None or not declared.type.is_complex() or declared.type.has_simple_content():
+        return [_as_engine_says(fault)]
+    found = content.find_faults(look.declarations.model(declared.type), fault.element)
+    return found or [_as_engine_says(fault)]
+
+
+def _as_engine_says(fault: Fault) -> Fault:
+    """Blame the child that surprised the engine, or else its absence."""
+    if fault.kind is not Kind.CONTENT:
+        return fault
+    if fault.other is None:
+        last = next(fault.element.iterchildren("*", reversed=True), None)
+        after = None if last is None else str(last.tag)
+        return Fault(fault.element, Kind.MISSING_CHILD, names=fault.names, after=after)
+    return Fault(fault.other, Kind.UNEXPECTED_CHILD, names=fault.names)
+
+
+def _told(fault: Fault, look: Look | None) -> Told:
+    try:
+        return sentences.tell(fault, look)
+    except Exception as error:  # whatever a schema has that was not thought of, the refusal is answered
+        _log.warning("fault_not_described", kind=fault.kind, error=type(error).__name__)
+        return sentences.tell(fault, None)
+
+
+def _finding(
+    fault: Fault, positions: Mapping[etree._Element, Position], names: Names, look: Look | None
+) -> Finding:
+    position = positions[fault.element]
     in_path = None if fault.kind is Kind.MISSING_ATTRIBUTE else fault.attribute
     path = names.path(fault.element, in_path)
+    told = _told(fault, look)
+    hint = told.hint
+    if hint is None and fault.other is not None and fault.kind in (Kind.DUPLICATE_KEY, Kind.DUPLICATE_ID):
+        hint = sentences.earlier(positions[fault.other].line)
     return Finding(
         code=str(RejectCode.SCHEMA),
-        severity=fault.severity,
         path=path,
+        namespaces=names.namespaces(path),
         line=position.line,
         column=position.column,
-        message=fault.kind.sentence,
-        hint=_hint(fault, names, path),
+        message=told.message,
+        hint=hint,
+        documentation=told.documentation,
     )
-
-
-def _hint(fault: Fault, names: Names, path: str) -> Bilingual | None:
-    hints = list(fault.hints)
-    if fault.expected:
-        hints.append(expected_names(names.name(name) for name in fault.expected))
-    if fault.kind is Kind.MISSING_ATTRIBUTE and fault.attribute:
-        hints.append(expected_names([f"@{names.name(fault.attribute)}"]))
-    for prefix, uri in names.generated.items():
-        if f"{prefix}:" in path or any(f" {prefix}:" in hint.de for hint in hints):
-            hints.append(Bilingual(de=f"{prefix} steht für {uri}", en=f"{prefix} stands for {uri}"))
-    if not hints:
-        return None
-    return Bilingual(de=". ".join(hint.de for hint in hints), en=". ".join(hint.en for hint in hints))

@@ -3,6 +3,10 @@
 _DATE = ("Datum in der Form JJJJ-MM-TT", "date as YYYY-MM-DD")
 _MONTH = ("Monat in der Form JJJJ-MM", "month as YYYY-MM")
 _YEAR = ("Jahr in der Form JJJJ", "year as YYYY")
+_NAME = (
+    "Kennung, die mit einem Buchstaben beginnt und keine Leerzeichen enthält",
+    "id that starts with a letter and has no spaces",
+)
 _UUID = "3f0c7a52-5d0e-4c7f-8a53-1f6f1c9b2d70"
 PATTERNS = {
     "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}": (
@@ -62,29 +66,107 @@ PATTERNS = {
 """By the pattern as the schemas have it; one that is not here is shown as it is."""
 
 DATATYPES = {
-    "date": _DATE,
-    "dateTime": ("Zeitpunkt in der Form JJJJ-MM-TThh:mm:ss", "point in time as YYYY-MM-DDThh:mm:ss"),
-    "time": ("Uhrzeit in der Form hh:mm:ss", "time as hh:mm:ss"),
-    "gYear": _YEAR,
-    "gYearMonth": _MONTH,
-    "boolean": ("true oder false", "true or false"),
+    "date": ("kein gültiges Datum", "not a valid date", *_DATE),
+    "dateTime": (
+        "kein gültiger Zeitpunkt",
+        "not a valid point in time",
+        "Zeitpunkt in der Form JJJJ-MM-TThh:mm:ss",
+        "point in time as YYYY-MM-DDThh:mm:ss",
+    ),
+    "time": ("keine gültige Uhrzeit", "not a valid time", "Uhrzeit in der Form hh:mm:ss", "time as hh:mm:ss"),
+    "gYear": ("kein gültiges Jahr", "not a valid year", *_YEAR),
+    "gYearMonth": ("kein gültiger Monat", "not a valid month", *_MONTH),
+    "gMonth": ("kein gültiger Monat", "not a valid month", "Monat in der Form --MM", "month as --MM"),
+    "gDay": ("kein gültiger Tag", "not a valid day", "Tag in der Form ---TT", "day as ---DD"),
+    "gMonthDay": ("kein gültiger Tag", "not a valid day", "Tag in der Form --MM-TT", "day as --MM-DD"),
+    "duration": ("keine gültige Dauer", "not a valid duration", "Dauer wie P30D", "duration such as P30D"),
+    "boolean": ("kein Wahrheitswert", "not a truth value", "true oder false", "true or false"),
     "decimal": (
+        "keine Dezimalzahl",
+        "not a decimal number",
         "Dezimalzahl mit Punkt, ohne Tausendertrennung",
         "decimal number with a point, without thousands separators",
     ),
-    "integer": ("ganze Zahl", "whole number"),
-    "int": ("ganze Zahl", "whole number"),
-    "long": ("ganze Zahl", "whole number"),
-    "nonNegativeInteger": ("ganze Zahl ab 0", "whole number from 0"),
-    "positiveInteger": ("ganze Zahl ab 1", "whole number from 1"),
-    "base64Binary": ("Base64-kodierte Daten", "Base64-encoded data"),
-    "hexBinary": ("hexadezimal kodierte Daten", "hexadecimal data"),
-    "anyURI": ("eine URI", "a URI"),
-    "ID": (
-        "eine eindeutige Kennung, die mit einem Buchstaben beginnt",
-        "a unique id that starts with a letter",
+    "float": ("keine Zahl", "not a number", "Zahl mit Punkt wie 1.5", "number with a point such as 1.5"),
+    "double": ("keine Zahl", "not a number", "Zahl mit Punkt wie 1.5", "number with a point such as 1.5"),
+    "nonNegativeInteger": (
+        "keine ganze Zahl ab 0",
+        "not a whole number from 0 up",
+        "ganze Zahl ab 0",
+        "whole number from 0 up",
     ),
-    "IDREF": ("ein Verweis auf eine Kennung", "a reference to an id"),
-    "language": ("ein Sprachkürzel wie de", "a language code such as de"),
-    "duration": ("eine Dauer wie P30D", "a duration such as P30D"),
+    "positiveInteger": (
+        "keine ganze Zahl ab 1",
+        "not a whole number from 1 up",
+        "ganze Zahl ab 1",
+        "whole number from 1 up",
+    ),
+    "negativeInteger": (
+        "keine ganze Zahl unter 0",
+        "not a whole number below 0",
+        "ganze Zahl unter 0",
+        "whole number below 0",
+    ),
+    "nonPositiveInteger": (
+        "keine ganze Zahl bis 0",
+        "not a whole number up to 0",
+        "ganze Zahl bis 0",
+        "whole number up to 0",
+    ),
+    "base64Binary": (
+        "kein gültiges Base64",
+        "not valid Base64",
+        "Base64-kodierte Daten",
+        "Base64-encoded data",
+    ),
+    "hexBinary": (
+        "keine gültige Hexadezimalzahl",
+        "not a valid hexadecimal number",
+        "hexadezimal kodierte Daten",
+        "hexadecimal data",
+    ),
+    "anyURI": (
+        "keine gültige URI",
+        "not a valid URI",
+        "URI wie urn:xoev-de:kosit:codeliste:rolle",
+        "URI such as urn:xoev-de:kosit:codeliste:rolle",
+    ),
+    "language": (
+        "kein Sprachkürzel",
+        "not a language code",
+        "Sprachkürzel wie de",
+        "language code such as de",
+    ),
+    "ID": ("keine gültige Kennung", "not a valid id", *_NAME),
+    "IDREF": ("keine gültige Kennung", "not a valid id", *_NAME),
+    "NCName": ("kein gültiger Name", "not a valid name", *_NAME),
+    "Name": ("kein gültiger Name", "not a valid name", *_NAME),
+    "NMTOKEN": (
+        "kein gültiger Name",
+        "not a valid name",
+        "Buchstaben, Ziffern, Punkte, Unter- und Bindestriche",
+        "letters, digits, points, underscores and hyphens",
+    ),
+    "QName": (
+        "kein gültiger Name",
+        "not a valid name",
+        "Name mit einem vereinbarten Präfix",
+        "name with a declared prefix",
+    ),
 }
+"""By the local name of XML Schema's own type: "is …" in both languages, and what is expected instead."""
+
+WHOLE_NUMBERS = {
+    "integer",
+    *("byte", "short", "int", "long"),
+    *("unsignedByte", "unsignedShort", "unsignedInt", "unsignedLong"),
+}
+_WHOLE = ("keine ganze Zahl", "not a whole number", "ganze Zahl", "whole number")
+
+
+def datatype(name: str) -> tuple[str, str, str, str]:
+    """Return what a wrong value is not, and what is expected, of one of XML Schema's own types."""
+    if name in WHOLE_NUMBERS:
+        return _WHOLE
+    other = (f"kein gültiger Wert vom Typ xs:{name}", f"not a valid value of type xs:{name}")
+    return DATATYPES.get(name, (*other, f"Wert vom Typ xs:{name}", f"value of type xs:{name}"))

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from gateway.contract.findings import Bilingual
-from gateway.xml.faults import Fault, Kind, allowed_values, bound, datatype, pattern
+from gateway.xml.faults import Fault, Kind
 from gateway.xml.positions import iterate_tags
 
 if TYPE_CHECKING:
@@ -26,21 +25,17 @@ _LONG_MESSAGE = 4000
 """libxml2 cuts its sentences off: a long one may end within the rejected value, so it is not read."""
 
 _SUBJECT = re.compile(r"Element '(?P<element>[^']*)'(?:, attribute '(?P<attribute>[^']*)')?: ")
-_KEY = re.compile(r"Element '(?P<element>[^']*)': .*?key-sequence \['(?P<key>[^']*)'")
 _NAMED_ATTRIBUTE = re.compile(r"The attribute '([^']*)' is (?:required but missing|not allowed)\.$")
 _EXPECTED = re.compile(r"Expected is (?:one of )?\( (.*) \)\.$")
 # Greedy up to the last occurrence: the rejected value stands before it and may contain anything.
 _PATTERN = re.compile(r".*by the pattern '(.*)'\.$", re.DOTALL)
-_SET = re.compile(r".*is not an element of the set \{(.*)\}\.$", re.DOTALL)
-_FIXED = re.compile(r".*the fixed value constraint '(.*)'\.$", re.DOTALL)
-_TYPE = re.compile(r".*of the (?:atomic|list|union) type 'xs:(\w+)'\.$", re.DOTALL)
-_BOUND = re.compile(r".*'(-?[\w.:+-]+)'\)?\.$", re.DOTALL)
+_CONSTRAINT = re.compile(r".*(?:identity-constraint|keyref) '([^']*)'(?: evaluate to a node)?\.$", re.DOTALL)
 
 _KINDS = {
     "CVC_ELT_1": Kind.UNKNOWN_ROOT,
     "CVC_ELT_2": Kind.ABSTRACT,
     "CVC_ELT_3_1": Kind.NOT_NILLABLE,
-    "CVC_ELT_3_2_1": Kind.NOT_NILLABLE,
+    "CVC_ELT_3_2_1": Kind.NIL_NOT_EMPTY,
     "CVC_ELT_3_2_2": Kind.NOT_NILLABLE,
     "CVC_ELT_4_1": Kind.WRONG_TYPE,
     "CVC_ELT_4_2": Kind.WRONG_TYPE,
@@ -55,11 +50,11 @@ _KINDS = {
     "CVC_COMPLEX_TYPE_2_1": Kind.NOT_EMPTY,
     "CVC_COMPLEX_TYPE_2_2": Kind.CHILDREN_NOT_ALLOWED,
     "CVC_COMPLEX_TYPE_2_3": Kind.TEXT_NOT_ALLOWED,
-    "CVC_COMPLEX_TYPE_2_4": Kind.UNEXPECTED_CHILD,
+    "CVC_COMPLEX_TYPE_2_4": Kind.CONTENT,
     "CVC_COMPLEX_TYPE_3_2_1": Kind.UNEXPECTED_ATTRIBUTE,
     "CVC_COMPLEX_TYPE_3_2_2": Kind.UNEXPECTED_ATTRIBUTE,
     "CVC_COMPLEX_TYPE_4": Kind.MISSING_ATTRIBUTE,
-    "ELEMENT_CONTENT": Kind.UNEXPECTED_CHILD,
+    "ELEMENT_CONTENT": Kind.CONTENT,
     "CVC_WILDCARD": Kind.NOT_DECLARED,
     "CVC_DATATYPE_VALID_1_2_1": Kind.DATATYPE,
     "CVC_DATATYPE_VALID_1_2_2": Kind.DATATYPE,
@@ -73,48 +68,29 @@ _KINDS = {
     "CVC_MINEXCLUSIVE_VALID": Kind.TOO_SMALL,
     "CVC_MAXINCLUSIVE_VALID": Kind.TOO_LARGE,
     "CVC_MAXEXCLUSIVE_VALID": Kind.TOO_LARGE,
-    "CVC_TOTALDIGITS_VALID": Kind.DIGITS,
-    "CVC_FRACTIONDIGITS_VALID": Kind.DIGITS,
+    "CVC_TOTALDIGITS_VALID": Kind.TOTAL_DIGITS,
+    "CVC_FRACTIONDIGITS_VALID": Kind.FRACTION_DIGITS,
     "CVC_IDC": Kind.DUPLICATE_KEY,
 }
 
 
 def find_faults(schema: "Schema", root: etree._Element, body: bytes) -> list[Fault]:
-    """Return the faults of a refused message in the order of its tags, at most MAX_ERRORS."""
-    faults = list(_stream_faults(schema, root, body))
-    rest = [fault for fault in faults if fault.kind is not Kind.DANGLING_REFERENCE]
-    if len(rest) == len(faults) or body.count(b"<") > MAX_TREE_TAGS:
-        return faults
-    return rest + _dangling_references(schema, root)
+    """Return the faults of a refused message in the order of its tags, at most MAX_ERRORS.
 
-
-def _dangling_references(schema: "Schema", root: etree._Element) -> list[Fault]:
-    """References are compared where the element that demands it ends; only a tree knows their lines."""
-    faults = [_fault(_referrer(root, error), error) for error in schema.tree_errors(root)]
-    return [fault for fault in faults if fault.kind is Kind.DANGLING_REFERENCE]
-
-
-def _referrer(root: etree._Element, error: etree._LogEntry) -> etree._Element:
-    """Find the element by name and line, of several on one line the one that has the key in it."""
-    found = _KEY.match(str(error.message))
-    if not found:
-        return root
-    named = [element for element in root.iter(found["element"]) if element.sourceline == error.line]
-    with_key = (element for element in named if found["key"] in _values(element))
-    return next(with_key, named[0] if named else root)
-
-
-def _values(element: etree._Element) -> set[str]:
-    values = {(node.text or "").strip() for node in element.iter("*")}
-    return values.union(*(map(str, node.attrib.values()) for node in element.iter("*")))
+    A reference without a key is found where the element that demands it ends, and is reported there.
+    """
+    return list(_stream_faults(schema, root, body))
 
 
 def _stream_faults(schema: "Schema", root: etree._Element, body: bytes) -> Iterator[Fault]:
     faulty = _faulty_windows(schema, body)
     parser = schema.stream_parser()
-    fed = seen = 0
+    fed = seen = passed = 0
     for tag in iterate_tags(body, root):
-        if (tag.end - 1) // _WINDOW_BYTES not in faulty:
+        # What is amiss in the text before a tag may show in an earlier window than that the tag ends in.
+        windows = range(passed // _WINDOW_BYTES, (tag.end - 1) // _WINDOW_BYTES + 1)
+        passed = tag.end
+        if faulty.isdisjoint(windows):
             continue
         parser.feed(body[fed : tag.end])
         fed = tag.end
@@ -144,22 +120,31 @@ def _faulty_windows(schema: "Schema", body: bytes) -> set[int]:
 def _fault(element: etree._Element, error: etree._LogEntry) -> Fault:
     text = str(error.message)
     kind = _KINDS.get(str(error.type_name).removeprefix("SCHEMAV_"), Kind.OTHER)
-    if kind is Kind.UNEXPECTED_CHILD and "Missing child element" in text:
-        kind = Kind.MISSING_CHILD
-    if kind is Kind.DUPLICATE_KEY and "No match found" in text:
-        kind = Kind.DANGLING_REFERENCE
     subject = _SUBJECT.match(text)
     attribute = subject["attribute"] if subject else None
-    if subject and kind is not Kind.DANGLING_REFERENCE:
-        element = _named(element, subject["element"])
-    named = _NAMED_ATTRIBUTE.search(text)
-    if named and kind.group == "attribute":
-        attribute = named[1]
+    readable = len(text) < _LONG_MESSAGE
     fault = Fault(element, kind, attribute)
-    if len(text) < _LONG_MESSAGE:
-        fault.expected = _expected(text)
-        fault.hints = [hint] if (hint := _hint(kind, text)) else []
+    if kind is Kind.DUPLICATE_KEY:
+        fault.kind = _key_kind(text)
+        found = _CONSTRAINT.match(text) if readable else None
+        fault.constraint = found[1] if found else None
+    if subject and fault.kind is not Kind.DANGLING_REFERENCE:
+        fault.element = _named(element, subject["element"])
+    if kind is Kind.UNKNOWN_ROOT and fault.element.getparent() is not None:
+        fault.kind = Kind.NOT_DECLARED
+    if kind is Kind.CONTENT:
+        _read_content(fault, text)
+    if kind.group == "attribute" and (named := _NAMED_ATTRIBUTE.search(text)):
+        fault.attribute = named[1]
+    if kind is Kind.PATTERN and readable and (found := _PATTERN.match(text)):
+        fault.pattern = found[1]
     return fault
+
+
+def _key_kind(text: str) -> Kind:
+    if "No match found" in text:
+        return Kind.DANGLING_REFERENCE
+    return Kind.MISSING_KEY if text.endswith("evaluate to a node.") else Kind.DUPLICATE_KEY
 
 
 def _named(element: etree._Element, tag: str) -> etree._Element:
@@ -167,24 +152,11 @@ def _named(element: etree._Element, tag: str) -> etree._Element:
     return next((node for node in (element, *element.iterancestors()) if node.tag == tag), element)
 
 
-def _expected(text: str) -> list[str]:
-    found = _EXPECTED.search(text)
-    return [name for name in found[1].split(", ") if "##" not in name] if found else []
-
-
-def _hint(kind: Kind, text: str) -> Bilingual | None:
-    """Read what is allowed from the end of the sentence, behind the rejected value."""
-    if kind is Kind.PATTERN and (found := _PATTERN.match(text)):
-        return pattern(found[1])
-    if kind is Kind.ENUMERATION and (found := _SET.match(text)):
-        return allowed_values(value.strip("'") for value in found[1].split(", "))
-    if kind is Kind.FIXED and (found := _FIXED.match(text)):
-        return allowed_values([found[1]])
-    if kind is Kind.DATATYPE and (found := _TYPE.match(text)):
-        return datatype(found[1])
-    if kind in _BOUNDED and (found := _BOUND.match(text)):
-        return bound(kind, found[1])
-    return None
-
-
-_BOUNDED = {Kind.TOO_SHORT, Kind.TOO_LONG, Kind.LENGTH, Kind.TOO_SMALL, Kind.TOO_LARGE, Kind.DIGITS}
+def _read_content(fault: Fault, text: str) -> None:
+    """Note the child that surprised it, and what it would have liked better."""
+    found = _EXPECTED.search(text) if len(text) < _LONG_MESSAGE else None
+    names = [name for name in found[1].split(", ") if "##" not in name] if found else []
+    fault.names = [names] if names else []
+    parent = fault.element.getparent()
+    if "Missing child element" not in text and parent is not None:
+        fault.other, fault.element = fault.element, parent

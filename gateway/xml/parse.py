@@ -185,9 +185,12 @@ def _problem(kind: type[Problem], line: int, column: int, message: Bilingual) ->
 
 def _at_element(root: etree._Element, body: bytes, element: etree._Element, message: Bilingual) -> Problem:
     position = locate(body, root, [element])[element]
+    names = Names(root)
+    path = names.path(element)
     finding = Finding(
         code=_code(ForbiddenXml),
-        path=Names(root).path(element),
+        path=path,
+        namespaces=names.namespaces(path),
         line=position.line,
         column=position.column,
         message=message,

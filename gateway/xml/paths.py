@@ -1,16 +1,18 @@
 """XPaths that a portal developer can paste: names with the prefixes of the message itself.
 
 A position stands only where an element has siblings of the same name. An element in a default namespace
-has no prefix to take: the standard's manifest names one, or it is called `ns1`, `ns2` …, and the finding
-says what that stands for.
+has no prefix to take: the standard's manifest names one, or it is called `ns1`, `ns2` …; `namespaces` says
+what the prefixes of a path stand for.
 """
 
+import re
 from collections.abc import Mapping
 
 from lxml import etree
 
 _MAX_NAME = 128
 """Longer names are the sender's joke; such a step is written as `*[n]`, which is as exact."""
+_PREFIX = re.compile(r"/@?([^/:@\[\]]+):")
 
 
 class Names:
@@ -20,7 +22,7 @@ class Names:
         self._known = {uri: prefix for prefix, uri in (known or {}).items()}
         self._prefixes: dict[str, str] = {}
         self._last: dict[tuple[etree._Element, str], tuple[etree._Element, int]] = {}
-        self.generated: dict[str, str] = {}
+        self._claim("xml", "http://www.w3.org/XML/1998/namespace")
         for prefix, uri in root.nsmap.items():
             if prefix:
                 self._claim(prefix, uri)
@@ -39,6 +41,11 @@ class Names:
             steps.append(f"@{self.name(attribute)}" if len(attribute) <= _MAX_NAME else "@*")
         return "/" + "/".join(steps)
 
+    def namespaces(self, path: str) -> dict[str, str]:
+        """Return the prefixes that a path of ours uses, with what they stand for."""
+        used = set(_PREFIX.findall(path))
+        return {prefix: uri for uri, prefix in self._prefixes.items() if prefix in used}
+
     def _claim(self, prefix: str, uri: str) -> bool:
         if len(prefix) > _MAX_NAME or prefix in self._prefixes.values():
             return False
@@ -50,13 +57,10 @@ class Names:
             return self._prefixes[uri]
         for prefix in (preferred, self._known.get(uri)):
             if prefix and self._claim(prefix, uri):
-                if prefix != preferred:
-                    self.generated[prefix] = uri
                 return prefix
         number = 1
         while not self._claim(f"ns{number}", uri):
             number += 1
-        self.generated[f"ns{number}"] = uri
         return f"ns{number}"
 
     def _step(self, element: etree._Element) -> str:

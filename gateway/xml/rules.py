@@ -105,19 +105,21 @@ class Rules:
         shown = [(*each, *place) for each, place in zip(broken, places, strict=True)]
         positions = locate(body, root, (element for *_, element, _ in shown))
         names = Names(root, self._prefixes)
-        findings = [
-            Finding(
+        findings = []
+        for severity, failure, element, attribute in shown:
+            path = names.path(element, attribute)
+            finding = Finding(
                 code=str(RejectCode.RULE),
                 severity=severity,
-                path=names.path(element, attribute),
+                path=path,
+                namespaces=names.namespaces(path),
                 line=positions[element].line,
                 column=positions[element].column,
                 message=_sentence(failure),
                 hint=_hint(failure),
                 rule=failure.rule,
             )
-            for severity, failure, element, attribute in shown
-        ]
+            findings.append(finding)
         return Findings.of(findings, count.total() - len(findings))
 
 

@@ -1,23 +1,27 @@
 """One compiled schema: whether it accepts a message, and if not, every finding.
 
-libxml2 (lxml) decides; it is two orders of magnitude faster. What a refusal says is put together in
-`explain`. A schema is a set of documents held in memory that refer to each other by name; compiling sees a
-folder with these and nothing else.
+libxml2 (lxml) decides; it is two orders of magnitude faster. Identifiers of XML Schema's own types, which it
+leaves out, are looked at in `identity`. What a refusal says is put together in `explain`. A schema is a set
+of documents held in memory that refer to each other by name; compiling sees a folder with these and nothing
+else.
 """
 
 import tempfile
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import structlog
 from lxml import etree
 
 from gateway.contract.findings import Findings
 from gateway.errors import ConfigurationError
+from gateway.xml import sentences
+from gateway.xml.declarations import Declarations, Look
 from gateway.xml.explain import explain
+from gateway.xml.identity import Identifiers, find_identifiers
 from gateway.xml.lxml_faults import MAX_TREE_TAGS
 from gateway.xml.parse import has_more_tags, parse_reference
 from gateway.xml.repertoire import Repertoire, split
@@ -25,6 +29,7 @@ from gateway.xml.repertoire import Repertoire, split
 if TYPE_CHECKING:
     import xmlschema
 
+_log = structlog.get_logger()
 _CHUNK_BYTES = 64 * 1024
 
 
@@ -46,23 +51,28 @@ class Schema:
     """A schema that is compiled on first use, by the second engine only on the first refusal."""
 
     def __init__(self, documents: Documents, prefixes: Mapping[str, str]) -> None:
-        self._documents = documents
+        self.documents = documents
         self._prefixes = prefixes
-        self._one_at_a_time = threading.Lock()
 
     def find(self, root: etree._Element, body: bytes) -> Findings:
         """Return all that is wrong with a message, as both engines see it; nothing lets it pass.
 
         `root` may gain attributes for which the schema states a default or fixed value.
         """
-        return Findings() if self._accepts(root, body) else explain(self, root, body, self._prefixes)
-
-    def _accepts(self, root: etree._Element, body: bytes) -> bool:
         quick = self._quick
         schema = quick[0] if quick and quick[1].covers(body) else self.lxml
-        if has_more_tags(body, MAX_TREE_TAGS) and not _accepts_stream(schema, body):
-            return False
-        return schema.validate(root)
+        doubtful = self.identifiers is not None and self.identifiers.may_be_wrong(root)
+        if has_more_tags(body, MAX_TREE_TAGS):
+            # libxml2 takes time by the square of the identifiers that occur twice.
+            if doubtful and (found := self._explain(root, body, refused=False)):
+                return found
+            if not _accepts_stream(schema, body):
+                return self._explain(root, body, refused=True)
+        refused = not schema.validate(root)
+        return self._explain(root, body, refused=refused) if refused or doubtful else Findings()
+
+    def _explain(self, root: etree._Element, body: bytes, *, refused: bool) -> Findings:
+        return explain(self, root, body, self._prefixes, refused=refused)
 
     def compile(self) -> None:
         """Compile what messages are validated with.
@@ -70,18 +80,15 @@ class Schema:
         Raises:
             ConfigurationError: the documents are no schema.
         """
-        _ = self.lxml, self._quick
+        _ = self.lxml, self._quick, self.identifiers
 
     def stream_parser(self) -> etree.XMLParser:
         """Return a parser that validates what it is fed; only for bytes that `parse` has accepted."""
         return _stream_parser(self.lxml)
 
-    def tree_errors(self, root: etree._Element) -> list[etree._LogEntry]:
-        """Return what libxml2 says of a tree of at most MAX_TREE_TAGS tags, with lines."""
-        # A compiled schema keeps one log for all threads, so this one is nobody else's.
-        with self._one_at_a_time:
-            self._explaining.validate(root)
-            return [*self._explaining.error_log]  # type: ignore[misc]  # the stubs do not know it is iterable
+    def describe(self, element: etree._Element) -> str | None:
+        """Return what the schema says of an element of a message, or of its type; slow on first use."""
+        return sentences.describe(element, Look(self.declarations)) if self.declarations else None
 
     @cached_property
     def lxml(self) -> etree.XMLSchema:
@@ -90,19 +97,32 @@ class Schema:
         Raises:
             ConfigurationError: the documents are no schema.
         """
-        return _compile(self._documents)
-
-    @cached_property
-    def _explaining(self) -> etree.XMLSchema:
-        return _compile(self._documents)
+        return _compile(self.documents)
 
     @cached_property
     def _quick(self) -> tuple[etree.XMLSchema, Repertoire] | None:
         """The schema for messages of a repertoire, with the same verdict on these; None if there is none."""
-        if not (parts := split(self._documents.files)):
+        if not (parts := split(self.documents.files)):
             return None
         files, repertoire = parts
-        return _compile(Documents(self._documents.entry, files)), repertoire
+        return _compile(Documents(self.documents.entry, files)), repertoire
+
+    @cached_property
+    def identifiers(self) -> Identifiers | None:
+        """Where messages may have identifiers, which libxml2 does not check; None if nowhere."""
+        return find_identifiers(self.documents.files)
+
+    @cached_property
+    def declarations(self) -> Declarations | None:
+        """What the schema declares, with its documentation; as slow as `xmlschema` on first use.
+
+        None where the second engine cannot read the schema that libxml2 has compiled: findings say less then.
+        """
+        try:
+            return Declarations(self.xmlschema)
+        except Exception as error:  # whatever it objects to
+            _log.warning("schema_not_described", error=type(error).__name__)
+            return None
 
     @cached_property
     def xmlschema(self) -> "xmlschema.XMLSchema":
@@ -116,7 +136,7 @@ class Schema:
         import xmlschema  # an adapter does without it
 
         with tempfile.TemporaryDirectory(prefix="amtsbote-") as folder:
-            entry = self._documents.write(folder)
+            entry = self.documents.write(folder)
             try:
                 return xmlschema.XMLSchema(
                     entry, base_url=folder, allow="sandbox", use_fallback=False, use_location_hints=False

@@ -230,7 +230,12 @@ def test_migrate_while_the_gateway_runs_changes_nothing(town: Installation) -> N
 def test_validate_accepts_without_a_gateway(idle: Installation) -> None:
     code, answer = outcome(idle.run("validate", VALID, "--json"))
     assert code == DONE
-    assert answer == {"valid": True, "message_type": "xparken:1.0:bewohnerparken.antrag.0101"}
+    assert answer == {
+        "valid": True,
+        "message_type": "xparken:1.0:bewohnerparken.antrag.0101",
+        "findings": [],
+        "findings_more": 0,
+    }
     assert "valid" in idle.run("validate", VALID).stdout
 
 
@@ -242,8 +247,25 @@ def test_validate_names_each_finding_with_its_place(idle: Installation) -> None:
     spoken = idle.run("validate", INVALID)
     assert spoken.returncode == REFUSED
     place = f"X001 {finding['line']}:{finding['column']} {FINDING}"
-    for text in (place, finding["message"]["de"], finding["message"]["en"]):
+    for text in (place, finding["message"]["de"], finding["message"]["en"], finding["documentation"]):
         assert text in spoken.stderr
+
+
+def test_validate_shows_warnings_when_the_message_is_valid_in_spite_of_them(
+    idle: Installation, tmp_path: Path
+) -> None:
+    (sample,) = (XPARKEN.parents[1] / "xrueckkanal" / "1.0" / "valid").glob("1134-*.xml")
+    path, listed = tmp_path / "message.xml", 'xrueckkanal.nachrichtentyp" listVersionID="'
+    text = sample.read_text("utf-8")
+    assert f'{listed}1"' in text
+    path.write_text(text.replace(f'{listed}1"', f'{listed}7"'), "utf-8")
+    code, answer = outcome(idle.run("validate", path, "--json"))
+    assert (code, answer["valid"], answer["findings_more"]) == (DONE, True, 0)
+    (finding,) = answer["findings"]
+    spoken = idle.run("validate", path)
+    assert spoken.returncode == DONE
+    for words in ("S010 warning", finding["path"], finding["message"]["de"], finding["hint"]["en"]):
+        assert words in spoken.stdout
 
 
 def test_config_check_counts_what_a_usable_file_has(idle: Installation) -> None:

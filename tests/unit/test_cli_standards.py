@@ -14,6 +14,8 @@ from gateway.standards import Catalogue
 from tests.unit.test_example import MANIFEST, XSD
 
 DONE, REFUSED, WRONG_USAGE, _, NOT_CONFIGURED = range(5)
+NOTICE = "xgewerbe:1.0:gewerbe.anmeldung.0101"
+"""Of a standard without rules: an example is made from the schema alone."""
 TYPE = "xparken:1.0:bewohnerparken.antrag.0101"
 OURS = Catalogue.load([data_folder("schemas")])
 
@@ -46,7 +48,7 @@ def test_list_says_what_is_served_when_some_is_not(probe: Path) -> None:
         1,
     )
     line = " ".join(run("list", folder=probe).stdout.split())
-    assert line == "probe 1 not served from 2020-01-01 until 2020-12-31 1 message types"
+    assert line == "probe 1 not served from 2020-01-01, until 2020-12-31 1 message types"
     assert {each["standard"] for each in answer("list")["standards"]} >= {"xurkunde", "xparken"}
 
 
@@ -73,14 +75,14 @@ def test_show_tells_everything_that_belongs_to_a_standard() -> None:
 
 @pytest.mark.parametrize(("arguments", "full"), [((), False), (("--minimal",), False), (("--full",), True)])
 def test_example_is_a_message_that_can_be_sent_on(arguments: tuple[str, ...], full: bool) -> None:
-    done = run("example", TYPE, *arguments, "--seed", "3")
+    done = run("example", NOTICE, *arguments, "--seed", "3")
     assert done.exit_code == DONE
     read = OURS.read(done.stdout.encode(), today=OURS.standards[0].manifest.valid_from)
-    assert read.message_type.id == TYPE
+    assert read.message_type.id == NOTICE
     assert read.header.test is full
-    found = answer("example", TYPE, *arguments, "--seed", "3")
+    found = answer("example", NOTICE, *arguments, "--seed", "3")
     assert found["message"] == done.stdout
-    assert (found["message_type"], found["full"], found["seed"]) == (TYPE, full, 3)
+    assert (found["message_type"], found["full"], found["seed"]) == (NOTICE, full, 3)
 
 
 @pytest.mark.parametrize("part", ["bewohnerparken.antrag", "ANTRAG.0101", "parken.antrag"])

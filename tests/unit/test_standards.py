@@ -3,13 +3,17 @@
 import datetime
 import os
 import shutil
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lxml import etree
+from structlog.testing import capture_logs
 
 from gateway.contract.findings import Finding
 from gateway.errors import (
@@ -317,11 +321,11 @@ def test_schema_that_is_none_is_an_error(standard: Folder) -> None:
         (coded("urn:../../etc/passwd", "../x", "1"), "S010", "/m:probe.0101/m:code/@listURI", "urn:list:way"),
         (coded("", "", "post"), "S010", "/m:probe.0101/m:code/@listURI", "urn:list:way"),
         (coded("urn:list:way", "7", "post"), "S010", "/m:probe.0101/m:code/@listVersionID", "1"),
-        (coded("urn:list:way", "1", "pigeon"), "S011", "/m:probe.0101/m:code/code", "0101, post"),
-        (coded("urn:list:way", "1", "post<!-- -->al"), "S011", "/m:probe.0101/m:code/code", "0101, post"),
+        (coded("urn:list:way", "1", "pigeon"), "S011", "/m:probe.0101/m:code/code", "0101 (Name), post"),
+        (coded("urn:list:way", "1", "post<!-- -->al"), "S011", "/m:probe.0101/m:code/code", "0101 (Name)"),
         (
             '<m:way listVersionID="1"><code>pigeon</code></m:way>',
-            "S011", "/m:probe.0101/m:way/code", "0101, post",
+            "S011", "/m:probe.0101/m:way/code", "0101 (Name), post",
         ),
     ],
 )  # fmt: skip
@@ -487,6 +491,158 @@ def test_read_raises_nothing_but_problems_on_changed_samples(data: st.DataObject
         OURS.read(bytes(body), today=TODAY)
 
 
+# Code lists where a standard leaves them open, and files of other generations
+
+
+def warned(folder: Path, content: str) -> list[tuple[str, str, str, str]]:
+    incoming = Catalogue.load([folder]).read(message(content), today=TODAY)
+    return [(each.code, str(each.severity), each.path, each.message.de) for each in incoming.warnings.shown]
+
+
+@pytest.mark.parametrize(
+    ("content", "path", "words"),
+    [
+        (coded("urn:unheard", "1", "x"), "/m:probe.0101/m:code/@listURI", "nicht bekannt"),
+        (coded("urn:list:way", "7", "x"), "/m:probe.0101/m:code/@listVersionID", "nicht bekannt"),
+        ('<m:code listURI="urn:list:way"><code>x</code></m:code>', "/m:probe.0101/m:code", "keine Version"),
+    ],
+)
+def test_code_list_is_a_warning_when_lists_are_open_and_it_is_not_known(
+    standard: Folder, content: str, path: str, words: str
+) -> None:
+    ((code, severity, place, said),) = warned(standard(closed="false"), content)
+    assert (code, severity, place) == ("S010", "warning", path)
+    assert words in said
+
+
+def test_code_list_that_is_not_known_is_warned_of_once(standard: Folder) -> None:
+    content = (
+        coded("urn:unheard", "1", "x") * 3 + coded("urn:unheard", "2", "x") + coded("urn:else", "1", "x")
+    )
+    assert [path for _, _, path, _ in warned(standard(closed="false"), content)] == [
+        "/m:probe.0101/m:code[1]/@listURI",
+        "/m:probe.0101/m:code[5]/@listURI",
+    ]
+
+
+def test_code_that_its_closed_list_lacks_is_an_error_when_lists_are_open(standard: Folder) -> None:
+    with pytest.raises(CodeViolation) as refused:
+        Catalogue.load([standard(closed="false")]).read(
+            message(coded("urn:unheard", "1", "x") + coded("urn:list:way", "1", "pots")), today=TODAY
+        )
+    assert [(each.code, str(each.severity)) for each in refused.value.findings] == [
+        ("S010", "warning"),
+        ("S011", "error"),
+    ]
+    hint = refused.value.findings[1].hint
+    assert hint
+    assert hint.de == "Gemeint ist vielleicht post (Name). Zulässig: 0101 (Name), post (Name)"
+
+
+@pytest.mark.parametrize(
+    ("xsd_version", "count"),
+    [("", 1), ('<xs:attribute name="listVersionID" type="xs:string" fixed="9"/>', 0)],
+)
+def test_code_list_that_the_schema_fixes_is_no_warning_when_it_is_not_here(
+    standard: Folder, xsd_version: str, count: int
+) -> None:
+    folder = standard(closed="false")
+    path = folder / "probe" / "1.0" / "probe.xsd"
+    fixed = '<xs:attribute name="listURI" type="xs:anyURI" fixed="urn:list:way"/>'
+    path.write_text(path.read_text("utf-8").replace(fixed, fixed + xsd_version), "utf-8")
+    version = "" if xsd_version else ' listVersionID="9"'
+    assert len(warned(folder, f"<m:way{version}><code>x</code></m:way>")) == count
+    # The list that is not here at all, in whatever version the message states:
+    manifest = folder / "probe" / "1.0" / "standard.yaml"
+    manifest.write_text(
+        manifest.read_text("utf-8").replace("{file: lists/way.xml, closed: true}, ", ""), "utf-8"
+    )
+    assert warned(folder, f"<m:way{version}><code>x</code></m:way>") == []
+
+
+def test_standard_without_any_list_warns_of_none(standard: Folder) -> None:
+    folder = standard(closed="false")
+    path = folder / "probe" / "1.0" / "standard.yaml"
+    text = path.read_text("utf-8").replace("{file: lists/way.xml, closed: true}, ", "")
+    path.write_text(text.replace("{file: lists/open.xml, closed: false}", ""), "utf-8")
+    assert warned(folder, coded("urn:unheard", "1", "x")) == []
+
+
+def test_refusal_for_codes_of_a_long_list_is_explained_in_time(standard: Folder) -> None:
+    folder = standard()
+    codes = [f"{number:05}.{number % 7}x{number}" for number in range(5_000)]
+    (folder / "probe" / "1.0" / "lists" / "way.xml").write_text(
+        code_list("urn:list:way", "1", *codes), "utf-8"
+    )
+    catalogue = Catalogue.load([folder])
+    body = message("".join(coded("urn:list:way", "1", f"{code}zz") for code in codes[:9]))
+    started = time.perf_counter()
+    with pytest.raises(CodeViolation) as refused:
+        catalogue.read(body, today=TODAY)
+    assert len(refused.value.findings) == 9
+    assert time.perf_counter() - started < 3
+
+
+COLUMNS = """<gc:CodeList xmlns:gc="http://docs.oasis-open.org/codelist/ns/genericode/1.0/" xmlns:m="{mark}">
+<Identification><ShortName>short</ShortName>
+ <LongName xml:lang="en">English title</LongName><LongName xml:lang="de">Deutscher Titel</LongName>
+ <Version>1</Version><CanonicalUri>urn:list</CanonicalUri></Identification>
+<ColumnSet>{columns}{keys}</ColumnSet>
+<SimpleCodeList><Row>{values}</Row></SimpleCodeList></gc:CodeList>"""
+KEY = '<Key Id="{0}Key"><Annotation><AppInfo>{1}</AppInfo></Annotation><ColumnRef Ref="{0}"/></Key>'
+
+
+@pytest.mark.parametrize(
+    ("columns", "keys", "expected"),
+    [
+        (["key", "name"], [("key", "")], {"key!": "name!"}),
+        (["SCHLUESSEL", "Bezeichnung"], [("SCHLUESSEL", "")], {"SCHLUESSEL!": "Bezeichnung!"}),
+        (["Schlüssel", "Wert", "iana"], [("Schlüssel", "")], {"Schlüssel!": "Wert!"}),
+        (["code", "dokumentation", "beschreibung"], [("code", "")], {"code!": "beschreibung!"}),
+        (
+            ["code", "Description-English", "Description-Deutsch"],
+            [("code", "")],
+            {"code!": "Description-Deutsch!"},
+        ),
+        (
+            ["schluessel", "existenz", "staatenname-kurz"],
+            [("schluessel", "")],
+            {"schluessel!": "staatenname-kurz!"},
+        ),
+        (["praefix", "vergebendestelle"], [("praefix", "")], {"praefix!": "vergebendestelle!"}),
+        (["a", "b"], [("a", ""), ("b", "")], {"a!": "b!", "b!": ""}),
+        (
+            ["a", "b", "name"],
+            [("a", ""), ("b", "<m:recommendedKeyColumn>true</m:recommendedKeyColumn>")],
+            {"b!": "name!"},
+        ),
+        (["a", "b", "name"], [("a", ""), ("b", "<m:empfohleneCodeSpalte/>")], {"b!": "name!"}),
+        (["code"], [], {"code!": ""}),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("mark", ["http://xoev.de/schemata/genericode/4", "urn:another:generation"])
+def test_code_list_of_any_generation_gives_its_codes_with_names(
+    tmp_path: Path, columns: list[str], keys: list[tuple[str, str]], expected: dict[str, str], mark: str
+) -> None:
+    path = tmp_path / "list.xml"
+    path.write_text(
+        COLUMNS.format(
+            mark=mark,
+            columns="".join(f'<Column Id="{each}"/>' for each in columns),
+            keys="".join(KEY.format(*each) for each in keys),
+            values="".join(
+                f'<Value ColumnRef="{each}"><SimpleValue>{each}!</SimpleValue></Value>' for each in columns
+            ),
+        ),
+        "utf-8",
+    )
+    read = load_code_list(path, closed=True)
+    assert read.names == expected
+    assert read.codes == set(expected)
+    assert read.title == "Deutscher Titel"
+
+
 # Published standards, where they are at hand
 
 if MATERIAL.is_dir():
@@ -506,8 +662,8 @@ if MATERIAL.is_dir():
     def test_published_code_list_gives_the_codes_of_its_key_column() -> None:
         name = "urn_de_xoev_codeliste_erreichbarkeit_{}.xml"
         for version in ("1", "2", "3", "4", "4.1"):
-            codes = load_code_list(MATERIAL / "code-lists" / name.format(version), closed=True).codes
-            assert "01" in codes, version
+            read = load_code_list(MATERIAL / "code-lists" / name.format(version), closed=True)
+            assert read.names["01"] in {"E-Mail", "Email", "E-Mail-Adresse"}, version
 
     PUBLISHED = {
         "xschule": ("http://xschule.digital/def/xschule/1.2/xsd", "xschule.xsd", ["xbildung-1.2"]),
@@ -554,6 +710,37 @@ if MATERIAL.is_dir():
         assert _instances(name)
         for path in _instances(name):
             catalogue.read(path.read_bytes(), today=TODAY)
+
+    @pytest.mark.material
+    def test_published_message_is_explained_when_it_is_broken(published: tuple[str, Catalogue]) -> None:
+        name, catalogue = published
+        (standard,) = catalogue.standards
+        with capture_logs() as logs:
+            for path in _instances(name)[:4]:
+                for body in _broken(path.read_bytes()):
+                    root = parse(body)
+                    for finding in standard.schema.find(root, body).shown:
+                        found = root.getroottree().xpath(finding.path, namespaces=finding.namespaces)
+                        assert len(found) == 1
+                        assert "entspricht nicht dem Schema" not in finding.message.de
+        assert logs == []
+
+    def _broken(body: bytes) -> Iterator[bytes]:
+        """Change a message at forty places: rename, remove, double and empty elements."""
+        count = len(list(parse(body).iter("*")))
+        for number in range(1, count, max(1, count // 40)):
+            root = parse(body)
+            element = list(root.iter("*"))[number]
+            parent = element.getparent()
+            if number % 4 == 0:
+                element.tag = f"{element.tag}x"
+            elif number % 4 == 1:
+                parent.remove(element)
+            elif number % 4 == 2:
+                parent.insert(0, deepcopy(element))
+            else:
+                element.text = ""
+            yield etree.tostring(root)
 
 
 @pytest.mark.parametrize(("codes", "expected"), [(("X001", "V000"), "X001"), (("A1", "A2"), "S999")])

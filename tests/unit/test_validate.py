@@ -4,6 +4,7 @@ import socket
 from pathlib import Path
 
 import pytest
+import xmlschema
 
 from gateway.contract.codes import RejectCode
 from gateway.contract.findings import MAX_FINDINGS, Finding, Findings
@@ -82,65 +83,67 @@ SECRET = "Quastenberg"
 
 # content (from line 2 on), path, line, column, words of the German sentence, words of the German hint
 FAULTS = {
-    "missing child at the end": ("", "/t:r", 1, 1, "fehlt ein vorgeschriebenes Kindelement", "t:a"),
+    "missing child at the end": ("", "/t:r", 1, 1, "fehlt »a«", "an den Anfang"),
     "missing child in between": (
         "<t:a/>\n <t:z><t:z1>1</t:z1><t:z3>1</t:z3></t:z>",
-        "/t:r/t:z", 3, 2, "fehlt ein vorgeschriebenes Kindelement", "t:z2",
+        "/t:r/t:z", 3, 2, "fehlt »z2«", "hinter »z1«",
     ),
-    "unknown child": (f"<t:a/><t:b>{SECRET}</t:b>", "/t:r/t:b", 2, 7, "nicht vorgesehen", ""),
+    "unknown child": (f"<t:a/><t:b>{SECRET}</t:b>", "/t:r/t:b", 2, 7, "»b« ist", "Möglich: date"),
     "children in the wrong order": (
         "<t:a/><t:z><t:z2>1</t:z2><t:z1>1</t:z1><t:z3>1</t:z3></t:z>",
-        "/t:r/t:z/t:z2", 2, 12, "falschen Stelle", "t:z1",
+        "/t:r/t:z/t:z2", 2, 12, "falschen Stelle: es gehört hinter »z1«", "",
     ),
     "child too often": (
         "<t:a/><t:p>aaa</t:p><t:p>aaa</t:p><t:p>aaa</t:p><t:p>aaa</t:p>",
-        "/t:r/t:p[4]", 2, 49, "zu oft", "",
+        "/t:r/t:p[4]", 2, 49, "viermal vor; zulässig ist es höchstens dreimal", "",
     ),
-    "both sides of a choice": ("<t:a/><t:c1>1</t:c1><t:c2>1</t:c2>", "/t:r/t:c2", 2, 21, "zu oft", ""),
-    "no date": (f"<t:a/><t:date>{SECRET}</t:date>", "/t:r/t:date", 2, 7, "Datentyp", "JJJJ-MM-TT"),
+    "both sides of a choice": ("<t:a/><t:c1>1</t:c1><t:c2>1</t:c2>", "/t:r/t:c2", 2, 21, "neben »c1«", ""),
+    "no date": (f"<t:a/><t:date>{SECRET}</t:date>", "/t:r/t:date", 2, 7, "kein gültiges Datum", "JJJJ-MM-TT"),
     "neither date nor year": (
         f"<t:a/><t:u>{SECRET}</t:u>",
-        "/t:r/t:u", 2, 7, "Datentyp", "JJJJ-MM-TT oder Jahr",
+        "/t:r/t:u", 2, 7, "keine der zulässigen Formen", "JJJJ-MM-TT oder Jahr",
     ),
-    "no number": (f"<t:a/><t:n>{SECRET}</t:n>", "/t:r/t:n", 2, 7, "Datentyp", "Dezimalzahl"),
+    "no number": (f"<t:a/><t:n>{SECRET}</t:n>", "/t:r/t:n", 2, 7, "keine Dezimalzahl", "mit Punkt"),
     "pattern": (f"<t:a/><t:p>{SECRET[:6]}</t:p>", "/t:r/t:p", 2, 7, "vorgeschriebene Form", "[a-z]+"),
-    "too long": ("<t:a/><t:p>abcdefghi</t:p>", "/t:r/t:p", 2, 7, "zu lang", "Höchstlänge: 6"),
-    "too short": ("<t:a/><t:p>ab</t:p>", "/t:r/t:p", 2, 7, "zu kurz", "Mindestlänge: 3"),
+    "too long": ("<t:a/><t:p>abcdefghi</t:p>", "/t:r/t:p", 2, 7, "zu lang: höchstens 6 Zeichen", ""),
+    "too short": ("<t:a/><t:p>ab</t:p>", "/t:r/t:p", 2, 7, "zu kurz: mindestens 3 Zeichen", ""),
     "not in the enumeration": (
         f"<t:a/><t:e>{SECRET}</t:e>",
-        "/t:r/t:e", 2, 7, "zulässigen Werten", "post, mail",
+        "/t:r/t:e", 2, 7, "keinen der zulässigen Werte", "post, mail",
     ),
-    "too small": ("<t:a/><t:n>-7711</t:n>", "/t:r/t:n", 2, 7, "zu klein", "Untergrenze: 0"),
-    "too large": ("<t:a/><t:n>7711</t:n>", "/t:r/t:n", 2, 7, "zu groß", "Obergrenze: 90"),
-    "too many digits": ("<t:a/><t:n>7.711</t:n>", "/t:r/t:n", 2, 7, "zu viele Stellen", "2"),
+    "too small": ("<t:a/><t:n>-7711</t:n>", "/t:r/t:n", 2, 7, "zu klein: zulässig sind Werte ab 0", ""),
+    "too large": ("<t:a/><t:n>7711</t:n>", "/t:r/t:n", 2, 7, "zu groß: zulässig sind Werte bis 90", ""),
+    "too many digits": ("<t:a/><t:n>7.711</t:n>", "/t:r/t:n", 2, 7, "höchstens 2", ""),
     "other than the fixed value": (
         f"<t:a/><t:fx>{SECRET}</t:fx>",
-        "/t:r/t:fx", 2, 7, "bestimmter Wert", "abc",
+        "/t:r/t:fx", 2, 7, "muss den Wert abc haben", "",
     ),
-    "missing attribute": ("<t:a/><t:q/>", "/t:r/t:q", 2, 7, "fehlt ein vorgeschriebenes Attribut", "@req"),
+    "missing attribute": ("<t:a/><t:q/>", "/t:r/t:q", 2, 7, "fehlt das Attribut »req«", ""),
     "unknown attribute": (
         f'<t:a/><t:q req="1" zz="{SECRET}"/>',
         "/t:r/t:q/@zz", 2, 7, "nicht vorgesehen", "",
     ),
     "attribute of the wrong type": (
         f'<t:a/><t:q req="{SECRET}"/>',
-        "/t:r/t:q/@req", 2, 7, "Datentyp", "ganze Zahl",
+        "/t:r/t:q/@req", 2, 7, "keine ganze Zahl", "ganze Zahl",
     ),
     "attribute other than fixed": (
         f'<t:a/><t:q req="1" fix="{SECRET}"/>',
-        "/t:r/t:q/@fix", 2, 7, "bestimmter", "F",
+        "/t:r/t:q/@fix", 2, 7, "muss den Wert F haben", "",
     ),
     "text between elements": (f"<t:a/>{SECRET}", "/t:r", 1, 1, "keinen Text", ""),
     "children in a simple type": ("<t:a><t:b/></t:a>", "/t:r/t:a", 2, 1, "keine Kindelemente", ""),
     "nil": ('<t:a xsi:nil="true"/>', "/t:r/t:a", 2, 1, "xsi:nil", ""),
-    "abstract type": ("<t:a/><t:abs><t:x>1</t:x></t:abs>", "/t:r/t:abs", 2, 7, "konkreten Typs", ""),
+    "abstract type": ("<t:a/><t:abs><t:x>1</t:x></t:abs>", "/t:r/t:abs", 2, 7, "konkreten Typs", "Con"),
     "unknown type": (
         '<t:a/><t:abs xsi:type="t:Nope"><t:x>1</t:x></t:abs>',
-        "/t:r/t:abs/@xsi:type", 2, 7, "unbekannt oder hier nicht", "",
+        "/t:r/t:abs/@xsi:type", 2, 7, "unbekannt oder dort nicht", "Con",
     ),
-    "key twice": (f'<t:a/><t:k v="{SECRET}"/><t:k v="{SECRET}"/>', "/t:r/t:k[2]", 2, 29, "mehrfach", ""),
+    "key twice": (
+        f'<t:a/><t:k v="{SECRET}"/><t:k v="{SECRET}"/>', "/t:r/t:k[2]/@v", 2, 29, "mehrfach", "in Zeile 2",
+    ),
     "reference to no key": (
-        f'<t:a/><t:k v="1"/><t:ref>1</t:ref><t:ref>{SECRET}</t:ref>', "/t:r/t:ref[2]", 2, 35, "Verweis", "",
+        f'<t:a/><t:k v="1"/><t:ref>1</t:ref><t:ref>{SECRET}</t:ref>', "/t:r/t:ref[2]", 2, 35, "ins Leere", "",
     ),
 }  # fmt: skip
 
@@ -166,8 +169,24 @@ def test_finding_is_at_the_same_place_when_libxml2_stands_alone(
     monkeypatch.setattr(xmlschema_faults, "MAX_TAGS", 0)
     content, path, _, _, _, _ = FAULTS[fault]
     found = {finding.path for finding in findings(schema, content)}
-    # libxml2 alone does not tell a missing element from the one that stands in its place.
-    assert found == ({"/t:r/t:z/t:z3"} if fault == "missing child in between" else {path})
+    assert found == {path}
+
+
+def test_fault_is_found_when_the_second_engine_cannot_read_the_schema(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    schema = Schema(Documents("t.xsd", {"t.xsd": XSD}), {})
+    monkeypatch.setattr(xmlschema, "XMLSchema", _refuses)
+    for name in sorted(set(FAULTS) - {"unknown type"}):
+        content, path, _, _, _, _ = FAULTS[name]
+        (finding,) = findings(schema, content)
+        assert finding.message.de != finding.message.en
+        # Without the definition of a key, its field is not known.
+        assert finding.path in (path, path.removesuffix("/@v"), "/t:r", "/t:r/t:z/t:z3"), name
+
+
+def _refuses(*_: object, **__: object) -> None:
+    raise xmlschema.XMLSchemaParseError(None, "no")
 
 
 def test_unknown_root_is_found_at_the_root(schema: Schema) -> None:
@@ -193,7 +212,16 @@ def test_value_that_breaks_several_rules_is_one_finding(schema: Schema) -> None:
     (finding,) = findings(schema, "<t:a/><t:p>1</t:p>")
     assert finding.hint
     assert "[a-z]+" in finding.hint.de
-    assert "Mindestlänge: 3" in finding.hint.de
+
+
+@pytest.mark.parametrize("shift", range(0, 60, 3))
+def test_text_in_the_wrong_place_is_found_wherever_the_message_is_cut_into_pieces(
+    schema: Schema, shift: int
+) -> None:
+    padding = "x" * (lxml_faults._WINDOW_BYTES - len(HEAD) - 40 + shift)
+    (finding,) = findings(schema, f"<t:a>{padding}</t:a>text&#1046;<t:date>2026-01-01</t:date>")
+    assert place(finding) == ("/t:r", 1, 1)
+    assert "keinen Text" in finding.message.de
 
 
 def test_columns_count_characters_and_lines_end_at_line_feeds(schema: Schema) -> None:
@@ -204,8 +232,7 @@ def test_columns_count_characters_and_lines_end_at_line_feeds(schema: Schema) ->
 def test_path_uses_a_generated_prefix_and_says_so_when_the_namespace_is_the_default(schema: Schema) -> None:
     (finding,) = refuse(schema, '<r xmlns="urn:t"><a/><b/></r>').shown
     assert finding.path == "/ns1:r/ns1:b"
-    assert finding.hint
-    assert "ns1 steht für urn:t" in finding.hint.de
+    assert finding.namespaces == {"ns1": "urn:t"}
 
 
 def test_path_prefers_the_prefix_of_the_standard_over_a_generated_one() -> None:
@@ -224,7 +251,7 @@ def test_path_keeps_namespaces_apart_when_a_prefix_is_bound_again(schema: Schema
 def test_path_selects_the_element_when_pasted(schema: Schema, body: str) -> None:
     root = parse(body.encode())
     for finding in refuse(schema, body).shown:
-        assert len(root.getroottree().xpath(finding.path, namespaces={"t": "urn:t"})) == 1
+        assert len(root.getroottree().xpath(finding.path, namespaces=finding.namespaces)) == 1
 
 
 def test_path_does_not_repeat_a_name_of_unreasonable_length(schema: Schema) -> None:

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from fastapi import Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.contract.findings import Bilingual, Finding
 from gateway.contract.states import (
@@ -45,7 +45,7 @@ class ReceiptNote(Answer):
 
 
 class SubmissionAccepted(Answer):
-    """A submission is stored durably."""
+    """A submission is stored durably; `findings` are there only where there are warnings."""
 
     submission_id: str
     case_id: str
@@ -53,6 +53,8 @@ class SubmissionAccepted(Answer):
     status: SubmissionStatus
     receipt: ReceiptNote
     links: SubmissionLinks
+    findings: list[Finding] = Field(default_factory=list)
+    findings_more: int = 0
 
 
 class CaseSummary(Answer):
@@ -209,7 +211,7 @@ class Collected(Answer):
 
 
 class Valid(Answer):
-    """The message would be accepted, and by whom it would be decided."""
+    """The message would be accepted, and by whom it would be decided; `findings` are warnings."""
 
     valid: Literal[True]
     message_type: str
@@ -217,6 +219,8 @@ class Valid(Answer):
     service: str
     authority: str
     test: bool
+    findings: list[Finding]
+    findings_more: int
 
 
 class Token(Answer):

@@ -146,7 +146,7 @@ MAILBOX = answers.MailboxPage(
     next="42",
 )
 COLLECTED = answers.Collected(message_id=MESSAGE_ID, collected_at=_LATER)
-VALID = answers.Valid(valid=True, message_type=_TYPE, **_WHOSE)
+VALID = answers.Valid(valid=True, message_type=_TYPE, findings=[], findings_more=0, **_WHOSE)
 TOKEN = answers.Token(access_token="eyJhbGciOiJIUzI1NiIs…", expires_in=600)  # noqa: S106
 TOKEN_ERROR = answers.TokenError(
     error="invalid_client", error_description="Client id and secret, sent by HTTP Basic, do not match."
@@ -219,19 +219,33 @@ NOT_READY = answers.Readiness(
 _MISSING = Finding(
     code="X001",
     path="/u:urkunde.anforderung.0101/u:beteiligter[2]/b:natuerlichePerson",
+    namespaces={"u": "urn:amtsbote:xurkunde:1.1", "b": "urn:amtsbote:xbasis:1.0"},
     line=61,
     column=9,
     message=Bilingual(
-        de="Im Element „natuerlichePerson“ fehlt „vornamen“.",
-        en="The element `natuerlichePerson` lacks `vornamen`.",
+        de="Im Element »natuerlichePerson« fehlt »vornamen« (Alle Vornamen).",
+        en="In the element “natuerlichePerson”, “vornamen” (Alle Vornamen) is missing.",
     ),
+    hint=Bilingual(
+        de="»vornamen« gehört hinter »familienname«", en="“vornamen” belongs after “familienname”"
+    ),
+    documentation="Alle Vornamen, durch Leerzeichen getrennt.",
 )
 _UNKNOWN_CODE = Finding(
     code="S011",
     path="/u:urkunde.anforderung.0101/u:urkunde/u:art/code",
+    namespaces={"u": "urn:amtsbote:xurkunde:1.1"},
     line=74,
     column=9,
-    message=Bilingual(de="Der Code steht nicht in der Codeliste.", en="The code is not in the code list."),
+    message=Bilingual(
+        de="Der Code von »art« steht nicht in der Codeliste »Urkundenart« (urn:…:urkundenart, Version 1).",
+        en="The code of “art” is not in the code list “Urkundenart” (urn:…:urkundenart, version 1).",
+    ),
+    hint=Bilingual(
+        de="Gemeint ist vielleicht eheurkunde. Zulässig: eheurkunde, sterbeurkunde",
+        en="Perhaps eheurkunde is meant. Allowed: eheurkunde, sterbeurkunde",
+    ),
+    documentation="Art der Urkunde, zum Beispiel Geburtsurkunde.",
 )
 _BROKEN_RULE = Finding(
     code="X002",

@@ -93,7 +93,7 @@ def _accepted(receipt: Receipt, status: int) -> Response:
     links = _links(receipt.submission_id, receipt.case_id)
     headers = {"Location": links["self"]}
     # The hot path: no model is built, the document is the one that `answers.SubmissionAccepted` describes.
-    document = {
+    document: dict[str, Any] = {
         "submission_id": receipt.submission_id,
         "case_id": receipt.case_id,
         "received_at": receipt.received_at,
@@ -101,6 +101,9 @@ def _accepted(receipt: Receipt, status: int) -> Response:
         "receipt": {"sha256": receipt.sha256, "xml": links["receipt"]},
         "links": links,
     }
+    if warnings := receipt.warnings:
+        document["findings"] = [each.model_dump(mode="json") for each in warnings.shown]
+        document["findings_more"] = warnings.more
     return Response(to_json(document), status, headers, "application/json")
 
 

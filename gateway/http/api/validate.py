@@ -44,4 +44,6 @@ async def post_validate(request: Request, client: ClientCaller) -> Response:
         service=examined.service,
         authority=examined.authority,
         test=examined.incoming.header.test,
+        findings=list(examined.incoming.warnings.shown),
+        findings_more=examined.incoming.warnings.more,
     ).response()

@@ -59,3 +59,34 @@ async def test_follow_up_is_not_found_when_the_case_is_anothers(portal: Portal):
     path = accepted["links"]["messages"]
     assert (await portal.submit(follow_up(accepted["case_id"]), path=path, caller=OTHER)).status_code == 404
     assert (await portal.submit(b"<x/>", path=f"/v1/cases/{new_id()}/messages")).status_code == 404
+
+
+async def test_follow_up_is_answered_with_warnings_when_it_names_a_code_list_that_is_not_known(
+    portal: Portal,
+):
+    accepted = await portal.submitted()
+    known, unknown = (
+        b'rueckkanal.nachrichtentyp" listVersionID="1"',
+        b'rueckkanal.nachrichtentyp" listVersionID="7"',
+    )
+    body = follow_up(accepted["case_id"])
+    assert known in body
+    body = body.replace(known, unknown)
+    tried = answers.Valid.model_validate((await portal.submit(body, path="/v1/validate")).json())
+    answer = await portal.submit(body, path=accepted["links"]["messages"])
+    again = await portal.submit(body, path=accepted["links"]["messages"])
+    assert (answer.status_code, again.status_code) == (202, 200)
+    stored = answers.SubmissionAccepted.model_validate(answer.json())
+    (warning,) = stored.findings
+    assert (warning.code, str(warning.severity)) == ("S010", "warning")
+    assert warning.path.endswith("/nachrichtentyp/@listVersionID")
+    assert tried.findings == stored.findings
+    assert again.json() == answer.json()
+
+
+async def test_answer_has_no_findings_when_nothing_is_worth_a_warning(portal: Portal):
+    accepted = await portal.submitted()
+    answer = await portal.submit(follow_up(accepted["case_id"]), path=accepted["links"]["messages"])
+    assert "findings" not in answer.json()
+    tried = await portal.submit(follow_up(accepted["case_id"]), path="/v1/validate")
+    assert (tried.json()["findings"], tried.json()["findings_more"]) == ([], 0)

@@ -1,0 +1,190 @@
+"""What is wrong with the children of one element: missing, unknown, misplaced, too many, in conflict.
+
+Engines tell where they stumbled; a person wants to know what to change. So the children are held against the
+content model as a whole: which of them it does not know, which occur too often, which exclude each other,
+which stand in the wrong place, and what is missing. Where a model repeats groups, order in them is not looked
+at, and nothing may be found; the engine's word then stands.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
+
+from lxml import etree
+
+from gateway.xml.faults import Fault, Kind
+from gateway.xml.model import Component, Model, Place, first_element, required
+from gateway.xml.near import nearest
+
+MAX_FAULTS = 2000
+_MAX_GUESSES = 50
+"""So many unknown children of one element are compared with the names it may have."""
+
+
+def find_faults(model: Model, parent: etree._Element) -> list[Fault]:
+    """Return what is wrong with the children of `parent`, at most MAX_FAULTS."""
+    return list(islice(_Comparison(model, parent).faults(), MAX_FAULTS))
+
+
+class _Comparison:
+    """The children of one element, each with the place it takes or was meant to take."""
+
+    def __init__(self, model: Model, parent: etree._Element) -> None:
+        self._model = model
+        self._parent = parent
+        self._unknown: list[Fault] = []
+        self._taken: list[tuple[etree._Element, Place]] = []
+        self._meant: set[Place] = set()
+        self._settle()
+
+    def _settle(self) -> None:
+        counts: dict[Place, int] = {}
+        last = guesses = 0
+        for child in self._parent.iterchildren("*"):
+            places = self._model.find(str(child.tag))
+            if not places:
+                guesses += 1
+                self._add_unknown(child, guess=guesses <= _MAX_GUESSES)
+                continue
+            free = [each for each in places if each.most is None or counts.get(each, 0) < each.most]
+            place = next((each for each in free if each.rank >= last), (free or places)[0])
+            counts[place] = counts.get(place, 0) + 1
+            last = max(last, place.rank)
+            self._taken.append((child, place))
+
+    def _add_unknown(self, child: etree._Element, *, guess: bool) -> None:
+        kind, name = self._guess(etree.QName(child)) if guess else (Kind.UNEXPECTED_CHILD, None)
+        self._unknown.append(Fault(child, kind, names=[[name]] if name else []))
+        if name:
+            self._meant.update(self._model.by_name[name])
+
+    def _guess(self, tag: etree.QName) -> tuple[Kind, str | None]:
+        """Find the name that was meant: in another namespace, in other case, or nearly so."""
+        locals_ = {etree.QName(name).localname: name for name in self._model.by_name}
+        if tag.localname in locals_:
+            return Kind.WRONG_NAMESPACE, locals_[tag.localname]
+        near = nearest(tag.localname, locals_)
+        if near is None:
+            return Kind.UNEXPECTED_CHILD, None
+        same = near.casefold() == tag.localname.casefold()
+        return Kind.WRONG_CASE if same else Kind.UNEXPECTED_CHILD, locals_[near]
+
+    def faults(self) -> Iterator[Fault]:
+        conflicts = list(self._conflicts())
+        self._drop(conflicts)
+        surplus = list(self._surplus())
+        self._drop(surplus)
+        self._suggest()
+        return chain(self._missing(), self._too_few(), self._unknown, conflicts, surplus, self._misplaced())
+
+    def _drop(self, faults: list[Fault]) -> None:
+        wrong = {fault.element for fault in faults}
+        self._taken = [(child, place) for child, place in self._taken if child not in wrong]
+
+    def _conflicts(self) -> Iterator[Fault]:
+        """Yield each child that a choice excludes because of one before it."""
+        chosen: dict[Component, tuple[int, etree._Element]] = {}
+        for child, place in self._taken:
+            for group, number in place.choices:
+                first_number, first = chosen.setdefault(group, (number, child))
+                if number != first_number and child.tag != first.tag:
+                    names = [each.name for each in self._alternatives(group) if each.name]
+                    yield Fault(child, Kind.CHOICE_CONFLICT, other=first, names=[names])
+                    break
+
+    def _alternatives(self, group: Component) -> list[Component]:
+        return [first_element(particle) for particle in group]
+
+    def _surplus(self) -> Iterator[Fault]:
+        """Yield the first child beyond the limit of its place, and mark the others as known."""
+        counts: dict[Place, int] = {}
+        for _, place in self._taken:
+            counts[place] = counts.get(place, 0) + 1
+        seen: dict[Place, int] = {}
+        for child, place in self._taken:
+            seen[place] = seen.get(place, 0) + 1
+            if place.most is not None and seen[place] == place.most + 1:
+                yield Fault(child, Kind.TOO_OFTEN, count=counts[place], limit=place.most)
+
+    def _too_few(self) -> Iterator[Fault]:
+        counts: dict[Place, int] = {}
+        for _, place in self._taken:
+            counts[place] = counts.get(place, 0) + 1
+        for place, count in counts.items():
+            if count < place.least and place.name and place not in self._meant:
+                names = [[place.name]]
+                yield Fault(self._parent, Kind.TOO_FEW, names=names, count=count, limit=place.least)
+
+    def _misplaced(self) -> Iterator[Fault]:
+        """Yield the fewest children whose removal leaves the others in order."""
+        kept = set(_longest_rising([place.rank for _, place in self._taken]))
+        in_order = [self._taken[number] for number in sorted(kept)]
+        ranks = [place.rank for _, place in in_order]
+        for number, (child, place) in enumerate(self._taken):
+            if number in kept:
+                continue
+            slot = bisect_right(ranks, place.rank)
+            after = str(in_order[slot - 1][0].tag) if slot else None
+            before = str(in_order[slot][0].tag) if slot < len(in_order) else None
+            yield Fault(child, Kind.MISPLACED_CHILD, after=after, before=before)
+
+    def _missing(self) -> list[Fault]:
+        needed = list(self._needed())
+        if not needed:
+            return []
+        fault = Fault(self._parent, Kind.MISSING_CHILD, names=needed)
+        if len(needed) == 1:
+            fault.after = self._predecessor(needed[0][0])
+        return [fault]
+
+    def _predecessor(self, name: str) -> str | None:
+        """Return behind which child an element belongs; "" for the beginning, None for anywhere."""
+        places = self._model.by_name.get(name)
+        if not places or sum(place.rank == places[0].rank for place in self._model.places) > 1:
+            return None
+        before = [child for child, place in self._taken if place.rank < places[0].rank]
+        return str(before[-1].tag) if before else ""
+
+    def _needed(self) -> Iterator[list[str]]:
+        return required(self._model, self._model.group, {place for _, place in self._taken} | self._meant)
+
+    def _suggest(self) -> None:
+        """Tell of each unknown child without a near name what is missing there, or could stand there."""
+        missing = [names[0] for names in self._needed() if len(names) == 1]
+        for fault in self._unknown[:_MAX_GUESSES]:
+            if fault.names:
+                continue
+            possible = self._possible(fault.element)
+            fault.names = [[place.name for place in possible if place.name is not None]]
+            instead = next((place for place in possible if (place.name or "*") in missing), None)
+            if instead is not None:
+                fault.instead = instead.name or "*"
+                missing.remove(fault.instead)
+                self._meant.add(instead)
+
+    def _possible(self, child: etree._Element) -> list[Place]:
+        """Return the places between those of the known children before and behind."""
+        places = dict(self._taken)
+        before = next((places[each] for each in child.itersiblings(preceding=True) if each in places), None)
+        behind = next((places[each] for each in child.itersiblings() if each in places), None)
+        low = before.rank if before else 0
+        high = behind.rank if behind else len(self._model.places)
+        full = {place for place in places.values() if place.most == 1}
+        return [each for each in self._model.places if low <= each.rank <= high and each not in full]
+
+
+def _longest_rising(ranks: Sequence[int]) -> list[int]:
+    """Return the positions of a longest sequence of ranks that never falls."""
+    tails: list[int] = []
+    ends: list[int] = []
+    previous: list[int | None] = []
+    for number, rank in enumerate(ranks):
+        slot = bisect_right(tails, rank)
+        previous.append(ends[slot - 1] if slot else None)
+        tails[slot : slot + 1], ends[slot : slot + 1] = [rank], [number]
+    found: list[int] = []
+    at: int | None = ends[-1] if ends else None
+    while at is not None:
+        found.append(at)
+        at = previous[at]
+    return found

@@ -1,0 +1,206 @@
+"""Sentences on the children of an element: what is missing, too much, or in the wrong place."""
+
+from collections.abc import Sequence
+
+from lxml import etree
+
+from gateway.contract.findings import Bilingual
+from gateway.xml import declarations
+from gateway.xml.declarations import Look
+from gateway.xml.faults import Fault
+from gateway.xml.near import nearest
+from gateway.xml.telling import Told, child_of, declared_at, documented, labelled
+from gateway.xml.words import Option, in_english, local, local_of, meant, possible, quoted, say, times
+
+
+def missing(fault: Fault, look: Look | None) -> Told:
+    """Tell of children that are missing."""
+    within = local_of(fault.element)
+    single = [names[0] for names in fault.names if len(names) == 1]
+    if len(fault.names) == 1 and single:
+        name = labelled(fault, look, single[0])
+        english = in_english(name)
+        if single[0] == "*":
+            name, english = "ein weiteres Element", "another element"
+        return Told(
+            say(f"Im Element »{within}« fehlt {name}.", f"In the element “{within}”, {english} is missing."),
+            _behind(fault, local(single[0])),
+            documented(child_of(fault, look, single[0])),
+        )
+    parts = [_either(names) for names in fault.names]
+    verb = "fehlt" if len(parts) == 1 else "fehlen"
+    verb_en = "is" if len(parts) == 1 else "are"
+    every = say(_and([each.de for each in parts], "und"), _and([each.en for each in parts], "and"))
+    hint = None
+    if len(fault.names) == 1:
+        hint = possible(
+            Option(local(name), declarations.label(child_of(fault, look, name))) for name in fault.names[0]
+        )
+    return Told(
+        say(
+            f"Im Element »{within}« {verb} {every.de}.",
+            f"In the element “{within}”, {every.en} {verb_en} missing.",
+        ),
+        hint,
+    )
+
+
+def _either(names: Sequence[str]) -> Bilingual:
+    if len(names) == 1:
+        return quoted([local(names[0])])
+    listed = quoted(map(local, names), "oder", "or")
+    return say(f"eines von {listed.de}", f"one of {listed.en}")
+
+
+def _and(parts: Sequence[str], word: str) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {word} {parts[-1]}"
+
+
+def _behind(fault: Fault, name: str) -> Bilingual | None:
+    if fault.after is None:
+        return None
+    if not fault.after:
+        return say(f"»{name}« gehört an den Anfang", f"“{name}” belongs at the beginning")
+    after = local(fault.after)
+    return say(f"»{name}« gehört hinter »{after}«", f"“{name}” belongs after “{after}”")
+
+
+def too_few(fault: Fault, look: Look | None) -> Told:
+    """Tell of a child that occurs too seldom."""
+    name, within = local(fault.names[0][0]), local_of(fault.element)
+    count, limit = times(fault.count), times(fault.limit or 0)
+    return Told(
+        say(
+            f"»{name}« kommt im Element »{within}« nur {count.de} vor; nötig ist es mindestens {limit.de}.",
+            f"“{name}” occurs only {count.en} in the element “{within}”; it is needed at least {limit.en}.",
+        ),
+        None,
+        documented(child_of(fault, look, fault.names[0][0])),
+    )
+
+
+def too_often(fault: Fault, look: Look | None) -> Told:
+    """Tell of a child that occurs too often."""
+    name, count, limit = local_of(fault.element), times(fault.count), times(fault.limit or 0)
+    declared = declared_at(look, fault.element)
+    return Told(
+        say(
+            f"»{name}« kommt im Element »{_parent(fault)}« {count.de} vor; zulässig ist es höchstens "
+            f"{limit.de}.",
+            f"“{name}” occurs {count.en} in the element “{_parent(fault)}”; it is allowed at most "
+            f"{limit.en}.",
+        ),
+        None,
+        documented(declared.element) if declared else None,
+    )
+
+
+def misplaced(fault: Fault, look: Look | None) -> Told:
+    """Tell of a child that stands in the wrong place."""
+    name, within = local_of(fault.element), _parent(fault)
+    where = say("", "")
+    if fault.after:
+        where = say(
+            f": es gehört hinter »{local(fault.after)}«", f": it belongs after “{local(fault.after)}”"
+        )
+    elif fault.before:
+        where = say(
+            f": es gehört vor »{local(fault.before)}«", f": it belongs before “{local(fault.before)}”"
+        )
+    declared = declared_at(look, fault.element)
+    return Told(
+        say(
+            f"»{name}« steht im Element »{within}« an der falschen Stelle{where.de}.",
+            f"“{name}” stands in the wrong place in the element “{within}”{where.en}.",
+        ),
+        None,
+        documented(declared.element) if declared else None,
+    )
+
+
+def conflict(fault: Fault, look: Look | None) -> Told:
+    """Tell of a child that a choice excludes because of another."""
+    name, within = local_of(fault.element), _parent(fault)
+    first = local_of(fault.other) if fault.other is not None else "…"
+    hint = None
+    if fault.names and len(fault.names[0]) > 2:
+        listed = quoted(map(local, fault.names[0]), "oder", "or")
+        hint = say(f"Zulässig ist genau eines von {listed.de}", f"Exactly one of {listed.en} is allowed")
+    declared = declared_at(look, fault.element)
+    return Told(
+        say(
+            f"»{name}« darf im Element »{within}« nicht neben »{first}« stehen; nur eines von beiden ist "
+            "zulässig.",
+            f"“{name}” must not stand beside “{first}” in the element “{within}”; only one of them is "
+            "allowed.",
+        ),
+        hint,
+        documented(declared.element) if declared else None,
+    )
+
+
+def unexpected(fault: Fault, look: Look | None) -> Told:
+    """Tell of a child that the schema does not know there."""
+    name = local_of(fault.element)
+    names = fault.names[0] if fault.names else []
+    hint, text = None, None
+    if fault.instead:
+        expected = labelled(fault, look, fault.instead)
+        hint = say(f"Erwartet wird hier {expected}", f"Expected here is {in_english(expected)}")
+        if fault.instead == "*":
+            hint = say("Erwartet wird hier ein anderes Element", "Expected here is another element")
+        text = documented(child_of(fault, look, fault.instead))
+    elif len(names) == 1 and nearest(name, [local(names[0])]):
+        hint = meant(labelled(fault, look, names[0]))
+        text = documented(child_of(fault, look, names[0]))
+    elif names:
+        hint = possible(map(local, names))
+    return Told(
+        say(
+            f"Das Element »{name}« ist im Element »{_parent(fault)}« nicht vorgesehen.",
+            f"The element “{name}” is not provided for in the element “{_parent(fault)}”.",
+        ),
+        hint,
+        text,
+    )
+
+
+def wrong_case(fault: Fault, look: Look | None) -> Told:
+    """Tell of a child whose name has other letters in capitals."""
+    name, right = local_of(fault.element), local(fault.names[0][0])
+    return Told(
+        say(
+            f"Das Element »{name}« heißt richtig »{right}«: Groß- und Kleinschreibung zählt.",
+            f"The element “{name}” is really called “{right}”: upper and lower case matter.",
+        ),
+        None,
+        documented(child_of(fault, look, fault.names[0][0])),
+    )
+
+
+def wrong_namespace(fault: Fault, look: Look | None) -> Told:
+    """Tell of a child in another namespace than its own."""
+    name = fault.names[0][0]
+    right, wrong = etree.QName(name).namespace, etree.QName(fault.element).namespace
+    stands = say(f"im Namensraum {wrong}", f"in the namespace {wrong}")
+    if wrong is None:
+        stands = say("in keinem Namensraum", "in no namespace")
+    belongs = say(f"in den Namensraum {right}", f"in the namespace {right}")
+    hint = None
+    if right is None:
+        belongs = say("in keinen", "in none")
+    elif prefix := next((key for key, uri in fault.element.nsmap.items() if uri == right and key), None):
+        hint = say(f"Zu schreiben ist {prefix}:{local(name)}", f"Write {prefix}:{local(name)}")
+    return Told(
+        say(
+            f"Das Element »{local(name)}« steht {stands.de}; es gehört {belongs.de}.",
+            f"The element “{local(name)}” stands {stands.en}; it belongs {belongs.en}.",
+        ),
+        hint,
+        documented(child_of(fault, look, name)),
+    )
+
+
+def _parent(fault: Fault) -> str:
+    parent = fault.element.getparent()
+    return local_of(parent) if parent is not None else "/"

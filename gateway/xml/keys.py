@@ -1,0 +1,195 @@
+"""Keys and references that a schema demands: where exactly they are wrong, and how to say it.
+
+libxml2 names the constraint and the element; which of its parts, and what it repeats, is looked up here in
+the definition, by the selectors and fields of the constraint. Values are compared, never repeated.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple, cast
+
+from lxml import etree
+
+from gateway.contract.findings import Bilingual
+from gateway.xml import declarations
+from gateway.xml.declarations import Look
+from gateway.xml.faults import Fault, Kind
+from gateway.xml.model import Component
+from gateway.xml.words import direct_text, local, local_of, quoted, say
+
+Values = tuple[object, ...]
+
+
+class Entry(NamedTuple):
+    """An element that a constraint selects, the nodes of its fields, and their values, if it has all."""
+
+    element: etree._Element
+    fields: list[Any]
+    values: Values | None
+
+
+def refine(faults: list[Fault], look: Look, *, complete: bool) -> Iterator[Fault]:
+    """Yield faults of keys at the nodes that are wrong; one whose constraint is not found stays as it is.
+
+    Args:
+        complete: whether libxml2 has seen all of the message; what it has not seen is no key to it, so that
+            a reference may lead nowhere for that reason alone.
+    """
+    tables: dict[tuple[etree._Element, str], list[Entry]] = {}
+    done: set[tuple[etree._Element, str]] = set()
+    for fault in faults:
+        found = _scope(fault, look)
+        if found is None:
+            yield fault
+            continue
+        scope, constraint = found
+        key = scope, constraint.name
+        if key not in tables:
+            tables[key] = list(_entries(scope, constraint, look))
+        if fault.kind is not Kind.DANGLING_REFERENCE:
+            yield _placed(fault, tables[key])
+        elif key not in done:
+            done.add(key)
+            lost = _dangling(fault, tables[key], _entries(scope, constraint.refer, look))
+            yield from lost or ([fault] if complete else [])
+
+
+def _scope(fault: Fault, look: Look) -> tuple[etree._Element, Component] | None:
+    """Find the element whose declaration has the constraint, from the fault's element upwards."""
+    for element in (fault.element, *fault.element.iterancestors()):
+        declared = look.at(element)
+        for constraint in declared.element.identities if declared else ():
+            if constraint.name == fault.constraint:
+                return element, constraint
+    return None
+
+
+def _entries(scope: etree._Element, constraint: Component, look: Look) -> Iterator[Entry]:
+    prefixes = {key: uri for key, uri in constraint.selector.namespaces.items() if key and uri}
+    selector = etree.XPath(constraint.selector.path, namespaces=prefixes)
+    fields = [etree.XPath(each.path, namespaces=prefixes) for each in constraint.fields]
+    for element in cast("list[etree._Element]", selector(scope)):
+        nodes = [_first(field(element)) for field in fields]
+        complete = all(node is not None for node in nodes)
+        yield Entry(element, nodes, tuple(_value(node, look) for node in nodes) if complete else None)
+
+
+def _first(found: Any) -> Any:
+    return found[0] if found else None
+
+
+def _value(node: Any, look: Look) -> object:
+    """Read a field's value as its type has it: 1.0 and 1 are one number."""
+    if isinstance(node, etree._Element):
+        declared, text = look.at(node), direct_text(node)
+        kind = declared.type if declared else None
+    else:
+        component = look.attribute(node.getparent(), str(node.attrname))
+        text, kind = str(node), component.type if component is not None else None
+    text = " ".join(text.split())
+    simple = declarations.value_type(kind) if kind is not None else None
+    try:
+        return simple.decode(text) if simple is not None else text
+    except Exception:  # a wrong value is another fault's business
+        return text
+
+
+def _dangling(fault: Fault, entries: list[Entry], targets: Iterator[Entry]) -> list[Fault]:
+    known = {entry.values for entry in targets}
+    lost = [entry for entry in entries if entry.values is not None and entry.values not in known]
+    return [
+        _at(Fault(entry.element, fault.kind, constraint=fault.constraint), entry.fields) for entry in lost
+    ]
+
+
+def _placed(fault: Fault, entries: list[Entry]) -> Fault:
+    own = next((entry for entry in entries if entry.element is fault.element), None)
+    if own is None:
+        return fault
+    if own.values is None:
+        return fault
+    twin = next((entry for entry in entries if entry.values == own.values), own)
+    fault.other = twin.element if twin is not own else None
+    return _at(fault, own.fields)
+
+
+def _at(fault: Fault, fields: list[Any]) -> Fault:
+    """Move a fault to its only field; one of several fields belongs to the element that has them."""
+    if len(fields) == 1 and fields[0] is not None:
+        if isinstance(fields[0], etree._Element):
+            fault.element = fields[0]
+        else:
+            fault.element, fault.attribute = fields[0].getparent(), str(fields[0].attrname)
+    return fault
+
+
+def tell(fault: Fault, look: Look | None) -> tuple[Bilingual, Bilingual | None, str | None]:
+    """Say what is wrong with a key, a reference or an identifier, what would help, and why it matters."""
+    found = _scope(fault, look) if look and fault.constraint else None
+    constraint = found[1] if found else None
+    text = declarations.documentation(constraint) if constraint is not None else None
+    return _message(fault, constraint), None, text
+
+
+def _message(fault: Fault, constraint: Component | None) -> Bilingual:
+    names = _field_names(constraint) if constraint is not None else []
+    if not names:
+        names = [local(fault.attribute) if fault.attribute else local_of(fault.element)]
+    what = quoted(names)
+    owner = _owner(fault, names)
+    several = len(names) > 1
+    if fault.kind is Kind.MISSING_KEY:
+        of = what if several else say("", "")
+        return say(
+            f"Der Schlüssel{' aus ' if several else ''}{of.de} im Element »{local_of(fault.element)}« ist "
+            f"unvollständig{'' if several else f': es fehlt {what.de}'}.",
+            f"The key{' of ' if several else ''}{of.en} in the element “{local_of(fault.element)}” is "
+            f"incomplete{'' if several else f': {what.en} is missing'}.",
+        )
+    if fault.kind in (Kind.DANGLING_REFERENCE, Kind.DANGLING_ID_REFERENCE):
+        target = _target(constraint)
+        return say(
+            f"{what.de}{owner.de} {'verweisen' if several else 'verweist'} ins Leere: {target.de}.",
+            f"{what.en}{owner.en} {'lead' if several else 'leads'} nowhere: {target.en}.",
+        )
+    return say(
+        f"{what.de}{owner.de} {'kommen' if several else 'kommt'} in der Nachricht mehrfach mit demselben "
+        "Wert vor; der Wert muss eindeutig sein.",
+        f"{what.en}{owner.en} {'occur' if several else 'occurs'} in the message more than once with the same "
+        "value; the value must be unique.",
+    )
+
+
+def _owner(fault: Fault, names: list[str]) -> Bilingual:
+    """Say whose field it is: of the element that has the attribute, or of the field's parent."""
+    element = fault.element
+    if fault.attribute is None and len(names) == 1 and names[0] == local_of(element):
+        parent = element.getparent()
+        if parent is None:
+            return say("", "")
+        element = parent
+    name = local_of(element)
+    return say(f" im Element »{name}«", f" in the element “{name}”")
+
+
+def _target(constraint: Component | None) -> Bilingual:
+    if constraint is None or getattr(constraint, "refer", None) is None:
+        return say("diese Kennung gibt es in der Nachricht nicht", "there is no such id in the message")
+    elements = [_last_step(each) for each in constraint.refer.selector.path.split("|")]
+    where = quoted(elements, "oder", "or")
+    fields = _field_names(constraint.refer)
+    if not fields:
+        return say(f"ein solches Element {where.de} gibt es nicht", f"there is no such element {where.en}")
+    keys = quoted(fields)
+    return say(
+        f"kein Element {where.de} hat diesen Wert in {keys.de}",
+        f"no element {where.en} has this value in {keys.en}",
+    )
+
+
+def _field_names(constraint: Component) -> list[str]:
+    return [name for each in constraint.fields if (name := _last_step(each.path)) != "."]
+
+
+def _last_step(path: str) -> str:
+    step = path.strip().rpartition("/")[2].rpartition("::")[2].lstrip("@")
+    return step.rpartition(":")[2]
