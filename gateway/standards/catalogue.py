@@ -3,7 +3,7 @@
 import datetime
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
@@ -204,21 +204,37 @@ class Standard:
         since, until = self.manifest.valid_from, self.manifest.grace_until or self.manifest.valid_until
         return since is not None and since <= day and (until is None or day <= until)
 
-    def find(self, root: etree._Element, body: bytes, message_type: MessageType) -> Findings:
+    @property
+    def is_ready(self) -> bool:
+        """Whether a message can be judged at once; otherwise something is compiled for the first."""
+        return self.schema.is_compiled and "code_lists" in vars(self)
+
+    def accepts(self, root: etree._Element, body: bytes) -> bool:
+        """Say whether schema and code lists find nothing in a message: quick, unlike saying what."""
+        return self.schema.accepts(root, body) and self.code_lists.accept(root, body)
+
+    def find(
+        self, root: etree._Element, body: bytes, message_type: MessageType, *, accepted: bool = False
+    ) -> Findings:
         """Return everything that a message of that type is wrong in, and what is to be warned of.
 
         Rules are asked only where schema and code lists allow the message: they are written for these.
 
+        Args:
+            accepted: what `accepts` has said of it already.
+
         Raises:
             Unavailable: the rules could not be run.
         """
-        findings = self.schema.find(root, body)
-        prefixes = self.manifest.namespaces
-        findings = findings.joined(self.code_lists.find(root, body, prefixes, self.schema.describe))
+        findings = Findings() if accepted else self._find(root, body)
         if findings.errors or not self.manifest.rules:
             return findings
         findings = findings.followed_by(self.rules(message_type).find(root, body))
         return message_type.accept.weigh(findings) if message_type.accept else findings
+
+    def _find(self, root: etree._Element, body: bytes) -> Findings:
+        findings, prefixes = self.schema.find(root, body), self.manifest.namespaces
+        return findings.joined(self.code_lists.find(root, body, prefixes, self.schema.describe))
 
     def has(self, message_type: MessageType, root: etree._Element) -> bool:
         """Say whether a message with the right root element is one of that type and version."""
@@ -241,11 +257,17 @@ class Opened:
     root: etree._Element
     body: bytes = field(repr=False)
     today: datetime.date
+    accepted: bool = False
+    """Whether it is known that schema and code lists find nothing."""
 
     @property
     def takes_time(self) -> bool:
         """Whether judging it may wait for a worker process."""
         return bool(self.standard.manifest.rules)
+
+    def look(self) -> "Opened":
+        """Look whether schema and code lists find something, without saying what."""
+        return replace(self, accepted=self.standard.accepts(self.root, self.body))
 
 
 @dataclass(frozen=True)
@@ -380,7 +402,7 @@ class Catalogue:
         """
         message_type, standard, root = opened.message_type, opened.standard, opened.root
         try:
-            findings = standard.find(root, opened.body, message_type)
+            findings = standard.find(root, opened.body, message_type, accepted=opened.accepted)
             _require_no_errors(findings)
             if standard.manifest.valid_until and opened.today > standard.manifest.valid_until:
                 findings = findings.joined(self._outdated(standard, root, opened.body, opened.today))

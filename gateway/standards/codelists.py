@@ -85,7 +85,7 @@ class CodeLists:
         A code that an open list lacks is none: such a list names some of its codes. Of lists that are not
         known, each is warned of once.
         """
-        doubtful = [element for element in self._coded(root, body) if not self._is_plainly_right(element)]
+        doubtful = self._doubtful(root, body)
         faults = list(_once(fault for element in doubtful if (fault := self._fault(element))))
         if not faults:
             return Findings()
@@ -93,6 +93,13 @@ class CodeLists:
         names = Names(root, prefixes)
         shown = [fault.finding(positions, names, describe) for fault in faults[:MAX_FINDINGS]]
         return Findings.of(shown, len(faults) - len(shown))
+
+    def accept(self, root: etree._Element, body: bytes) -> bool:
+        """Say whether every code is plainly right, so that `find` would find nothing."""
+        return not self._doubtful(root, body)
+
+    def _doubtful(self, root: etree._Element, body: bytes) -> list[etree._Element]:
+        return [element for element in self._coded(root, body) if not self._is_plainly_right(element)]
 
     def _coded(self, root: etree._Element, body: bytes) -> list[etree._Element]:
         if not self._closed and not self._lists:

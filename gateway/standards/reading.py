@@ -22,14 +22,19 @@ def limits_of(settings: Settings) -> Limits:
 async def read(
     catalogue: Catalogue, body: bytes, *, today: datetime.date, limits: Limits = DEFAULT_LIMITS
 ) -> Incoming:
-    """Read a message as `Catalogue.read` does: at once where that is a moment's work, else in a thread."""
+    """Read a message as `Catalogue.read` does: at once where that is a moment's work, else in a thread.
+
+    Accepting a small message is; compiling a schema, asking rules and saying what is wrong are not.
+    """
     if len(body) > INLINE_BYTES:
         opened = await asyncio.to_thread(catalogue.open, body, today=today, limits=limits)
     else:
         opened = catalogue.open(body, today=today, limits=limits)
+        if opened.standard.is_ready:
+            opened = opened.look()
     if opened.takes_time:
         return await asyncio.get_running_loop().run_in_executor(waiting_room(), catalogue.judge, opened)
-    if len(body) > INLINE_BYTES:
+    if not opened.accepted:
         return await asyncio.to_thread(catalogue.judge, opened)
     return catalogue.judge(opened)
 

@@ -59,8 +59,7 @@ class Schema:
 
         `root` may gain attributes for which the schema states a default or fixed value.
         """
-        quick = self._quick
-        schema = quick[0] if quick and quick[1].covers(body) else self.lxml
+        schema = self._for(body)
         doubtful = self.identifiers is not None and self.identifiers.may_be_wrong(root)
         if has_more_tags(body, MAX_TREE_TAGS):
             # libxml2 takes time by the square of the identifiers that occur twice.
@@ -70,6 +69,22 @@ class Schema:
                 return self._explain(root, body, refused=True)
         refused = not schema.validate(root)
         return self._explain(root, body, refused=refused) if refused or doubtful else Findings()
+
+    def accepts(self, root: etree._Element, body: bytes) -> bool:
+        """Say whether `find` would find nothing; never slow, however much is wrong with the message."""
+        schema = self._for(body)
+        if has_more_tags(body, MAX_TREE_TAGS) and not _accepts_stream(schema, body):
+            return False
+        return schema.validate(root) and not (self.identifiers and self.identifiers.may_be_wrong(root))
+
+    def _for(self, body: bytes) -> etree.XMLSchema:
+        quick = self._quick
+        return quick[0] if quick and quick[1].covers(body) else self.lxml
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether a message can be validated at once."""
+        return all(name in vars(self) for name in ("lxml", "_quick", "identifiers"))
 
     def _explain(self, root: etree._Element, body: bytes, *, refused: bool) -> Findings:
         return explain(self, root, body, self._prefixes, refused=refused)
