@@ -11,16 +11,13 @@ from typing import TYPE_CHECKING
 from lxml import etree
 
 from gateway.xml.faults import Fault, Kind
-from gateway.xml.parse import has_more_tags
+from gateway.xml.parse import MAX_TREE_TAGS, has_more_tags
 from gateway.xml.positions import iterate_tags
 
 if TYPE_CHECKING:
     from gateway.xml.validate import Schema
 
 MAX_ERRORS = 2000
-MAX_TREE_TAGS = 10_000
-"""libxml2 writes the path of every fault by counting siblings, which takes hours on a large message full of
-faults. A message with more tags is validated as a stream, which knows no paths and can be stopped."""
 _WINDOW_BYTES = 4096
 _LONG_MESSAGE = 4000
 """libxml2 cuts its sentences off: a long one may end within the rejected value, so it is not read."""

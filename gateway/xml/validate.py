@@ -23,8 +23,8 @@ from gateway.xml import sentences
 from gateway.xml.declarations import Declarations, Look
 from gateway.xml.explain import explain
 from gateway.xml.identity import Identifiers, find_identifiers
-from gateway.xml.lxml_faults import MAX_ERRORS, MAX_TREE_TAGS
-from gateway.xml.parse import has_more_tags, parse_reference
+from gateway.xml.lxml_faults import MAX_ERRORS
+from gateway.xml.parse import MAX_TREE_TAGS, has_more_tags, parse_reference
 from gateway.xml.repertoire import Repertoire, split
 
 if TYPE_CHECKING:
