@@ -100,7 +100,7 @@ def standards_text(standards: Sequence[dict[str, Any]]) -> str:
     width = max(map(len, names), default=0)
     lines = [
         f"{name:{width}}  {'served' if each['served'] else 'not served':10}  {_validity(each):33}  "
-        f"{each['message_count']} message types"
+        f"{each['message_count'] or 'no'} message types"
         for name, each in zip(names, standards, strict=True)
     ]
     return "\n".join(lines or ["There are none."])
