@@ -132,6 +132,19 @@ def standard_text(standard: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def senders_text(standards: Sequence[dict[str, Any]], days: int) -> str:
+    """List versions, each with the clients that sent it: how many messages, when the last came in."""
+    lines = []
+    for each in standards:
+        served = "served" if each["served"] else "not served"
+        lines.append(f"{each['standard']} {each['version']}  {served}  {_validity(each)}")
+        lines += [
+            f"  {sender['client']}  {sender['count']} in {days} days  last {sender['last_at']}"
+            for sender in each["senders"]
+        ] or [f"  nobody in {days} days"]
+    return "\n".join(lines or ["There are none."])
+
+
 def _validity(standard: dict[str, Any]) -> str:
     words = {"valid_from": "from", "valid_until": "until", "grace_until": "with a warning until"}
     days = [f"{word} {standard[name]}" for name, word in words.items() if standard[name]]
