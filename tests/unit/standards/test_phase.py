@@ -1,14 +1,18 @@
 """Where a version stands on a day; its last day and the last of its grace still belong to it."""
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 
+from gateway.standards import Standard
 from gateway.standards.manifest import Manifest
 from gateway.standards.phase import Phase, phase
+from gateway.standards.sources import SchemaFiles
 from tests.unit.test_example import MANIFEST
 
 DAYS = ("valid_from", "valid_until", "grace_until")
+TAKEN = {Phase.SERVED, Phase.ENDING, Phase.GRACE}
 
 
 def manifest(*days: str | None) -> Manifest:
@@ -34,7 +38,9 @@ def manifest(*days: str | None) -> Manifest:
 def test_phase_is_told_by_the_days_of_the_manifest(
     days: tuple[str | None, ...], day: str, expected: Phase
 ) -> None:
-    assert phase(manifest(*days), date.fromisoformat(day)) is expected
+    known, on = manifest(*days), date.fromisoformat(day)
+    assert phase(known, on) is expected
+    assert Standard(known, Path(), SchemaFiles([])).serves(on) is (expected in TAKEN)
 
 
 @pytest.mark.parametrize(("soon_days", "expected"), [(89, Phase.SERVED), (90, Phase.ENDING)])
