@@ -79,7 +79,7 @@ def validate(file: Message, as_json: AsJson = False) -> None:
         from gateway.standards.reading import limits_of
 
         incoming = asyncio.run(
-            read(Catalogue.load(settings.standards_folders), file.read_bytes(), limits_of(settings))
+            read(Catalogue.load(settings.standards_folders), file.read_bytes(), (), limits_of(settings))
         )
     answer = {
         "valid": True,

@@ -2,7 +2,7 @@
 
 import datetime
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ from gateway.contract.codes import RejectCode
 from gateway.contract.findings import Bilingual, Finding, Findings, Severity
 from gateway.contract.states import Direction
 from gateway.errors import (
+    AttachmentMismatch,
     CodeListViolation,
     CodeViolation,
     ConfigurationError,
@@ -37,10 +38,12 @@ from gateway.standards.manifest import (
 )
 from gateway.standards.profiles import Header, HeaderReader
 from gateway.standards.sources import SchemaFiles, collect, find_imports
+from gateway.xml import attachments
 from gateway.xml.near import nearest
 from gateway.xml.parse import DEFAULT_LIMITS, Limits, parse
 from gateway.xml.paths import Names
 from gateway.xml.positions import locate
+from gateway.xml.rueckkanal_frame import BASIS
 from gateway.xml.rules import RuleFile, Rules
 from gateway.xml.stylesheet import Stylesheet, read_stylesheet
 from gateway.xml.validate import Schema
@@ -99,11 +102,11 @@ class Standard:
         """The code list for Rückweisungen of this standard's messages."""
         return self.manifest.reject_list
 
-    def rejection(self, code: RejectCode | None) -> RejectReason:
+    def rejection(self, code: str) -> RejectReason:
         """Return the reason that a Rückweisung gives: a code that the standard's list lacks becomes S999."""
         uri, version = self.reject_list.uri, self.reject_list.version
-        missing = code is None or self.code_lists.has(uri, version, code) is False
-        return RejectReason(str(RejectCode.OTHER if missing else code), uri, version)
+        missing = self.code_lists.has(uri, version, code) is False
+        return RejectReason(RejectCode.OTHER.value if missing else code, uri, version)
 
     @cached_property
     def schema(self) -> Schema:
@@ -219,6 +222,18 @@ class Standard:
             return findings
         findings = findings.followed_by(self.rules(message_type).find(root, body))
         return message_type.accept.weigh(findings) if message_type.accept else findings
+
+    def compare(
+        self, root: etree._Element, body: bytes, sent: Sequence[attachments.Sent], *, whole: bool
+    ) -> Findings:
+        """Return where the attachments sent are not those that a message names; see `attachments.find`.
+
+        Messages of standards without the Anlage of xbasis may come with any.
+        """
+        prefixes = self.manifest.namespaces
+        if BASIS not in prefixes.values():
+            return Findings()
+        return attachments.find(root, body, sent, prefixes, self.schema.describe, whole=whole)
 
     def has(self, message_type: MessageType, root: etree._Element) -> bool:
         """Say whether a message with the right root element is one of that type and version."""
@@ -350,9 +365,16 @@ class Catalogue:
         if faults:
             raise ConfigurationError("\n".join(faults.values()))
 
-    def read(self, body: bytes, *, today: datetime.date, limits: Limits = DEFAULT_LIMITS) -> Incoming:
-        """Parse, identify and validate one message, and read its header; raises as `open` and `judge`."""
-        return self.judge(self.open(body, today=today, limits=limits))
+    def read(
+        self,
+        body: bytes,
+        *,
+        today: datetime.date,
+        limits: Limits = DEFAULT_LIMITS,
+        sent: Sequence[attachments.Sent] | None = None,
+    ) -> Incoming:
+        """Parse, identify and validate one message, and read its header; as `open` and `judge`."""
+        return self.judge(self.open(body, today=today, limits=limits), sent)
 
     def open(self, body: bytes, *, today: datetime.date, limits: Limits = DEFAULT_LIMITS) -> Opened:
         """Parse and identify one message.
@@ -370,24 +392,33 @@ class Catalogue:
         message_type, standard = self.identify(root, body, today)
         return Opened(message_type, standard, root, body, today)
 
-    def judge(self, opened: Opened) -> Incoming:
-        """Validate one message and read its header.
+    def judge(self, opened: Opened, sent: Sequence[attachments.Sent] | None = None) -> Incoming:
+        """Validate one message, compare the attachments that came with it, and read its header.
+
+        Args:
+            sent: what came along; None where nobody knows, so that attachments are not looked at.
 
         Raises:
-            SchemaViolation, CodeListViolation, CodeViolation, RuleViolation: with all findings.
+            SchemaViolation, CodeListViolation, CodeViolation, RuleViolation, AttachmentMismatch: with all
+                findings, those of other codes too.
             MetadataMismatch: its header contradicts its root element.
             Unavailable: its rules could not be run.
         """
         message_type, standard, root = opened.message_type, opened.standard, opened.root
         try:
             findings = standard.find(root, opened.body, message_type)
+            if sent is not None:
+                whole = RejectCode.SCHEMA not in findings.errors
+                compared = standard.compare(root, opened.body, sent, whole=whole)
+                findings = findings.followed_by(compared)
             _require_no_errors(findings)
             if standard.manifest.valid_until and opened.today > standard.manifest.valid_until:
                 findings = findings.joined(self._outdated(standard, root, opened.body, opened.today))
             header = standard.read_header(root)
             require_agreement(header, message_type, standard.manifest, root, opened.body)
         except Problem as problem:
-            problem.rejection = standard.rejection(problem.code)
+            problem.message_type = message_type.id
+            problem.rejections = {code: standard.rejection(code) for code in problem.codes}
             raise
         return Incoming(message_type, root, header, standard, findings)
 
@@ -574,6 +605,7 @@ _PROBLEMS: dict[RejectCode, type[Problem]] = {
     RejectCode.CODE_LIST: CodeListViolation,
     RejectCode.CODE: CodeViolation,
     RejectCode.RULE: RuleViolation,
+    RejectCode.ATTACHMENT: AttachmentMismatch,
 }
 
 

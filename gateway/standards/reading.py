@@ -2,11 +2,13 @@
 
 import asyncio
 import datetime
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 from gateway.settings import Settings
 from gateway.standards.catalogue import Catalogue, Incoming
+from gateway.xml.attachments import Sent
 from gateway.xml.parse import DEFAULT_LIMITS, Limits
 from gateway.xml.workers import shared_workers
 
@@ -20,7 +22,12 @@ def limits_of(settings: Settings) -> Limits:
 
 
 async def read(
-    catalogue: Catalogue, body: bytes, *, today: datetime.date, limits: Limits = DEFAULT_LIMITS
+    catalogue: Catalogue,
+    body: bytes,
+    *,
+    today: datetime.date,
+    limits: Limits = DEFAULT_LIMITS,
+    sent: Sequence[Sent] | None = None,
 ) -> Incoming:
     """Read a message as `Catalogue.read` does: at once where that is a moment's work, else in a thread."""
     if len(body) > INLINE_BYTES:
@@ -28,10 +35,10 @@ async def read(
     else:
         opened = catalogue.open(body, today=today, limits=limits)
     if opened.takes_time:
-        return await asyncio.get_running_loop().run_in_executor(waiting_room(), catalogue.judge, opened)
+        return await asyncio.get_running_loop().run_in_executor(waiting_room(), catalogue.judge, opened, sent)
     if len(body) > INLINE_BYTES:
-        return await asyncio.to_thread(catalogue.judge, opened)
-    return catalogue.judge(opened)
+        return await asyncio.to_thread(catalogue.judge, opened, sent)
+    return catalogue.judge(opened, sent)
 
 
 @cache

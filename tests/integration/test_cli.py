@@ -177,7 +177,7 @@ async def test_mailbox_shows_one_case_and_what_is_collected(town: Installation, 
 def test_send_posts_attachments(town: Installation) -> None:
     refused = town.run("send", WITH_ATTACHMENT)
     assert refused.returncode == REFUSED
-    assert "S999" in refused.stderr
+    assert "S020" in refused.stderr
     done = town.run("send", WITH_ATTACHMENT, "--attach", ATTACHMENT)
     assert (done.returncode, done.stderr) == (DONE, "")
     assert done.stdout.startswith("accepted: submission ")
