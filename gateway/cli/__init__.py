@@ -10,7 +10,17 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import custody, findings, operations, portal, reconciling, releases, serving, standards
+from gateway.cli import (
+    custody,
+    findings,
+    operations,
+    portal,
+    reconciling,
+    releases,
+    serving,
+    standards,
+    validation,
+)
 
 __all__ = ["app", "main"]
 
@@ -23,6 +33,7 @@ app = typer.Typer(
 app.add_typer(serving.app)
 app.add_typer(serving.config_app, name="config")
 app.add_typer(portal.app)
+app.add_typer(validation.app)
 app.add_typer(reconciling.app)
 app.add_typer(reconciling.receipts_app, name="receipts")
 app.add_typer(reconciling.reports_app, name="reports")
