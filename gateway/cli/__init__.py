@@ -17,6 +17,7 @@ from gateway.cli import (
     portal,
     reconciling,
     releases,
+    senders,
     serving,
     standards,
     validation,
@@ -40,6 +41,7 @@ app.add_typer(reconciling.reports_app, name="reports")
 app.add_typer(operations.deliveries_app, name="deliveries")
 app.add_typer(findings.findings_app, name="findings")
 standards.standards_app.add_typer(releases.app)
+standards.standards_app.add_typer(senders.app)
 app.add_typer(standards.standards_app, name="standards")
 app.add_typer(custody.app)
 app.add_typer(custody.keys_app, name="keys")

@@ -63,7 +63,7 @@ def standards_text(standards: Sequence[dict[str, Any]]) -> str:
     width = max(map(len, names), default=0)
     lines = [
         f"{name:{width}}  {'served' if each['served'] else 'not served':10}  {_validity(each):33}  "
-        f"{each['message_count']} message types"
+        f"{each['message_count'] or 'no'} message types"
         for name, each in zip(names, standards, strict=True)
     ]
     return "\n".join(lines or ["There are none."])
@@ -93,6 +93,19 @@ def standard_text(standard: dict[str, Any]) -> str:
         for each in standard["code_lists"]
     ]
     return "\n".join(lines)
+
+
+def senders_text(standards: Sequence[dict[str, Any]], days: int) -> str:
+    """List versions, each with the clients that sent it: how many messages, when the last came in."""
+    lines = []
+    for each in standards:
+        served = "served" if each["served"] else "not served"
+        lines.append(f"{each['standard']} {each['version']}  {served}  {_validity(each)}")
+        lines += [
+            f"  {sender['client']}  {sender['count']} in {days} days  last {sender['last_at']}"
+            for sender in each["senders"]
+        ] or [f"  nobody in {days} days"]
+    return "\n".join(lines or ["There are none."])
 
 
 def _validity(standard: dict[str, Any]) -> str:

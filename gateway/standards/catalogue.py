@@ -3,7 +3,7 @@
 import datetime
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
@@ -207,32 +207,52 @@ class Standard:
         since, until = self.manifest.valid_from, self.manifest.grace_until or self.manifest.valid_until
         return since is not None and since <= day and (until is None or day <= until)
 
-    def find(self, root: etree._Element, body: bytes, message_type: MessageType) -> Findings:
+    @property
+    def is_ready(self) -> bool:
+        """Whether a message can be judged at once; otherwise something is compiled for the first."""
+        return self.schema.is_compiled and "code_lists" in vars(self)
+
+    def accepts(self, root: etree._Element, body: bytes) -> bool:
+        """Say whether schema and code lists find nothing in a message: quick, unlike saying what."""
+        return self.schema.accepts(root, body) and self.code_lists.accept(root, body)
+
+    def find(
+        self, root: etree._Element, body: bytes, message_type: MessageType, *, accepted: bool = False
+    ) -> Findings:
         """Return everything that a message of that type is wrong in, and what is to be warned of.
 
         Rules are asked only where schema and code lists allow the message: they are written for these.
 
+        Args:
+            accepted: what `accepts` has said of it already.
+
         Raises:
             Unavailable: the rules could not be run.
         """
-        findings = self.schema.find(root, body)
-        prefixes = self.manifest.namespaces
-        findings = findings.joined(self.code_lists.find(root, body, prefixes, self.schema.describe))
+        findings = Findings() if accepted else self._find(root, body)
         if findings.errors or not self.manifest.rules:
             return findings
         findings = findings.followed_by(self.rules(message_type).find(root, body))
         return message_type.accept.weigh(findings) if message_type.accept else findings
 
-    def compare(
-        self, root: etree._Element, body: bytes, sent: Sequence[attachments.Sent], *, whole: bool
-    ) -> Findings:
-        """Return where the attachments sent are not those that a message names; see `attachments.find`.
+    def _find(self, root: etree._Element, body: bytes) -> Findings:
+        findings, prefixes = self.schema.find(root, body), self.manifest.namespaces
+        return findings.joined(self.code_lists.find(root, body, prefixes, self.schema.describe))
+
+    def agrees(self, root: etree._Element, sent: Sequence[attachments.Sent]) -> bool:
+        """Say whether the attachments sent are those that a message names: quick, unlike saying what differs.
 
         Messages of standards without the Anlage of xbasis may come with any.
         """
-        prefixes = self.manifest.namespaces
-        if BASIS not in prefixes.values():
+        return BASIS not in self.manifest.namespaces.values() or attachments.agree(root, sent)
+
+    def compare(
+        self, root: etree._Element, body: bytes, sent: Sequence[attachments.Sent], *, whole: bool
+    ) -> Findings:
+        """Return where the attachments sent are not those that a message names; see `attachments.find`."""
+        if self.agrees(root, sent):
             return Findings()
+        prefixes = self.manifest.namespaces
         return attachments.find(root, body, sent, prefixes, self.schema.describe, whole=whole)
 
     def has(self, message_type: MessageType, root: etree._Element) -> bool:
@@ -256,11 +276,19 @@ class Opened:
     root: etree._Element
     body: bytes = field(repr=False)
     today: datetime.date
+    sent: Sequence[attachments.Sent] | None = None
+    accepted: bool = False
+    """Whether it is known that schema and code lists find nothing, and that the attachments agree."""
 
     @property
     def takes_time(self) -> bool:
         """Whether judging it may wait for a worker process."""
         return bool(self.standard.manifest.rules)
+
+    def look(self) -> "Opened":
+        """Look whether schema, code lists or attachments give a finding, without saying what."""
+        agrees = self.sent is None or self.standard.agrees(self.root, self.sent)
+        return replace(self, accepted=agrees and self.standard.accepts(self.root, self.body))
 
 
 @dataclass(frozen=True)
@@ -374,15 +402,23 @@ class Catalogue:
         sent: Sequence[attachments.Sent] | None = None,
     ) -> Incoming:
         """Parse, identify and validate one message, and read its header; as `open` and `judge`."""
-        return self.judge(self.open(body, today=today, limits=limits), sent)
+        return self.judge(self.open(body, today=today, limits=limits, sent=sent))
 
-    def open(self, body: bytes, *, today: datetime.date, limits: Limits = DEFAULT_LIMITS) -> Opened:
+    def open(
+        self,
+        body: bytes,
+        *,
+        today: datetime.date,
+        limits: Limits = DEFAULT_LIMITS,
+        sent: Sequence[attachments.Sent] | None = None,
+    ) -> Opened:
         """Parse and identify one message.
 
         Args:
             body: the message as received.
             today: the day in Europe/Berlin, which decides whether its version is served.
             limits: what a message may weigh.
+            sent: what came along; None where nobody knows, so that attachments are not looked at.
 
         Raises:
             MessageTooLarge, NotUtf8, ForbiddenXml, MalformedXml: it is no XML that is taken.
@@ -390,13 +426,10 @@ class Catalogue:
         """
         root = parse(body, limits)
         message_type, standard = self.identify(root, body, today)
-        return Opened(message_type, standard, root, body, today)
+        return Opened(message_type, standard, root, body, today, sent)
 
-    def judge(self, opened: Opened, sent: Sequence[attachments.Sent] | None = None) -> Incoming:
+    def judge(self, opened: Opened) -> Incoming:
         """Validate one message, compare the attachments that came with it, and read its header.
-
-        Args:
-            sent: what came along; None where nobody knows, so that attachments are not looked at.
 
         Raises:
             SchemaViolation, CodeListViolation, CodeViolation, RuleViolation, AttachmentMismatch: with all
@@ -406,10 +439,10 @@ class Catalogue:
         """
         message_type, standard, root = opened.message_type, opened.standard, opened.root
         try:
-            findings = standard.find(root, opened.body, message_type)
-            if sent is not None:
+            findings = standard.find(root, opened.body, message_type, accepted=opened.accepted)
+            if opened.sent is not None and not opened.accepted:
                 whole = RejectCode.SCHEMA not in findings.errors
-                compared = standard.compare(root, opened.body, sent, whole=whole)
+                compared = standard.compare(root, opened.body, opened.sent, whole=whole)
                 findings = findings.followed_by(compared)
             _require_no_errors(findings)
             if standard.manifest.valid_until and opened.today > standard.manifest.valid_until:

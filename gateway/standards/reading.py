@@ -29,16 +29,21 @@ async def read(
     limits: Limits = DEFAULT_LIMITS,
     sent: Sequence[Sent] | None = None,
 ) -> Incoming:
-    """Read a message as `Catalogue.read` does: at once where that is a moment's work, else in a thread."""
+    """Read a message as `Catalogue.read` does: at once where that is a moment's work, else in a thread.
+
+    Accepting a small message is; compiling a schema, asking rules and saying what is wrong are not.
+    """
     if len(body) > INLINE_BYTES:
-        opened = await asyncio.to_thread(catalogue.open, body, today=today, limits=limits)
+        opened = await asyncio.to_thread(catalogue.open, body, today=today, limits=limits, sent=sent)
     else:
-        opened = catalogue.open(body, today=today, limits=limits)
+        opened = catalogue.open(body, today=today, limits=limits, sent=sent)
+        if opened.standard.is_ready:
+            opened = opened.look()
     if opened.takes_time:
-        return await asyncio.get_running_loop().run_in_executor(waiting_room(), catalogue.judge, opened, sent)
-    if len(body) > INLINE_BYTES:
-        return await asyncio.to_thread(catalogue.judge, opened, sent)
-    return catalogue.judge(opened, sent)
+        return await asyncio.get_running_loop().run_in_executor(waiting_room(), catalogue.judge, opened)
+    if not opened.accepted:
+        return await asyncio.to_thread(catalogue.judge, opened)
+    return catalogue.judge(opened)
 
 
 @cache

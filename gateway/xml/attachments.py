@@ -58,6 +58,12 @@ class _Fault:
     severity: Severity = Severity.ERROR
 
 
+def agree(root: etree._Element, sent: Sequence[Sent]) -> bool:
+    """Say whether `find` would find nothing in a message that is valid by its schema."""
+    named = list(_named(root))
+    return not [*_of_references(named, sent), *_unnamed(named, sent)]
+
+
 def find(
     root: etree._Element,
     body: bytes,

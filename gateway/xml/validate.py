@@ -7,6 +7,7 @@ else.
 """
 
 import tempfile
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,8 +23,8 @@ from gateway.xml import sentences
 from gateway.xml.declarations import Declarations, Look
 from gateway.xml.explain import explain
 from gateway.xml.identity import Identifiers, find_identifiers
-from gateway.xml.lxml_faults import MAX_TREE_TAGS
-from gateway.xml.parse import has_more_tags, parse_reference
+from gateway.xml.lxml_faults import MAX_ERRORS
+from gateway.xml.parse import MAX_TREE_TAGS, has_more_tags, parse_reference
 from gateway.xml.repertoire import Repertoire, split
 
 if TYPE_CHECKING:
@@ -53,14 +54,14 @@ class Schema:
     def __init__(self, documents: Documents, prefixes: Mapping[str, str]) -> None:
         self.documents = documents
         self._prefixes = prefixes
+        self._one_at_a_time = threading.Lock()
 
     def find(self, root: etree._Element, body: bytes) -> Findings:
         """Return all that is wrong with a message, as both engines see it; nothing lets it pass.
 
         `root` may gain attributes for which the schema states a default or fixed value.
         """
-        quick = self._quick
-        schema = quick[0] if quick and quick[1].covers(body) else self.lxml
+        schema = self._for(body)
         doubtful = self.identifiers is not None and self.identifiers.may_be_wrong(root)
         if has_more_tags(body, MAX_TREE_TAGS):
             # libxml2 takes time by the square of the identifiers that occur twice.
@@ -70,6 +71,22 @@ class Schema:
                 return self._explain(root, body, refused=True)
         refused = not schema.validate(root)
         return self._explain(root, body, refused=refused) if refused or doubtful else Findings()
+
+    def accepts(self, root: etree._Element, body: bytes) -> bool:
+        """Say whether `find` would find nothing; never slow, however much is wrong with the message."""
+        schema = self._for(body)
+        if has_more_tags(body, MAX_TREE_TAGS) and not _accepts_stream(schema, body):
+            return False
+        return schema.validate(root) and not (self.identifiers and self.identifiers.may_be_wrong(root))
+
+    def _for(self, body: bytes) -> etree.XMLSchema:
+        quick = self._quick
+        return quick[0] if quick and quick[1].covers(body) else self.lxml
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether a message can be validated at once."""
+        return all(name in vars(self) for name in ("lxml", "_quick", "identifiers"))
 
     def _explain(self, root: etree._Element, body: bytes, *, refused: bool) -> Findings:
         return explain(self, root, body, self._prefixes, refused=refused)
@@ -86,6 +103,13 @@ class Schema:
         """Return a parser that validates what it is fed; only for bytes that `parse` has accepted."""
         return _stream_parser(self.lxml)
 
+    def tree_errors(self, root: etree._Element) -> list[etree._LogEntry]:
+        """Return what libxml2 says of a tree of at most MAX_TREE_TAGS tags, with paths."""
+        # A compiled schema keeps one log for all threads, so this one is nobody else's.
+        with self._one_at_a_time:
+            self._explaining.validate(root)
+            return [*self._explaining.error_log][:MAX_ERRORS]  # type: ignore[misc]  # it is iterable
+
     def describe(self, element: etree._Element) -> str | None:
         """Return what the schema says of an element of a message, or of its type; slow on first use."""
         return sentences.describe(element, Look(self.declarations)) if self.declarations else None
@@ -97,6 +121,10 @@ class Schema:
         Raises:
             ConfigurationError: the documents are no schema.
         """
+        return _compile(self.documents)
+
+    @cached_property
+    def _explaining(self) -> etree.XMLSchema:
         return _compile(self.documents)
 
     @cached_property
