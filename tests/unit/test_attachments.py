@@ -2,6 +2,7 @@
 
 import datetime
 import re
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
@@ -11,7 +12,8 @@ import pytest
 from gateway.contract.findings import MAX_FINDINGS, Finding
 from gateway.errors import AttachmentMismatch, Problem, SchemaViolation
 from gateway.settings import data_folder
-from gateway.standards import Catalogue
+from gateway.standards import Catalogue, Incoming, reading
+from gateway.standards.catalogue import Opened
 from gateway.xml.attachments import Sent
 
 URKUNDE = data_folder("fixtures") / "xurkunde" / "1.1"
@@ -171,3 +173,18 @@ def test_error_is_shown_when_there_are_more_warnings_than_are_shown() -> None:
     errors = [each for each in refused.value.findings if each.severity == "error"]
     assert len(errors) == 1
     assert (len(refused.value.findings), refused.value.more_findings) == (MAX_FINDINGS, 12)
+
+
+async def test_event_loop_goes_on_while_it_is_said_what_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+    judge, threads = Catalogue.judge, []
+
+    def noted(catalogue: Catalogue, opened: Opened) -> Incoming:
+        threads.append(threading.current_thread() is threading.main_thread())
+        return judge(catalogue, opened)
+
+    monkeypatch.setattr(Catalogue, "judge", noted)
+    CATALOGUE.check()
+    await reading.read(CATALOGUE, BODY, today=TODAY, sent=[LETTER, CARD])
+    with pytest.raises(AttachmentMismatch):
+        await reading.read(CATALOGUE, BODY, today=TODAY, sent=[LETTER])
+    assert threads == [True, False]
