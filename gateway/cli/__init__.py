@@ -20,6 +20,7 @@ from gateway.cli import (
     senders,
     serving,
     standards,
+    validation,
 )
 
 __all__ = ["app", "main"]
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.add_typer(serving.app)
 app.add_typer(serving.config_app, name="config")
 app.add_typer(portal.app)
+app.add_typer(validation.app)
 app.add_typer(reconciling.app)
 app.add_typer(reconciling.receipts_app, name="receipts")
 app.add_typer(reconciling.reports_app, name="reports")

@@ -2,7 +2,7 @@
 
 import datetime
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ from gateway.contract.codes import RejectCode
 from gateway.contract.findings import Bilingual, Finding, Findings, Severity
 from gateway.contract.states import Direction
 from gateway.errors import (
+    AttachmentMismatch,
     CodeListViolation,
     CodeViolation,
     ConfigurationError,
@@ -37,10 +38,12 @@ from gateway.standards.manifest import (
 )
 from gateway.standards.profiles import Header, HeaderReader
 from gateway.standards.sources import SchemaFiles, collect, find_imports
+from gateway.xml import attachments
 from gateway.xml.near import nearest
 from gateway.xml.parse import DEFAULT_LIMITS, Limits, parse
 from gateway.xml.paths import Names
 from gateway.xml.positions import locate
+from gateway.xml.rueckkanal_frame import BASIS
 from gateway.xml.rules import RuleFile, Rules
 from gateway.xml.stylesheet import Stylesheet, read_stylesheet
 from gateway.xml.validate import Schema
@@ -99,11 +102,11 @@ class Standard:
         """The code list for Rückweisungen of this standard's messages."""
         return self.manifest.reject_list
 
-    def rejection(self, code: RejectCode | None) -> RejectReason:
+    def rejection(self, code: str) -> RejectReason:
         """Return the reason that a Rückweisung gives: a code that the standard's list lacks becomes S999."""
         uri, version = self.reject_list.uri, self.reject_list.version
-        missing = code is None or self.code_lists.has(uri, version, code) is False
-        return RejectReason(str(RejectCode.OTHER if missing else code), uri, version)
+        missing = self.code_lists.has(uri, version, code) is False
+        return RejectReason(RejectCode.OTHER.value if missing else code, uri, version)
 
     @cached_property
     def schema(self) -> Schema:
@@ -236,6 +239,22 @@ class Standard:
         findings, prefixes = self.schema.find(root, body), self.manifest.namespaces
         return findings.joined(self.code_lists.find(root, body, prefixes, self.schema.describe))
 
+    def agrees(self, root: etree._Element, sent: Sequence[attachments.Sent]) -> bool:
+        """Say whether the attachments sent are those that a message names: quick, unlike saying what differs.
+
+        Messages of standards without the Anlage of xbasis may come with any.
+        """
+        return BASIS not in self.manifest.namespaces.values() or attachments.agree(root, sent)
+
+    def compare(
+        self, root: etree._Element, body: bytes, sent: Sequence[attachments.Sent], *, whole: bool
+    ) -> Findings:
+        """Return where the attachments sent are not those that a message names; see `attachments.find`."""
+        if self.agrees(root, sent):
+            return Findings()
+        prefixes = self.manifest.namespaces
+        return attachments.find(root, body, sent, prefixes, self.schema.describe, whole=whole)
+
     def has(self, message_type: MessageType, root: etree._Element) -> bool:
         """Say whether a message with the right root element is one of that type and version."""
         if message_type.match is not None and not message_type.match(root):
@@ -257,8 +276,9 @@ class Opened:
     root: etree._Element
     body: bytes = field(repr=False)
     today: datetime.date
+    sent: Sequence[attachments.Sent] | None = None
     accepted: bool = False
-    """Whether it is known that schema and code lists find nothing."""
+    """Whether it is known that schema and code lists find nothing, and that the attachments agree."""
 
     @property
     def takes_time(self) -> bool:
@@ -266,8 +286,9 @@ class Opened:
         return bool(self.standard.manifest.rules)
 
     def look(self) -> "Opened":
-        """Look whether schema and code lists find something, without saying what."""
-        return replace(self, accepted=self.standard.accepts(self.root, self.body))
+        """Look whether schema, code lists or attachments give a finding, without saying what."""
+        agrees = self.sent is None or self.standard.agrees(self.root, self.sent)
+        return replace(self, accepted=agrees and self.standard.accepts(self.root, self.body))
 
 
 @dataclass(frozen=True)
@@ -372,17 +393,32 @@ class Catalogue:
         if faults:
             raise ConfigurationError("\n".join(faults.values()))
 
-    def read(self, body: bytes, *, today: datetime.date, limits: Limits = DEFAULT_LIMITS) -> Incoming:
-        """Parse, identify and validate one message, and read its header; raises as `open` and `judge`."""
-        return self.judge(self.open(body, today=today, limits=limits))
+    def read(
+        self,
+        body: bytes,
+        *,
+        today: datetime.date,
+        limits: Limits = DEFAULT_LIMITS,
+        sent: Sequence[attachments.Sent] | None = None,
+    ) -> Incoming:
+        """Parse, identify and validate one message, and read its header; as `open` and `judge`."""
+        return self.judge(self.open(body, today=today, limits=limits, sent=sent))
 
-    def open(self, body: bytes, *, today: datetime.date, limits: Limits = DEFAULT_LIMITS) -> Opened:
+    def open(
+        self,
+        body: bytes,
+        *,
+        today: datetime.date,
+        limits: Limits = DEFAULT_LIMITS,
+        sent: Sequence[attachments.Sent] | None = None,
+    ) -> Opened:
         """Parse and identify one message.
 
         Args:
             body: the message as received.
             today: the day in Europe/Berlin, which decides whether its version is served.
             limits: what a message may weigh.
+            sent: what came along; None where nobody knows, so that attachments are not looked at.
 
         Raises:
             MessageTooLarge, NotUtf8, ForbiddenXml, MalformedXml: it is no XML that is taken.
@@ -390,26 +426,32 @@ class Catalogue:
         """
         root = parse(body, limits)
         message_type, standard = self.identify(root, body, today)
-        return Opened(message_type, standard, root, body, today)
+        return Opened(message_type, standard, root, body, today, sent)
 
     def judge(self, opened: Opened) -> Incoming:
-        """Validate one message and read its header.
+        """Validate one message, compare the attachments that came with it, and read its header.
 
         Raises:
-            SchemaViolation, CodeListViolation, CodeViolation, RuleViolation: with all findings.
+            SchemaViolation, CodeListViolation, CodeViolation, RuleViolation, AttachmentMismatch: with all
+                findings, those of other codes too.
             MetadataMismatch: its header contradicts its root element.
             Unavailable: its rules could not be run.
         """
         message_type, standard, root = opened.message_type, opened.standard, opened.root
         try:
             findings = standard.find(root, opened.body, message_type, accepted=opened.accepted)
+            if opened.sent is not None and not opened.accepted:
+                whole = RejectCode.SCHEMA not in findings.errors
+                compared = standard.compare(root, opened.body, opened.sent, whole=whole)
+                findings = findings.followed_by(compared)
             _require_no_errors(findings)
             if standard.manifest.valid_until and opened.today > standard.manifest.valid_until:
                 findings = findings.joined(self._outdated(standard, root, opened.body, opened.today))
             header = standard.read_header(root)
             require_agreement(header, message_type, standard.manifest, root, opened.body)
         except Problem as problem:
-            problem.rejection = standard.rejection(problem.code)
+            problem.message_type = message_type.id
+            problem.rejections = {code: standard.rejection(code) for code in problem.codes}
             raise
         return Incoming(message_type, root, header, standard, findings)
 
@@ -596,6 +638,7 @@ _PROBLEMS: dict[RejectCode, type[Problem]] = {
     RejectCode.CODE_LIST: CodeListViolation,
     RejectCode.CODE: CodeViolation,
     RejectCode.RULE: RuleViolation,
+    RejectCode.ATTACHMENT: AttachmentMismatch,
 }
 
 
