@@ -16,9 +16,10 @@ from gateway.contract.codes import RejectCode
 from gateway.contract.findings import MAX_FINDINGS, Bilingual, Finding
 from gateway.domain.routing import covers
 from gateway.errors import Problem, VersionNotServed
-from gateway.standards.catalogue import Catalogue, MessageType, Standard
+from gateway.standards.catalogue import Catalogue
 from gateway.standards.manifest import ConversionRules
 from gateway.standards.reading import waiting_room
+from gateway.standards.standard import MessageType, Standard
 from gateway.xml.parse import Limits, parse
 from gateway.xml.paths import Names
 from gateway.xml.positions import Position, locate

@@ -11,7 +11,7 @@ from gateway.errors import AttachmentMismatch, NoRoute, Problem, RejectReason, S
 from gateway.intake.receipt import rejection_from
 from gateway.settings import data_folder
 from gateway.standards import Catalogue
-from gateway.standards.catalogue import Standard
+from gateway.standards.standard import Standard
 from gateway.xml.parse import parse
 from gateway.xml.rueckkanal import Head, Party
 from gateway.xml.rueckkanal_frame import R
