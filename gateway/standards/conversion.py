@@ -123,7 +123,10 @@ class Converter:
 
 
 def _served(message_type: str, serves: Serves) -> bool:
-    return not serves or any(covers(pattern, message_type) for pattern in serves)
+    """Say whether a message can travel as it is; a standard that is not named has no version to be wrong."""
+    standard = message_type.partition(":")[0]
+    named = any(pattern.partition(":")[0] == standard for pattern in serves)
+    return not named or any(covers(pattern, message_type) for pattern in serves)
 
 
 def _lost(source: etree._Element, result: etree._Element, drops: Collection[str]) -> Iterator[etree._Element]:

@@ -335,3 +335,18 @@ def test_value_beside_a_reference_to_an_attribute_disturbs_nothing_when_defaults
     assert [each.code for each in findings.shown] == ([] if is_valid else ["X001"])
     if is_valid:
         assert root.get("list") == "urn:list"
+
+
+BACKTRACKING = b"""<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:element name="r">
+<xs:complexType><xs:sequence><xs:element name="v"><xs:simpleType><xs:restriction base="xs:string">
+  <xs:pattern value="([a-z]+\\.?)+@x"/></xs:restriction></xs:simpleType></xs:element></xs:sequence>
+</xs:complexType></xs:element></xs:schema>"""
+
+
+def test_pattern_over_which_expressions_of_python_take_hours_is_said_like_any_other() -> None:
+    schema = Schema(Documents("r.xsd", {"r.xsd": BACKTRACKING}), {})
+    body = f"<r><other/><v>{'a' * 60}</v></r>".encode()
+    found = schema.find(parse(body), body)
+    assert [each.path for each in found.shown] == ["/r/other", "/r/v"]
+    good = b"<r><other/><v>a.b@x</v></r>"
+    assert [each.path for each in schema.find(parse(good), good).shown] == ["/r/other"]

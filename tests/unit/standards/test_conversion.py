@@ -70,6 +70,15 @@ async def test_message_is_left_as_it_is_when_its_version_is_served(converter: Co
     assert converter.target(NEW, SERVES_OLD) == OLD
 
 
+async def test_message_of_a_standard_that_the_destination_does_not_name_is_left_as_it_is(
+    converter: Converter,
+) -> None:
+    for message_type in ("xfall:1.0:fall.ruecknahme.1140", "xparken:1.0:x"):
+        converted = await converter.convert(message_type, FIRST, SERVES_OLD)
+        assert (converted.message_type, converted.body) == (message_type, FIRST)
+        assert converter.target(message_type, SERVES_OLD) == message_type
+
+
 async def test_message_is_refused_when_something_stated_would_be_lost(converter: Converter) -> None:
     body = sent_by_post(FIRST).replace(b"<u:zustellweg>post<", b"<u:zustellweg>abholung<")
     with pytest.raises(VersionNotServed) as caught:
@@ -84,7 +93,7 @@ async def test_message_is_refused_when_something_stated_would_be_lost(converter:
 
 async def test_message_is_refused_when_no_conversion_leads_to_what_is_served(converter: Converter) -> None:
     body = FIRST
-    for serves in (("xurkunde:2.0:*",), ("xparken:*",)):
+    for serves in (("xurkunde:2.0:*",), ("xurkunde:1.2:*", "xparken:*")):
         with pytest.raises(VersionNotServed) as caught:
             await converter.convert(NEW, body, serves)
         assert caught.value.findings[0].hint
