@@ -6,8 +6,9 @@ would lose something that the sender has stated is not converted, unless the man
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import structlog
 from lxml import etree
@@ -18,6 +19,7 @@ from gateway.domain.routing import covers
 from gateway.errors import Problem, VersionNotServed
 from gateway.standards.catalogue import Catalogue
 from gateway.standards.manifest import ConversionRules
+from gateway.standards.profiles import Header, HeaderReader
 from gateway.standards.reading import waiting_room
 from gateway.standards.standard import MessageType, Standard
 from gateway.xml.parse import Limits, parse
@@ -26,6 +28,9 @@ from gateway.xml.positions import Position, locate
 from gateway.xml.workers import shared_workers
 
 _log = structlog.get_logger()
+
+_XSI = "http://www.w3.org/2001/XMLSchema-instance"
+_SCHEMA_LOCATIONS = {f"{{{_XSI}}}schemaLocation", f"{{{_XSI}}}noNamespaceSchemaLocation"}
 
 Serves = Collection[str]
 """Message types that a destination takes, as in a route: `xurkunde:1.0:*`; none: whatever comes."""
@@ -95,7 +100,10 @@ class Converter:
             raise _failed(step, problem.type) from problem
         if findings.errors or result.tag != step.message_type.root:
             raise _failed(step, ", ".join(sorted(findings.errors)) or "root element")
-        if lost := [*_lost(root, result, step.rules.drops)]:
+        header = step.target.read_header(result)
+        if step.source.read_header(root).test != header.test:
+            raise _failed(step, "test")
+        if lost := _lost(root, result, _version(step.source, root, header), step.rules.drops):
             raise _loss(step, root, body, lost)
         return converted
 
@@ -126,24 +134,57 @@ def _served(message_type: str, serves: Serves) -> bool:
     return not serves or any(covers(pattern, message_type) for pattern in serves)
 
 
-def _lost(source: etree._Element, result: etree._Element, drops: Collection[str]) -> Iterator[etree._Element]:
-    """Yield what is stated in the source and not, under whatever prefix, in the result."""
+_Place = tuple[etree._Element, str]
+"""An element, and its local name for its text or `@name` for an attribute."""
+
+
+def _version(source: Standard, root: etree._Element, converted: Header) -> set[_Place]:
+    """Return where a message names its standard and version: these may become others, but not vanish."""
+    rules = source.manifest.header
+    reader = HeaderReader(rules.profile, rules.xpaths, source.manifest.namespaces)
+    stated = [name for name in ("standard", "version") if getattr(converted, name)]
+    return {_place(found) for name in stated for found in reader.places(root, name)}
+
+
+def _place(found: etree._Element | etree._ElementUnicodeResult) -> _Place:
+    if isinstance(found, etree._Element):
+        return found, _local(found)
+    before = cast("etree._Element", found.getparent())  # nothing but an element or its tail has a text
+    parent = cast("etree._Element", before.getparent()) if found.is_tail else before
+    return parent, f"@{etree.QName(found.attrname).localname}" if found.attrname else _local(parent)
+
+
+def _lost(
+    source: etree._Element, result: etree._Element, spared: Collection[_Place], drops: Collection[str]
+) -> dict[etree._Element, str]:
+    """Return what is stated in the source and not, under whatever prefix, in the result: where, and its name.
+
+    Args:
+        source: the message as sent.
+        result: what it has become.
+        spared: what is not compared.
+        drops: what the manifest allows to be lost.
+    """
     kept = Counter((name, text) for _, name, text in _stated(result))
+    lost: dict[etree._Element, str] = {}
     for element, name, text in _stated(source):
+        if (element, name) in spared:
+            continue
         if kept[name, text]:
             kept[name, text] -= 1
         elif not {name, f"{name}={text}", *map(_local, _line(element))} & set(drops):
-            yield element
+            lost.setdefault(element, name)
+    return lost
 
 
 def _stated(root: etree._Element) -> Iterator[tuple[etree._Element, str, str]]:
-    """Yield every text and attribute value with its local name; the root's attributes name the version."""
+    """Yield every text and attribute value with its local name, but where schemas are: nobody looks there."""
     for element in root.iter("*"):
         text = " ".join((element.text or "").split())
         if text:
             yield element, _local(element), text
-        if element is not root:
-            for name, value in element.attrib.items():
+        for name, value in element.attrib.items():
+            if name not in _SCHEMA_LOCATIONS:
                 yield element, f"@{etree.QName(name).localname}", str(value)
 
 
@@ -162,16 +203,20 @@ def _failed(step: _Step, why: str) -> VersionNotServed:
     return VersionNotServed(_NOT_CONVERTED, hint=_in_version(step.target))
 
 
-def _loss(step: _Step, root: etree._Element, body: bytes, lost: Sequence[etree._Element]) -> VersionNotServed:
-    elements = list(dict.fromkeys(lost))
-    positions = locate(body, root, elements[:MAX_FINDINGS])
+def _loss(
+    step: _Step, root: etree._Element, body: bytes, lost: Mapping[etree._Element, str]
+) -> VersionNotServed:
+    positions = locate(body, root, [*lost][:MAX_FINDINGS])
     names = Names(root, step.source.manifest.namespaces)
-    findings = [_loss_of(step, element, position, names) for element, position in positions.items()]
-    return VersionNotServed(findings=findings, more_findings=len(elements) - len(findings))
+    findings = [
+        _loss_of(step, lost[element], names.path(element), position, names)
+        for element, position in positions.items()
+    ]
+    return VersionNotServed(findings=findings, more_findings=len(lost) - len(findings))
 
 
-def _loss_of(step: _Step, element: etree._Element, position: Position, names: Names) -> Finding:
-    version, name, path = step.target.manifest.version, _local(element), names.path(element)
+def _loss_of(step: _Step, name: str, path: str, position: Position, names: Names) -> Finding:
+    version = step.target.manifest.version
     return Finding(
         code=str(RejectCode.VERSION),
         path=path,
@@ -190,7 +235,7 @@ def _loss_of(step: _Step, element: etree._Element, position: Position, names: Na
 def _in_version(target: Standard) -> Bilingual:
     return Bilingual(
         de=f"Senden Sie die Nachricht als {target}, oder ohne diese Angabe.",
-        en=f"Send the message as {target}, or without this element.",
+        en=f"Send the message as {target}, or without this.",
     )
 
 

@@ -155,3 +155,57 @@ async def test_conversion_that_fails_is_tried_again_later(tmp_path: Path) -> Non
     failing = stylesheet(DROPPING, dividing)
     with pytest.raises(Unavailable):
         await changed(tmp_path, failing).convert(NEW, FIRST, SERVES_OLD)
+
+
+# What is compared
+
+
+def as_sent(*changes: tuple[str, str]) -> bytes:
+    """Return a message that version 1.0 can say, with some changes."""
+    text = sent_by_post(FIRST).decode()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new, 1)
+    return text.encode()
+
+
+async def convert(tmp_path: Path, templates: str, body: bytes, **conversion: object) -> bytes:
+    """Return what a stylesheet with more templates makes of a message that is valid."""
+    CATALOGUE.read(body, today=DAY)
+    converter = changed(tmp_path, stylesheet(DROPPING, DROPPING + templates), **conversion)
+    return (await converter.convert(NEW, body, SERVES_OLD)).body
+
+
+async def lost(tmp_path: Path, templates: str, body: bytes, **conversion: object) -> list[str]:
+    """Return where a stylesheet with more templates would lose something."""
+    with pytest.raises(VersionNotServed) as caught:
+        await convert(tmp_path, templates, body, **conversion)
+    return [each.path for each in caught.value.findings if "verloren" in each.message.de]
+
+
+TEST = ('produkt="', 'test="TEST" produkt="')
+
+
+@pytest.mark.parametrize("drops", [["zustellweg"], ["zustellweg", "@test"]])
+async def test_test_message_stays_one_whatever_may_be_dropped(tmp_path: Path, drops: list[str]) -> None:
+    assert CATALOGUE.read(as_sent(TEST), today=DAY).header.test
+    template = '<xsl:template match="/neu:*/@test"/>'
+    assert await lost(tmp_path, template, as_sent(TEST), drops=drops) == []  # its author must look
+
+
+async def test_message_does_not_become_a_test(tmp_path: Path) -> None:
+    template = '<xsl:template match="/neu:*/@produkt"><xsl:attribute name="test">TEST</xsl:attribute>'
+    template += '<xsl:attribute name="produkt" select="."/></xsl:template>'
+    assert await lost(tmp_path, template, as_sent()) == []
+
+
+async def test_attribute_of_the_root_is_not_lost(tmp_path: Path) -> None:
+    template = '<xsl:template match="/neu:*/@produktversion"/>'
+    assert await lost(tmp_path, template, as_sent()) == ["/u:urkunde.anforderung.0101"]
+
+
+async def test_where_a_schema_is_may_change(tmp_path: Path) -> None:
+    namespace = "http://www.w3.org/2001/XMLSchema-instance"
+    location = f'xmlns:xsi="{namespace}" xsi:schemaLocation="urn:amtsbote:xurkunde:1.1 u.xsd" produkt="'
+    template = f'<xsl:template match="@xsi:schemaLocation" xmlns:xsi="{namespace}"/>'
+    assert b"schemaLocation" not in await convert(tmp_path, template, as_sent(('produkt="', location)))
