@@ -8,7 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 import structlog
 from lxml import etree
@@ -25,6 +25,7 @@ from gateway.standards.standard import MessageType, Standard
 from gateway.xml.parse import Limits, parse
 from gateway.xml.paths import Names
 from gateway.xml.positions import Position, locate
+from gateway.xml.words import direct_text
 from gateway.xml.workers import shared_workers
 
 _log = structlog.get_logger()
@@ -151,7 +152,7 @@ def _place(found: etree._Element | etree._ElementUnicodeResult) -> _Place:
         return found, _local(found)
     before = cast("etree._Element", found.getparent())  # nothing but an element or its tail has a text
     parent = cast("etree._Element", before.getparent()) if found.is_tail else before
-    return parent, f"@{etree.QName(found.attrname).localname}" if found.attrname else _local(parent)
+    return parent, f"@{_bare(str(found.attrname))}" if found.attrname else _local(parent)
 
 
 def _lost(
@@ -159,33 +160,59 @@ def _lost(
 ) -> dict[etree._Element, str]:
     """Return what is stated in the source and not, under whatever prefix, in the result: where, and its name.
 
+    A text is the same where its element has the same name and stands in elements of the same names: what is
+    said of the child is not said of the mother. Elements around it count if both messages have some of that
+    name, so that a version may rename, add or leave out a wrapper. What two renamed wrappers exchange is
+    therefore not found, nor what two elements of the same name do.
+
     Args:
         source: the message as sent.
         result: what it has become.
         spared: what is not compared.
         drops: what the manifest allows to be lost.
     """
-    kept = Counter((name, text) for _, name, text in _stated(result))
+    common = {*map(_local, source.iter("*"))} & {*map(_local, result.iter("*"))}
+    kept = Counter(each.content for each in _stated(result, common))
     lost: dict[etree._Element, str] = {}
-    for element, name, text in _stated(source):
-        if (element, name) in spared:
+    for each in _stated(source, common):
+        if (each.element, each.name) in spared:
             continue
-        if kept[name, text]:
-            kept[name, text] -= 1
-        elif not {name, f"{name}={text}", *map(_local, _line(element))} & set(drops):
-            lost.setdefault(element, name)
+        if kept[each.content]:
+            kept[each.content] -= 1
+        elif not {each.name, f"{each.name}={each.text}", *map(_local, _line(each.element))} & set(drops):
+            lost.setdefault(each.element, each.name)
     return lost
 
 
-def _stated(root: etree._Element) -> Iterator[tuple[etree._Element, str, str]]:
-    """Yield every text and attribute value with its local name, but where schemas are: nobody looks there."""
-    for element in root.iter("*"):
-        text = " ".join((element.text or "").split())
-        if text:
-            yield element, _local(element), text
-        for name, value in element.attrib.items():
-            if name not in _SCHEMA_LOCATIONS:
-                yield element, f"@{etree.QName(name).localname}", str(value)
+class _Statement(NamedTuple):
+    element: etree._Element
+    around: tuple[str, ...]
+    name: str
+    text: str
+
+    @property
+    def content(self) -> tuple[tuple[str, ...], str, str]:
+        return self.around, self.name, self.text
+
+
+def _stated(
+    element: etree._Element, common: Collection[str], around: tuple[str, ...] = ()
+) -> Iterator[_Statement]:
+    """Yield every text, empty element and attribute value, but where schemas are: nobody looks there.
+
+    A comment within a text states nothing, nor does white space.
+    """
+    name = _local(element)
+    text = " ".join(direct_text(element).split())
+    children = [*element.iterchildren("*")]
+    if text or not children:
+        yield _Statement(element, around, name, text)
+    within = (*around, name) if name in common else around
+    for attribute, value in element.attrib.items():
+        if attribute not in _SCHEMA_LOCATIONS:
+            yield _Statement(element, within, f"@{_bare(str(attribute))}", str(value))
+    for child in children:
+        yield from _stated(child, common, within)
 
 
 def _line(element: etree._Element) -> Iterator[etree._Element]:
@@ -194,7 +221,12 @@ def _line(element: etree._Element) -> Iterator[etree._Element]:
 
 
 def _local(element: etree._Element) -> str:
-    return etree.QName(element).localname
+    return _bare(str(element.tag))
+
+
+def _bare(name: str) -> str:
+    """Return a name without its namespace; a message has many, and QName takes thrice as long."""
+    return name.rpartition("}")[2]
 
 
 def _failed(step: _Step, why: str) -> VersionNotServed:

@@ -209,3 +209,134 @@ async def test_where_a_schema_is_may_change(tmp_path: Path) -> None:
     location = f'xmlns:xsi="{namespace}" xsi:schemaLocation="urn:amtsbote:xurkunde:1.1 u.xsd" produkt="'
     template = f'<xsl:template match="@xsi:schemaLocation" xmlns:xsi="{namespace}"/>'
     assert b"schemaLocation" not in await convert(tmp_path, template, as_sent(('produkt="', location)))
+
+
+# Of a standard that allows anything
+
+
+SCHEMA = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:probe:{version}">
+  <xs:element name="probe"><xs:complexType mixed="true">
+    <xs:sequence><xs:any minOccurs="0" maxOccurs="unbounded" processContents="skip"/></xs:sequence>
+    <xs:anyAttribute processContents="skip"/>
+  </xs:complexType></xs:element>
+</xs:schema>"""
+STYLESHEET = """<xsl:stylesheet version="3.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform">
+  <xsl:mode on-no-match="shallow-copy"/>
+  <xsl:template match="/*"><probe xmlns="urn:probe:2">
+    <xsl:apply-templates select="@*, node()"/>
+  </probe></xsl:template>
+  <xsl:template match="/*/@version"><xsl:attribute name="version">2</xsl:attribute></xsl:template>
+  TEMPLATES
+</xsl:stylesheet>"""
+
+
+def probes(tmp_path: Path, templates: str, **conversion: object) -> Catalogue:
+    """Return versions 1 and 2 of a standard, and a conversion with more templates between them."""
+    for version in ("1", "2"):
+        folder = tmp_path / version
+        folder.mkdir()
+        title = {"de": "Probe", "en": "Probe"}
+        manifest = {
+            "standard": "probe",
+            "version": version,
+            "title": title,
+            "namespace": f"urn:probe:{version}",
+            "valid_from": "2026-01-01",
+            "schemas": ["probe.xsd"],
+            "header": {"profile": "bn-1.1-unqualified"},
+            "message_types": [{"name": "probe", "root": "probe", "direction": "in", "title": title}],
+        }
+        if version == "1":
+            manifest["conversions"] = [{"to": "2", "file": "to-2.xsl", **conversion}]
+        (folder / "standard.yaml").write_text(yaml.safe_dump(manifest), "utf-8")
+        (folder / "probe.xsd").write_text(SCHEMA.format(version=version), "utf-8")
+    (tmp_path / "1" / "to-2.xsl").write_text(STYLESHEET.replace("TEMPLATES", templates), "utf-8")
+    return Catalogue.load([tmp_path])
+
+
+async def probe(
+    tmp_path: Path, content: str, templates: str, attributes: str = 'version="1"', **conversion: object
+) -> list[str] | str:
+    """Return what would be lost of a message, or what it becomes."""
+    catalogue = probes(tmp_path, templates, **conversion)
+    body = f'<p:probe xmlns:p="urn:probe:1" {attributes}>{content}</p:probe>'.encode()
+    incoming = catalogue.read(body, today=DAY)
+    try:
+        converted = await Converter(catalogue, DEFAULT_LIMITS).convert(
+            incoming.message_type.id, body, ("probe:2:*",)
+        )
+    except VersionNotServed as problem:
+        return [each.path.removeprefix("/p:probe/") for each in problem.findings]
+    return converted.body.decode()
+
+
+EXCHANGING = """<xsl:template match="name/text()">
+  <xsl:value-of select="//name[. != current()]"/>
+</xsl:template>"""
+WITHOUT_COMMENTS = '<xsl:template match="comment()"/>'
+
+
+@pytest.mark.parametrize(
+    ("content", "templates", "lost"),
+    [
+        ("<a>x<!-- --> y</a>", "<xsl:template match=\"text()[. = ' y']\"/>", ["a"]),
+        ("<a>x<?p?>y</a>", "<xsl:template match=\"text()[. = 'y']\"/>", ["a"]),
+        ("<a>x <b>y</b> z</a>", "<xsl:template match=\"text()[. = ' z']\"/>", ["a"]),
+        ("<a>x</a><eilt/>", '<xsl:template match="eilt"/>', ["eilt"]),
+        ("<a>x</a><eilt> </eilt>", '<xsl:template match="eilt"/>', ["eilt"]),
+        (
+            "<kind><name>x</name></kind><mutter><name>y</name></mutter>",
+            EXCHANGING,
+            ["kind/name", "mutter/name"],
+        ),
+        (
+            "<kind><p><name>x</name></p></kind><mutter><p><name>y</name></p></mutter>",
+            EXCHANGING,
+            ["kind/p/name", "mutter/p/name"],
+        ),
+        (
+            '<kind id="x"/><mutter id="y"/>',
+            '<xsl:template match="@id"><xsl:attribute name="id" select="//@id[. != current()]"/>'
+            "</xsl:template>",
+            ["kind", "mutter"],
+        ),
+    ],
+)
+async def test_nothing_that_is_said_is_lost(
+    tmp_path: Path, content: str, templates: str, lost: list[str]
+) -> None:
+    assert await probe(tmp_path, content, templates) == lost
+
+
+@pytest.mark.parametrize(
+    ("content", "templates", "drops"),
+    [
+        ("<a>x<!-- of the sender -->y</a>", WITHOUT_COMMENTS, []),
+        ("<a>x <!-- --> <b/></a>", WITHOUT_COMMENTS, []),
+        ("<a> <b/> </a>", '<xsl:strip-space elements="*"/>', []),
+        (  # a wrapper of another name
+            "<kind><name>x</name></kind><mutter><name>y</name></mutter>",
+            '<xsl:template match="kind"><person><xsl:apply-templates/></person></xsl:template>',
+            [],
+        ),
+        (  # a new one
+            "<kind><name>x</name></kind><mutter><name>y</name></mutter>",
+            '<xsl:template match="name"><person><xsl:copy-of select="."/></person></xsl:template>',
+            [],
+        ),
+        (  # none
+            "<kind><p><name>x</name></p></kind><mutter><p><name>y</name></p></mutter>",
+            '<xsl:template match="p"><xsl:apply-templates/></xsl:template>',
+            [],
+        ),
+        (  # declared: the name of a text, and a flag
+            "<a>x</a><eilt/>",
+            '<xsl:template match="a"><b>x</b></xsl:template><xsl:template match="eilt"/>',
+            ["a", "eilt"],
+        ),
+    ],
+)
+async def test_message_may_look_another_way_when_it_says_the_same(
+    tmp_path: Path, content: str, templates: str, drops: list[str]
+) -> None:
+    assert "urn:probe:2" in await probe(tmp_path, content, templates, drops=drops)
