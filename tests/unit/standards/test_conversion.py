@@ -2,7 +2,9 @@
 
 import datetime
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -228,26 +230,35 @@ STYLESHEET = """<xsl:stylesheet version="3.0" xmlns:xsl="http://www.w3.org/1999/
   <xsl:template match="/*/@version"><xsl:attribute name="version">2</xsl:attribute></xsl:template>
   TEMPLATES
 </xsl:stylesheet>"""
+TYPE = {"name": "probe", "root": "probe", "direction": "in", "title": {"de": "Probe", "en": "Probe"}}
 
 
-def probes(tmp_path: Path, templates: str, **conversion: object) -> Catalogue:
+def probes(
+    tmp_path: Path,
+    templates: str,
+    *,
+    header: dict[str, object] | None = None,
+    target: dict[str, object] | None = None,
+    drops: Sequence[str] = (),
+) -> Catalogue:
     """Return versions 1 and 2 of a standard, and a conversion with more templates between them."""
     for version in ("1", "2"):
         folder = tmp_path / version
         folder.mkdir()
-        title = {"de": "Probe", "en": "Probe"}
         manifest = {
             "standard": "probe",
             "version": version,
-            "title": title,
+            "title": TYPE["title"],
             "namespace": f"urn:probe:{version}",
             "valid_from": "2026-01-01",
             "schemas": ["probe.xsd"],
-            "header": {"profile": "bn-1.1-unqualified"},
-            "message_types": [{"name": "probe", "root": "probe", "direction": "in", "title": title}],
+            "header": header or {"profile": "bn-1.1-unqualified"},
+            "message_types": [TYPE],
         }
-        if version == "1":
-            manifest["conversions"] = [{"to": "2", "file": "to-2.xsl", **conversion}]
+        if version == "2":
+            manifest |= target or {}
+        else:
+            manifest["conversions"] = [{"to": "2", "file": "to-2.xsl", "drops": list(drops)}]
         (folder / "standard.yaml").write_text(yaml.safe_dump(manifest), "utf-8")
         (folder / "probe.xsd").write_text(SCHEMA.format(version=version), "utf-8")
     (tmp_path / "1" / "to-2.xsl").write_text(STYLESHEET.replace("TEMPLATES", templates), "utf-8")
@@ -255,19 +266,14 @@ def probes(tmp_path: Path, templates: str, **conversion: object) -> Catalogue:
 
 
 async def probe(
-    tmp_path: Path, content: str, templates: str, attributes: str = 'version="1"', **conversion: object
-) -> list[str] | str:
-    """Return what would be lost of a message, or what it becomes."""
-    catalogue = probes(tmp_path, templates, **conversion)
+    tmp_path: Path, content: str, templates: str, attributes: str = 'version="1"', **changes: Any
+) -> str:
+    """Return what becomes of a message."""
+    catalogue = probes(tmp_path, templates, **changes)
     body = f'<p:probe xmlns:p="urn:probe:1" {attributes}>{content}</p:probe>'.encode()
     incoming = catalogue.read(body, today=DAY)
-    try:
-        converted = await Converter(catalogue, DEFAULT_LIMITS).convert(
-            incoming.message_type.id, body, ("probe:2:*",)
-        )
-    except VersionNotServed as problem:
-        return [each.path.removeprefix("/p:probe/") for each in problem.findings]
-    return converted.body.decode()
+    converter = Converter(catalogue, DEFAULT_LIMITS)
+    return (await converter.convert(incoming.message_type.id, body, ("probe:2:*",))).body.decode()
 
 
 EXCHANGING = """<xsl:template match="name/text()">
@@ -305,7 +311,9 @@ WITHOUT_COMMENTS = '<xsl:template match="comment()"/>'
 async def test_nothing_that_is_said_is_lost(
     tmp_path: Path, content: str, templates: str, lost: list[str]
 ) -> None:
-    assert await probe(tmp_path, content, templates) == lost
+    with pytest.raises(VersionNotServed) as caught:
+        await probe(tmp_path, content, templates)
+    assert [each.path.removeprefix("/p:probe/") for each in caught.value.findings] == lost
 
 
 @pytest.mark.parametrize(
@@ -340,3 +348,40 @@ async def test_message_may_look_another_way_when_it_says_the_same(
     tmp_path: Path, content: str, templates: str, drops: list[str]
 ) -> None:
     assert "urn:probe:2" in await probe(tmp_path, content, templates, drops=drops)
+
+
+KEEPING_VERSION = '<xsl:template match="/*/@version" priority="2"><xsl:copy/></xsl:template>'
+HEADER = {"profile": "none", "xpaths": {"version": "kopf/version", "message_type_code": "@code"}}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "templates", "target"),
+    [
+        ('version="1"', KEEPING_VERSION, {}),
+        ('standard="probe"', "", {"header": {"profile": "bn-1.1-unqualified", "standard": "probe2"}}),
+        ('code="1"', "", {"header": HEADER, "message_types": [{**TYPE, "code": "2"}]}),
+        ('code="1"', "", {"message_types": [{**TYPE, "match": "@code = 2"}]}),
+    ],
+)
+async def test_message_that_would_be_refused_on_arrival_does_not_leave(
+    tmp_path: Path, attributes: str, templates: str, target: dict[str, object]
+) -> None:
+    with pytest.raises(VersionNotServed) as caught:
+        await probe(tmp_path, "", templates, attributes, target=target)
+    assert "umwandeln" in caught.value.findings[0].message.de
+
+
+async def test_version_becomes_another_but_does_not_vanish(tmp_path: Path) -> None:
+    with pytest.raises(VersionNotServed) as caught:
+        await probe(tmp_path, "", '<xsl:template match="/*/@version" priority="2"/>')
+    assert "»@version« ginge bei der Umwandlung verloren" in caught.value.findings[0].message.de
+
+
+async def test_version_is_where_the_manifest_says(tmp_path: Path) -> None:
+    template = '<xsl:template match="kopf/version"><version>2</version></xsl:template>'
+    content = "<kopf><version>1</version></kopf><version>7</version>"
+    assert "<version>2<" in await probe(tmp_path, content, template, "", header=HEADER)
+
+
+async def test_version_that_is_no_longer_valid_reaches_a_destination_that_serves_it(tmp_path: Path) -> None:
+    assert "urn:probe:2" in await probe(tmp_path, "", "", target={"valid_until": "2026-01-02"})
