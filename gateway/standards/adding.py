@@ -24,7 +24,7 @@ from gateway.standards.manifest import FILE_NAME, CodeListFile, Gap, Manifest, R
 from gateway.standards.sources import SchemaFiles, Unresolved, find_imports
 from gateway.standards.standard import MessageType, Standard
 from gateway.standards.survey import Survey, fixed_code_lists, survey
-from gateway.xml.parse import parse
+from gateway.xml.parse import parse, parse_reference
 from gateway.xml.rules import RuleFile, Rules
 
 BROUGHT_ALONG = "imported"
@@ -126,7 +126,7 @@ def _examine(found: Survey, identity: Identity, catalogue: Catalogue) -> Report:
     if not found.scenarios:
         rules, unusable = _usable_rules(found)
         manifest = manifest.model_copy(update={"rules": rules})
-    foreign, absent = _foreign_lists(found, catalogue)
+    foreign, absent = _foreign_lists(found, imports.files, catalogue)
     brought = [_bring_along(path, found.folder, catalogue) for path in foreign]
     more = [CodeListFile(file=path.as_posix()) for path in brought if path]
     manifest = manifest.model_copy(update={"code_lists": [*manifest.code_lists, *more]})
@@ -198,8 +198,13 @@ def _with_open_lists(
     return manifest.model_copy(update={"code_lists": entries}), sorted(opened)
 
 
-def _foreign_lists(found: Survey, catalogue: Catalogue) -> tuple[list[Path], list[tuple[str, str | None]]]:
+def _foreign_lists(
+    found: Survey, imported: Iterable[Path], catalogue: Catalogue
+) -> tuple[list[Path], list[tuple[str, str | None]]]:
     """Look up the code lists that the schemas fix: in the release, else among the standards beside it.
+
+    Args:
+        imported: schemas of others, whose types its own ones use.
 
     Returns:
         The files beside it that are used, and address and version of the lists that are nowhere.
@@ -212,9 +217,9 @@ def _foreign_lists(found: Survey, catalogue: Catalogue) -> tuple[list[Path], lis
     }
     used: dict[Path, None] = {}
     absent: list[tuple[str, str | None]] = []
-    for uri, version in dict.fromkeys(
-        each for schema in found.schemas for each in fixed_code_lists(schema.root)
-    ):
+    schemas = [schema.root for schema in found.schemas]
+    schemas += [parse_reference(path.read_bytes()) for path in imported]
+    for uri, version in dict.fromkeys(each for schema in schemas for each in fixed_code_lists(schema)):
         if not _matching(own, uri, version):
             there = [beside[each] for each in _matching(beside, uri, version)]
             used |= dict.fromkeys(there)

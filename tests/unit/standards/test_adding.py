@@ -247,6 +247,25 @@ def test_list_that_is_not_delivered_is_reported_and_taken_from_another_standard(
     Catalogue.load([standards]).check()
 
 
+def test_list_that_an_imported_type_fixes_is_reported_and_taken_over_as_well(standards: Path) -> None:
+    shared = release.shared_files()
+    (name,) = shared
+    fixed = """<xs:complexType name="Geschlecht"><xs:complexContent><xs:restriction base="Code">
+      <xs:sequence><xs:element name="code" type="xs:token"/></xs:sequence>
+      <xs:attribute name="listURI" type="xs:anyURI" fixed="urn:amtsbote:codeliste:hunderasse"/>
+      </xs:restriction></xs:complexContent></xs:complexType></xs:schema>"""
+    adding(standards, {name: shared[name].replace("</xs:schema>", fixed)}, "gemeinsames")
+    contents = release.files()
+    code_list = contents.pop(release.LIST)
+    unfixed = contents[release.PARTS].replace('fixed="urn:amtsbote:codeliste:hunderasse"', "")
+    contents[release.PARTS] = unfixed
+    report = adding(standards, contents, dry_run=True)
+    assert report.absent_lists == [("urn:amtsbote:codeliste:hunderasse", None)]
+    adding(standards, {"hunderasse.xml": code_list}, "codelisten", version="2026")
+    report = adding(standards, contents)
+    assert [each.file for each in report.manifest.code_lists] == ["imported/codelisten-2026/hunderasse.xml"]
+
+
 def test_sample_that_is_wrong_is_reported_with_the_reason(standards: Path) -> None:
     adding(standards, release.shared_files(), "gemeinsames")
     wrong = release.message().replace("<h:hund>", "<h:hund><h:katze/>")
