@@ -47,7 +47,7 @@ class Opened:
     standard: Standard
     root: etree._Element
     body: bytes = field(repr=False)
-    today: datetime.date
+    today: datetime.date | None
     sent: Sequence[attachments.Sent] | None = None
     accepted: bool = False
     """Whether it is known that schema and code lists find nothing, and that the attachments agree."""
@@ -169,7 +169,7 @@ class Catalogue:
         self,
         body: bytes,
         *,
-        today: datetime.date,
+        today: datetime.date | None,
         limits: Limits = DEFAULT_LIMITS,
         sent: Sequence[attachments.Sent] | None = None,
     ) -> Incoming:
@@ -180,7 +180,7 @@ class Catalogue:
         self,
         body: bytes,
         *,
-        today: datetime.date,
+        today: datetime.date | None,
         limits: Limits = DEFAULT_LIMITS,
         sent: Sequence[attachments.Sent] | None = None,
     ) -> Opened:
@@ -188,7 +188,8 @@ class Catalogue:
 
         Args:
             body: the message as received.
-            today: the day in Europe/Berlin, which decides whether its version is served.
+            today: the day in Europe/Berlin, which decides whether its version is served; None where that is
+                settled, as it is for an answer to what was taken on an earlier day.
             limits: what a message may weigh.
             sent: what came along; None where nobody knows, so that attachments are not looked at.
 
@@ -217,7 +218,8 @@ class Catalogue:
                 compared = standard.compare(root, opened.body, opened.sent, whole=whole)
                 findings = findings.followed_by(compared)
             require_no_errors(findings)
-            if standard.manifest.valid_until and opened.today > standard.manifest.valid_until:
+            last = standard.manifest.valid_until
+            if last and opened.today and opened.today > last:
                 findings = findings.joined(
                     outdated(standard, self._relatives(root), root, opened.body, opened.today)
                 )
@@ -230,7 +232,7 @@ class Catalogue:
         return Incoming(message_type, root, header, standard, findings)
 
     def identify(
-        self, root: etree._Element, body: bytes, today: datetime.date
+        self, root: etree._Element, body: bytes, today: datetime.date | None
     ) -> tuple[MessageType, Standard]:
         """Find the message type of a parsed message.
 
@@ -296,7 +298,7 @@ def _by_root(standards: Iterable[Standard]) -> dict[str, list[_Typed]]:
     return found
 
 
-def _choose(known: Iterable[_Typed], root: etree._Element, today: datetime.date) -> _Typed | None:
+def _choose(known: Iterable[_Typed], root: etree._Element, today: datetime.date | None) -> _Typed | None:
     """Choose among versions that share a namespace: what fits, of that the newest that is served."""
     fitting = [each for each in known if each[1].has(each[0], root)]
     served = [each for each in fitting if each[1].serves(today)]

@@ -25,7 +25,7 @@ async def read(
     catalogue: Catalogue,
     body: bytes,
     *,
-    today: datetime.date,
+    today: datetime.date | None,
     limits: Limits = DEFAULT_LIMITS,
     sent: Sequence[Sent] | None = None,
 ) -> Incoming:

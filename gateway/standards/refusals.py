@@ -36,7 +36,7 @@ def version_problem(
     root: etree._Element,
     body: bytes,
     relatives: Iterable[Standard],
-    today: datetime.date,
+    today: datetime.date | None,
     message: Bilingual | None = None,
 ) -> Problem:
     """Return the refusal of a version that is not served: which are, since and until when.
