@@ -268,7 +268,12 @@ class Catalogue:
 
     def _relatives(self, root: etree._Element) -> list[Standard]:
         wanted = family(etree.QName(root).namespace or "")
-        return [item for item in self.standards if family(item.manifest.namespace) == wanted]
+        owners = {standard.manifest.standard for _, standard in self._by_root.get(str(root.tag), ())}
+        return [
+            item
+            for item in self.standards
+            if family(item.manifest.namespace) == wanted or item.manifest.standard in owners
+        ]
 
 
 def _standard(path: Path, manifest: Manifest, files: SchemaFiles) -> Standard:
