@@ -51,12 +51,15 @@ def add(
     settings = read_quietly(as_json=as_json)
     with errors(as_json=as_json):
         from gateway.standards import Catalogue
+        from gateway.standards.adding import Misnamed
         from gateway.standards.adding import add as add_release
 
         catalogue = Catalogue.load(settings.standards_folders)
         target = settings.added_standards
         try:
             report = add_release(path, catalogue, target, name=name, version=version, dry_run=dry_run)
+        except Misnamed as error:
+            raise typer.BadParameter(error.detail) from error
         except ConfigurationError as error:
             raise NotPossible(error.detail) from error
     show(_view(report), report_text(report), as_json=as_json)

@@ -22,6 +22,8 @@ XHUND = ("enable", "xhund", "2.3")
 def standards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder that a standard and its shared types were added to, on a fixed day."""
     monkeypatch.setattr(releases, "today", lambda: TODAY)
+    # Logs would go on to the output of the command, which is closed.
+    monkeypatch.setattr("gateway.cli.run.configure_logs", lambda _: None)
     folder = tmp_path / "standards"
     folder.mkdir()
     for name, contents in (("gemeinsames", release.shared_files()), ("lieferung", release.files())):
@@ -123,3 +125,19 @@ def test_enabling_shared_types_does_not_say_that_they_are_served(standards: Path
 
 def test_help_says_how_a_day_is_written(standards: Path) -> None:
     assert run(standards, "enable", "--help").stdout.count("YYYY-MM-DD") == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--name", "XGemein"), "'XGemein' is no name of a standard: write lower-case letters"),
+        (("--name", "../../x"), "'../../x' is no name of a standard"),
+        (("--version", "1.0 beta"), "'1.0 beta' is no version: write letters, digits"),
+        (("--version", "../9"), "'../9' is no version"),
+        (("--version", ""), "'' is no version"),
+    ],
+)
+def test_name_that_no_standard_can_have_is_refused_with_the_form_of_one(
+    standards: Path, tmp_path: Path, options: tuple[str, str], words: str
+) -> None:
+    assert words in usage_error(standards, "add", tmp_path / "lieferung", *options)

@@ -13,6 +13,7 @@ from gateway.standards import Catalogue, Standard
 from gateway.standards.adding import Report, add
 from gateway.standards.manifest import FILE_NAME
 from gateway.standards.serving import enable, remove
+from gateway.standards.sources import SchemaFiles, find_imports
 from tests.unit.standards import release
 from tests.unit.test_bad_inputs import MATERIAL
 
@@ -297,6 +298,81 @@ def test_nothing_is_added_when_the_release_cannot_be_used(
     with pytest.raises(ConfigurationError, match=words):
         adding(standards, contents)
     assert everything(standards) == before
+
+
+KETTE = '<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:kette:1">{}</xs:schema>'
+CHAIN = {
+    f"k{number}.xsd": KETTE.format(f'<xs:include schemaLocation="k{number + 1}.xsd"/>')
+    for number in range(600)
+}
+CHAIN |= {"k600.xsd": KETTE.format('<xs:element name="kette"/>')}
+ENTITY = '<!DOCTYPE xs:schema [<!ENTITY art "Hund">]>' + KETTE.format(
+    '<xs:annotation><xs:documentation>Ein &art;.</xs:documentation></xs:annotation><xs:element name="hund"/>'
+)
+IN_ATTRIBUTE = '<!DOCTYPE xs:schema [<!ENTITY art "hund">]>' + KETTE.format('<xs:element name="&art;"/>')
+
+
+@pytest.mark.parametrize(
+    ("contents", "words"),
+    [
+        (CHAIN, r"k0\.xsd: its schemas are nested, or include one another, deeper"),
+        ({"a.xsd": ENTITY}, r"a\.xsd: uses entities that its DOCTYPE declares.*write out"),
+        ({"a.xsd": IN_ATTRIBUTE}, r"a\.xsd: uses entities that its DOCTYPE declares.*write out"),
+        ({"a.xsd": ENTITY, "b/a.xsd": ENTITY}, r"a\.xsd: uses entities"),
+        (release.shared_files() | {"standard.yaml/a.xsd": SHARED}, r"standard\.yaml: is a folder.*rename"),
+    ],
+)
+def test_odd_release_is_refused_in_a_sentence(standards: Path, contents: dict[str, str], words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        adding(standards, contents)
+    assert everything(standards) == []
+
+
+def test_entities_that_a_schema_declares_and_does_not_use_are_no_fault(standards: Path) -> None:
+    declared = '<!DOCTYPE xs:schema [<!ENTITY art "Hund">]>' + KETTE.format('<xs:element name="hund"/>')
+    assert adding(standards, {"a.xsd": declared}).manifest.message_types
+
+
+def test_long_chain_of_files_is_followed(tmp_path: Path) -> None:
+    """The engines may give up on it; what is gathered for them does not."""
+    folder = release.write(tmp_path / "kette", CHAIN)
+    imports = find_imports([folder / "k0.xsd"], SchemaFiles([folder]))
+    assert [path.name for path in imports.files] == [f"k{number}.xsd" for number in range(601)]
+
+
+SCHEMATRON = (
+    '<schema xmlns="http://purl.oclc.org/dsdl/schematron" queryBinding="xslt2">'
+    '<pattern><rule context="/*"><assert id="R1" test="true()">x</assert></rule></pattern></schema>'
+)
+COMPILED = (
+    '<xsl:stylesheet version="2.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform" '
+    'xmlns:svrl="http://purl.oclc.org/dsdl/svrl"><xsl:template match="/"><svrl:schematron-output/>'
+    "</xsl:template></xsl:stylesheet>"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "used"),
+    [
+        ("regeln.xml", COMPILED, "regeln.xml.xsl"),
+        ("regeln.XSL", COMPILED, "regeln.XSL.xsl"),
+        ("regeln.SCH", SCHEMATRON, "regeln.SCH.sch"),
+        ("regeln.xml", SCHEMATRON, "regeln.xml.sch"),
+    ],
+)
+def test_rules_are_used_whatever_their_file_is_called(
+    standards: Path, name: str, content: str, used: str
+) -> None:
+    adding(standards, release.shared_files(), "gemeinsames")
+    report = adding(standards, release.files() | {name: content})
+    assert [each.file for each in report.manifest.rules] == [used]
+    enabled(standards).check()
+
+
+def test_rules_are_used_as_they_were_written_whatever_their_suffix(standards: Path) -> None:
+    adding(standards, release.shared_files(), "gemeinsames")
+    report = adding(standards, release.files() | {"regeln.SCH": SCHEMATRON, "regeln.xsl": COMPILED})
+    assert [each.file for each in report.manifest.rules] == ["regeln.SCH.sch"]
 
 
 def test_version_that_is_there_already_is_refused(standards: Path) -> None:
