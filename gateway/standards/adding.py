@@ -4,11 +4,12 @@ Looked at, compiled by both engines and tried on its own sample messages in a fo
 does it appear where the catalogue looks, by one rename. It is not served before an operator enables it.
 """
 
+import fcntl
 import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
@@ -91,7 +92,9 @@ def add(
     """
     _require_usable_names(name, version)
     with tempfile.TemporaryDirectory(prefix="amtsbote-") as scratch:
-        folder = Path(scratch).resolve()
+        # The temporary folder is for its owner alone; one within it has the mode of what others may read.
+        folder = Path(scratch).resolve() / "release"
+        folder.mkdir()
         unpack(source, folder)
         if (folder / FILE_NAME).is_dir():
             raise ConfigurationError(
@@ -106,7 +109,7 @@ def add(
         except ValidationError as error:
             raise ConfigurationError(_unusable(error)) from error
         if not dry_run:
-            report.folder = _install(folder, target / identity.standard / identity.version)
+            report.folder = _install(folder, identity, report.manifest, catalogue, target)
         return report
 
 
@@ -334,14 +337,39 @@ def _verdict(
     return agrees, None if agrees else "libxml2 accepts it, xmlschema does not"
 
 
-def _install(folder: Path, home: Path) -> Path:
+def _install(
+    folder: Path, identity: Identity, manifest: Manifest, catalogue: Catalogue, target: Path
+) -> Path:
     """Let the release appear at once as a whole; hidden folders are no standards."""
-    home.parent.mkdir(parents=True, exist_ok=True)
-    arriving = home.parent / f".{uuid4()}"
+    home = target / identity.standard / identity.version
+    arriving = target / f".{uuid4()}"
     try:
+        target.mkdir(parents=True, exist_ok=True)
         shutil.copytree(folder, arriving)
-        arriving.rename(home)
+        with _alone_in(target):
+            _require_still_new(identity, Standard(manifest, folder, SchemaFiles([folder])), catalogue, target)
+            home.parent.mkdir(exist_ok=True)
+            arriving.rename(home)
     except OSError as error:
-        shutil.rmtree(arriving, ignore_errors=True)
         raise ConfigurationError(f"{home}: cannot be written: {error.strerror}") from error
+    finally:
+        shutil.rmtree(arriving, ignore_errors=True)
     return home
+
+
+@contextmanager
+def _alone_in(target: Path) -> Iterator[None]:
+    """Wait until nobody else adds to the folder: two that look at the same time both find room."""
+    with (target / ".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # let go when the file is closed
+        yield
+
+
+def _require_still_new(identity: Identity, tried: Standard, catalogue: Catalogue, target: Path) -> None:
+    """Look again at what the folder holds by now: trying a release takes time, and others add too."""
+    elsewhere = [
+        each for each in catalogue.standards if not each.folder.resolve().is_relative_to(target.resolve())
+    ]
+    now = Catalogue([*elsewhere, *Catalogue.load([target]).standards])
+    _require_new(identity, now)
+    Catalogue([*now.standards, tried])

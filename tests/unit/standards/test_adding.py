@@ -1,8 +1,12 @@
 """Adding a published release: what is found, what is reported, that it is all or nothing."""
 
 import datetime
+import fcntl
+import os
 import re
+import stat
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -383,6 +387,50 @@ def test_version_that_is_there_already_is_refused(standards: Path) -> None:
     with pytest.raises(ConfigurationError, match="same root element"):
         adding(standards, release.files(), "noch-einmal", version="2.4")
     assert everything(standards) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("xhase", "same root element"), (None, r"xhund 2\.3 is there already")]
+)
+def test_release_that_another_command_added_meanwhile_is_refused(
+    standards: Path, name: str | None, words: str
+) -> None:
+    adding(standards, release.shared_files(), "gemeinsames")
+    known_before = Catalogue.load([standards])
+    adding(standards, release.files())
+    before = everything(standards)
+    with pytest.raises(ConfigurationError, match=words):
+        add(standards.parent / "lieferung", known_before, standards, name=name)
+    assert everything(standards) == before
+    Catalogue.load([standards])
+
+
+def test_commands_look_and_write_one_after_the_other(standards: Path) -> None:
+    adding(standards, release.shared_files(), "gemeinsames")
+    source, known = (
+        release.write(standards.parent / "lieferung", release.files()),
+        Catalogue.load([standards]),
+    )
+    with (standards / ".lock").open("a") as lock, ThreadPoolExecutor() as threads:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        added = threads.submit(add, source, known, standards)
+        with pytest.raises(TimeoutError):
+            added.result(timeout=3)
+        assert not (standards / "xhund" / "2.3").exists()
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        assert added.result().folder == standards / "xhund" / "2.3"
+
+
+def test_standard_can_be_read_by_whom_the_umask_lets(standards: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        adding(standards, release.shared_files(), "gemeinsames")
+    finally:
+        os.umask(before)
+    folder = standards / "gemeinsames" / "1.0"
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in (folder, *folder.rglob("*")) if path.is_dir()}
+    assert modes == {0o750}
+    assert stat.S_IMODE((folder / FILE_NAME).stat().st_mode) == 0o640
 
 
 # From when to when it is served
