@@ -77,11 +77,16 @@ class SchemaFiles:
     def _index(self, folder: Path) -> dict[tuple[str, str], list[Path]]:
         if folder not in self._indexes:
             index: dict[tuple[str, str], list[Path]] = {}
-            for path in sorted(folder.rglob("*.xsd")):
+            for path in schema_paths(folder):
                 namespace = read_schema(path).get("targetNamespace", "")
                 index.setdefault((namespace, path.name), []).append(path)
             self._indexes[folder] = index
         return self._indexes[folder]
+
+
+def schema_paths(folder: Path) -> list[Path]:
+    """Return every schema file below a folder, whichever case its suffix is in."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".xsd" and path.is_file())
 
 
 def _only(found: Iterable[Path], what: str, location: str) -> Path:

@@ -15,6 +15,7 @@ import yaml
 from gateway.errors import ConfigurationError, SchemaViolation, VersionNotServed
 from gateway.standards import Catalogue, Standard
 from gateway.standards.adding import Report, add
+from gateway.standards.description import fetch_schema_file, schema_files
 from gateway.standards.manifest import FILE_NAME
 from gateway.standards.serving import enable, remove
 from gateway.standards.sources import SchemaFiles, find_imports
@@ -371,6 +372,18 @@ def test_rules_are_used_whatever_their_file_is_called(
     report = adding(standards, release.files() | {name: content})
     assert [each.file for each in report.manifest.rules] == [used]
     enabled(standards).check()
+
+
+def test_schema_is_found_whichever_case_its_suffix_is_in(standards: Path) -> None:
+    renamed = {"g.XSD": SHARED, "b.Xsd": KETTE.format('<xs:include schemaLocation="c.XSD"/>')}
+    contents = renamed | {"c.XSD": KETTE.format('<xs:element name="kette"/>')}
+    adding(standards, {"g.XSD": SHARED}, "gemeinsames")
+    adding(standards, {name: contents[name] for name in ("b.Xsd", "c.XSD")}, "kette-1")
+    catalogue = Catalogue.load([standards])
+    standard = find_standard(catalogue, "kette", "1")
+    standard.check()
+    assert [each["file"] for each in schema_files(catalogue, standard)] == ["b.Xsd", "c.XSD"]
+    assert fetch_schema_file(catalogue, standard, "c.XSD") == standard.folder / "c.XSD"
 
 
 def test_rules_are_used_as_they_were_written_whatever_their_suffix(standards: Path) -> None:
