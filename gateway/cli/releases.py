@@ -10,6 +10,7 @@ import typer
 
 from gateway.cli.known import known_standard
 from gateway.cli.run import AsJson, errors, read_quietly, run_in_loop, show
+from gateway.cli.source import visible
 from gateway.domain.calendar import today
 from gateway.errors import ConfigurationError, NotPossible
 from gateway.settings import Settings
@@ -61,7 +62,7 @@ def add(
         except Misnamed as error:
             raise typer.BadParameter(error.detail) from error
         except ConfigurationError as error:
-            raise NotPossible(error.detail) from error
+            raise NotPossible(_visible_lines(error.detail)) from error
     show(_view(report), report_text(report), as_json=as_json)
 
 
@@ -200,11 +201,14 @@ def _view(report: "Report") -> dict[str, Any]:
 
 
 def report_text(report: "Report") -> str:
-    """Say what was found in a release, what is missing, and what to do next."""
+    """Say what was found in a release, what is missing, and what to do next.
+
+    Names of its files, and what stands in them, move no cursor and colour nothing.
+    """
     manifest, found = report.manifest, report.found
     named = f"{manifest.standard} {manifest.version}"
     lines = [
-        f"{named}: {manifest.title.de}",
+        visible(f"{named}: {manifest.title.de}"),
         f"  schemas        {len(found.schemas)} files, {len(manifest.message_types)} message types, "
         f"header profile {manifest.header.profile}",
         f"  code lists     {len(manifest.code_lists)}",
@@ -253,4 +257,8 @@ def _part(title: str, items: Any) -> list[str]:
     if not known:
         return []
     more = [f"    … and {len(known) - _SHOWN} more (--json lists all)"] if len(known) > _SHOWN else []
-    return [f"  {title}: {len(known)}", *(f"    {each}" for each in known[:_SHOWN]), *more]
+    return [f"  {title}: {len(known)}", *(f"    {visible(each)}" for each in known[:_SHOWN]), *more]
+
+
+def _visible_lines(text: str) -> str:
+    return "\n".join(map(visible, text.split("\n")))

@@ -141,3 +141,26 @@ def test_name_that_no_standard_can_have_is_refused_with_the_form_of_one(
     standards: Path, tmp_path: Path, options: tuple[str, str], words: str
 ) -> None:
     assert words in usage_error(standards, "add", tmp_path / "lieferung", *options)
+
+
+CLEAR = "\x1b[2J\x9b31m"
+"""What clears a terminal and turns it red, in the two ways of writing it."""
+
+
+def test_file_names_of_a_release_reach_the_terminal_visibly(standards: Path, tmp_path: Path) -> None:
+    unusual = {f"a{CLEAR}.xml": "<", f"{CLEAR}/b.xml": release.message("pudel")}
+    source = release.write(tmp_path / "seltsam", unusual | release.files())
+    empty = tmp_path / "leer"
+    empty.mkdir()
+    done = run(empty, "add", source, "--dry-run")
+    assert done.exit_code == DONE, done.output
+    assert "a␛[2J<U+009B>31m.xml" in done.stdout
+    assert not set(CLEAR[0] + CLEAR[4]) & set(done.stdout)
+
+
+def test_file_names_in_a_refusal_reach_the_terminal_visibly(standards: Path, tmp_path: Path) -> None:
+    done = run(standards, "add", release.write(tmp_path / "seltsam", {f"a{CLEAR}.xml": "<"}))
+    assert done.exit_code == REFUSED
+    assert "a␛[2J<U+009B>31m.xml" in done.stderr
+    assert not set(CLEAR[0] + CLEAR[4]) & set(done.stderr)
+    assert done.stderr.count("\n") == 2  # a line for what is wrong, and one for the file
