@@ -1,6 +1,9 @@
 """What a refusal by the schema says: code, path, place, both languages, never the value."""
 
+import gc
+import re
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -335,3 +338,32 @@ def test_value_beside_a_reference_to_an_attribute_disturbs_nothing_when_defaults
     assert [each.code for each in findings.shown] == ([] if is_valid else ["X001"])
     if is_valid:
         assert root.get("list") == "urn:list"
+
+
+# What stays behind
+
+
+def test_refusals_leave_no_memory_behind(schema: Schema) -> None:
+    content = f"<t:a/>{'<t:z><t:z1>1</t:z1><t:z2>1</t:z2><t:z3>1</t:z3></t:z>' * 1000}<t:b/>"
+    for _ in range(5):
+        findings(schema, content)
+    before = resident_mib()
+    for _ in range(40):
+        findings(schema, content)
+    assert resident_mib() - before < 15
+
+
+def resident_mib() -> float:
+    gc.collect()
+    status = Path("/proc/self/status").read_text("utf-8")
+    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+
+
+def test_refusal_writes_nothing_of_the_message_to_standard_error(
+    schema: Schema, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A thread of its own: libxml2 writes what nobody listens to, and lxml listens in the main thread."""
+    content = f'<t:a xml:id="">{SECRET}</t:a><t:k xml:id="{SECRET}"/><t:k xml:id="{SECRET}"/>'
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(findings, schema, content).result()
+    assert capfd.readouterr().err == ""
