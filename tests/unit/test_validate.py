@@ -262,6 +262,11 @@ def test_path_does_not_repeat_a_name_of_unreasonable_length(schema: Schema) -> N
     assert finding.path == "/t:r/*[2]"
 
 
+def test_path_leads_to_the_element_when_an_attribute_has_a_name_of_unreasonable_length(schema: Schema) -> None:
+    (finding,) = findings(schema, f'<t:a/><t:q req="1" fix="F" {"x" * 129}=""/>')
+    assert finding.path == "/t:r/t:q"
+
+
 @pytest.mark.parametrize("count", [150, 4_000, 35_000])
 def test_findings_are_capped_and_the_rest_counted_whatever_the_number(schema: Schema, count: int) -> None:
     content = "<t:z><t:z1>x</t:z1><t:z2>1</t:z2><t:z3>1</t:z3></t:z>" * count
