@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import cast
 
 from lxml import etree
@@ -86,13 +87,14 @@ class CodeLists:
         known, each is warned of once.
         """
         doubtful = self._doubtful(root, body)
-        faults = list(_once(fault for element in doubtful if (fault := self._fault(element))))
-        if not faults:
+        faults = _once(fault for element in doubtful if (fault := self._fault(element)))
+        told = list(islice(faults, MAX_FINDINGS))
+        if not told:
             return Findings()
-        positions = locate(body, root, (fault.element for fault in faults[:MAX_FINDINGS]))
+        positions = locate(body, root, (fault.element for fault in told))
         names = Names(root, prefixes)
-        shown = [fault.finding(positions, names, describe) for fault in faults[:MAX_FINDINGS]]
-        return Findings.of(shown, len(faults) - len(shown))
+        shown = [fault.finding(positions, names, describe) for fault in told]
+        return Findings.of(shown, sum(1 for _ in faults))
 
     def accept(self, root: etree._Element, body: bytes) -> bool:
         """Say whether every code is plainly right, so that `find` would find nothing."""
@@ -138,10 +140,12 @@ class CodeLists:
             return None
         if versions:
             return self._unknown_version(element, version, versions)
-        near = nearest(uri, sorted(self._uris)) or self._named_like(local_of(element))
-        hint = meant(near) if near else allowed(sorted(self._uris)) if self._closed else None
         message = _UNKNOWN_LIST if self._closed else _LIST_NOT_HERE
-        return self._list_fault(element, message, hint, "listURI", uri)
+        return self._list_fault(element, message, lambda: self._list_hint(element, uri), "listURI", uri)
+
+    def _list_hint(self, element: etree._Element, uri: str) -> Bilingual | None:
+        near = nearest(uri, sorted(self._uris)) or self._named_like(local_of(element))
+        return meant(near) if near else allowed(sorted(self._uris)) if self._closed else None
 
     def _named_like(self, name: str) -> str | None:
         """Return the list whose address ends with the name of an element."""
@@ -154,16 +158,21 @@ class CodeLists:
     def _unknown_version(self, element: etree._Element, version: str, versions: list[CodeList]) -> "_Fault":
         message = _UNKNOWN_VERSION if self._closed else _VERSION_NOT_HERE
         options = sorted(item.version for item in versions)
-        hint = allowed(options) if self._closed else possible(options)
+        said = allowed if self._closed else possible
         return self._list_fault(
-            element, message if version else _NO_VERSION, hint, "listVersionID", versions[0].uri, versions[0]
+            element,
+            message if version else _NO_VERSION,
+            lambda: said(options),
+            "listVersionID",
+            versions[0].uri,
+            versions[0],
         )
 
     def _list_fault(
         self,
         element: etree._Element,
         message: Bilingual,
-        hint: Bilingual | None,
+        hint: Callable[[], Bilingual | None],
         attribute: str,
         uri: str,
         known: CodeList | None = None,
@@ -173,7 +182,7 @@ class CodeLists:
         once = None if self._closed else (uri, element.get("listVersionID") if known else None)
         stated = element.get(attribute) is not None
         return _Fault(
-            element, RejectCode.CODE_LIST, told, lambda: hint, attribute if stated else None, severity, once
+            element, RejectCode.CODE_LIST, told, hint, attribute if stated else None, severity, once
         )
 
 

@@ -7,7 +7,7 @@ at, and nothing may be found; the engine's word then stands.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import chain, islice
 
 from lxml import etree
@@ -53,6 +53,8 @@ class _Comparison:
             self._taken.append((child, place))
 
     def _add_unknown(self, child: etree._Element, *, guess: bool) -> None:
+        if len(self._unknown) >= MAX_FAULTS:
+            return
         kind, name = self._guess(etree.QName(child)) if guess else (Kind.UNEXPECTED_CHILD, None)
         self._unknown.append(Fault(child, kind, names=[[name]] if name else []))
         if name:
@@ -151,10 +153,10 @@ class _Comparison:
     def _suggest(self) -> None:
         """Tell of each unknown child without a near name what is missing there, or could stand there."""
         missing = [names[0] for names in self._needed() if len(names) == 1]
-        for fault in self._unknown[:_MAX_GUESSES]:
-            if fault.names:
-                continue
-            possible = self._possible(fault.element)
+        guessed = [fault for fault in self._unknown[:_MAX_GUESSES] if not fault.names]
+        around = self._neighbours({fault.element for fault in guessed})
+        for fault in guessed:
+            possible = self._possible(*around[fault.element])
             fault.names = [[place.name for place in possible if place.name is not None]]
             instead = next((place for place in possible if (place.name or "*") in missing), None)
             if instead is not None:
@@ -162,14 +164,28 @@ class _Comparison:
                 missing.remove(fault.instead)
                 self._meant.add(instead)
 
-    def _possible(self, child: etree._Element) -> list[Place]:
-        """Return the places between those of the known children before and behind."""
+    def _neighbours(
+        self, wanted: Collection[etree._Element]
+    ) -> dict[etree._Element, tuple[Place | None, Place | None]]:
+        """Return the places of the known children before and behind each that is wanted."""
         places = dict(self._taken)
-        before = next((places[each] for each in child.itersiblings(preceding=True) if each in places), None)
-        behind = next((places[each] for each in child.itersiblings() if each in places), None)
+        found: dict[etree._Element, tuple[Place | None, Place | None]] = {}
+        before: Place | None = None
+        waiting: list[etree._Element] = []
+        for child in self._parent.iterchildren("*") if wanted else ():
+            if place := places.get(child):
+                found |= {each: (found[each][0], place) for each in waiting}
+                before, waiting = place, []
+            elif child in wanted:
+                found[child] = (before, None)
+                waiting.append(child)
+        return found
+
+    def _possible(self, before: Place | None, behind: Place | None) -> list[Place]:
+        """Return the places between two that are taken."""
         low = before.rank if before else 0
         high = behind.rank if behind else len(self._model.places)
-        full = {place for place in places.values() if place.most == 1}
+        full = {place for _, place in self._taken if place.most == 1}
         return [each for each in self._model.places if low <= each.rank <= high and each not in full]
 
 

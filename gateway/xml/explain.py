@@ -46,7 +46,15 @@ def explain(
     look = Look(schema.declarations) if schema.declarations else None
     faults = _engine_faults(schema, root, body, look) if refused else []
     if schema.identifiers:
-        faults += schema.identifiers.find_faults(root, look)
+        doubled = schema.identifiers.find_faults(root, look)
+        # Of a tree libxml2 says of an identifier that occurs twice that its value is none.
+        places = {(fault.element, fault.attribute) for fault in doubled}
+        faults = [
+            fault
+            for fault in faults
+            if fault.kind is not Kind.DATATYPE or (fault.element, fault.attribute) not in places
+        ]
+        faults += doubled
     if refused and not faults:  # nothing known leads here, but a refusal without a reason would be none
         faults = [Fault(root, Kind.OTHER)]
     positions = locate(body, root, (fault.element for fault in faults))

@@ -1,7 +1,7 @@
 """What libxml2 finds wrong with a message, as faults.
 
-Its validator can tell where a fault is only by counting siblings for every single one, so it is run over the
-bytes instead, tag by tag where faults are: the tag just fed is the place.
+Its validator can tell where a fault is only by counting siblings for every single one. A message with many
+tags is validated as a stream instead, tag by tag where faults are: the tag just fed is the place.
 """
 
 import re
@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING
 from lxml import etree
 
 from gateway.xml.faults import Fault, Kind
+from gateway.xml.parse import MAX_TREE_TAGS, has_more_tags
 from gateway.xml.positions import iterate_tags
 
 if TYPE_CHECKING:
     from gateway.xml.validate import Schema
 
 MAX_ERRORS = 2000
-MAX_TREE_TAGS = 10_000
-"""libxml2 writes the path of every fault by counting siblings, which takes hours on a large message full of
-faults. A message with more tags is validated as a stream, which knows no paths and can be stopped."""
 _WINDOW_BYTES = 4096
 _LONG_MESSAGE = 4000
 """libxml2 cuts its sentences off: a long one may end within the rejected value, so it is not read."""
@@ -79,7 +77,43 @@ def find_faults(schema: "Schema", root: etree._Element, body: bytes) -> list[Fau
 
     A reference without a key is found where the element that demands it ends, and is reported there.
     """
-    return list(_stream_faults(schema, root, body))
+    if has_more_tags(body, MAX_TREE_TAGS):
+        return list(_stream_faults(schema, root, body))
+    places = _Places(root)
+    return [_fault(places.find(str(error.path)), error) for error in schema.tree_errors(root)]
+
+
+class _Places:
+    """Finds elements by the paths that libxml2 writes: `/u:a/*[2]/b:c`, with the prefixes of each element.
+
+    No XPath of these can be evaluated as it is: a prefix may stand for several namespaces in a message.
+    """
+
+    def __init__(self, root: etree._Element) -> None:
+        self._root = root
+        self._children: dict[etree._Element, dict[str, list[etree._Element]]] = {}
+
+    def find(self, path: str) -> etree._Element:
+        """Return the element, or as much of the way to it as there is."""
+        element = self._root
+        for step in path.split("/")[2:]:
+            name, _, number = step.rstrip("]").partition("[")
+            found = self._named(element).get(name, [])
+            index = int(number or 1) - 1
+            if index >= len(found):
+                break
+            element = found[index]
+        return element
+
+    def _named(self, parent: etree._Element) -> dict[str, list[etree._Element]]:
+        if parent not in self._children:
+            known: dict[str, list[etree._Element]] = {"*": []}
+            for child in parent.iterchildren("*"):
+                local = str(child.tag).rpartition("}")[2]
+                known["*"].append(child)
+                known.setdefault(f"{child.prefix}:{local}" if child.prefix else local, []).append(child)
+            self._children[parent] = known
+        return self._children[parent]
 
 
 def _stream_faults(schema: "Schema", root: etree._Element, body: bytes) -> Iterator[Fault]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeAlias
 
 Component: TypeAlias = Any
@@ -73,9 +74,14 @@ class Model:
     def find(self, tag: str) -> list[Place]:
         """Return where a child may stand: the places of its name, or else of wildcards that let it in."""
         uri = tag.rpartition("}")[0][1:]
-        return self.by_name.get(tag) or [
-            place for place in self.places if place.name is None and place.particle.is_namespace_allowed(uri)
-        ]
+        if found := self.by_name.get(tag):
+            return found
+        return [place for place in self.wildcards if place.particle.is_namespace_allowed(uri)]
+
+    @cached_property
+    def wildcards(self) -> list[Place]:
+        """The places that take elements of any name."""
+        return [place for place in self.places if place.name is None]
 
 
 def required(model: Model, group: Component, present: set[Place]) -> Iterator[list[str]]:

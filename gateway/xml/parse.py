@@ -35,6 +35,7 @@ _DECLARATION = re.compile(
 )
 # Atomic and possessive, or a prolog of many comments would take exponential time.
 _DOCTYPE = re.compile(rb"(?>\s+|<!--.*?-->|<\?.*?\?>)*+<!DOCTYPE", re.DOTALL)
+_ASCII = bytes(range(128))
 _NAMESPACE_DECLARATION = re.compile(rb"""\sxmlns(?::[^\s=]+)?\s*=\s*(?:"[^"]*"|'[^']*')""")
 
 
@@ -52,6 +53,16 @@ DEFAULT_LIMITS = Limits()
 MAX_TAGS = 300_000
 """A tree costs 240 bytes an element: 8 MiB of empty ones would be half a gigabyte. Real messages of that
 size have attachments or long texts."""
+
+MAX_TREE_TAGS = 10_000
+"""A message with more tags is validated as a stream: of a tree libxml2 writes the path of every fault by
+counting siblings, which takes hours on a large message full of faults."""
+
+_MAX_PATCHWORK = 100_000_000_000
+"""Pieces × bytes of all texts, of a message that is streamed: about a second. libxml2 puts a text together
+from its references, comments and sections, and copies what it has for every piece."""
+_PIECE_BYTES = 300
+"""As which it hands on what is not ASCII."""
 
 # Shared: lxml locks a parser while it is used. The encoding is fixed, so that no declaration can turn
 # bytes that were checked as UTF-8 into something else.
@@ -134,6 +145,8 @@ def _require_small(root: etree._Element, body: bytes, limits: Limits) -> None:
     too_deep, too_broad = _searches(limits.max_depth, limits.max_attributes)
     if too_deep(root):
         raise _at_element(root, body, _first(root, "/*" * (limits.max_depth + 1)), _too_deep(limits))
+    if has_more_tags(body, MAX_TREE_TAGS):
+        _require_whole_texts(root, body)
     if body.count(b"=") <= limits.max_attributes:
         return
     if too_broad(root):
@@ -141,6 +154,24 @@ def _require_small(root: etree._Element, body: bytes, limits: Limits) -> None:
         raise _at_element(root, body, element, _too_many_attributes(limits))
     if body.count(b"xmlns") > limits.max_attributes:
         _require_few_declarations(root, body, limits)
+
+
+def _require_whole_texts(root: etree._Element, body: bytes) -> None:
+    if _pieces(body) * len(body) <= _MAX_PATCHWORK:
+        return
+    end = patchwork = 0
+    for tag in iterate_tags(body, root):
+        text = body[end : tag.start]
+        patchwork += _pieces(text) * len(text)
+        if patchwork > _MAX_PATCHWORK:
+            raise _at_element(root, body, tag.element, _PATCHWORK)
+        end = tag.end
+
+
+def _pieces(text: bytes) -> int:
+    if text.isascii():
+        return text.count(b"&") + text.count(b"<")
+    return text.count(b"&") + text.count(b"<") + len(text.translate(None, _ASCII)) // _PIECE_BYTES
 
 
 def _require_few_declarations(root: etree._Element, body: bytes, limits: Limits) -> None:
@@ -218,6 +249,12 @@ _OTHER_VERSION = Bilingual(
 _TOO_MANY_TAGS = Bilingual(
     de=f"Die Nachricht hat mehr als {MAX_TAGS} Tags; so viele werden nicht angenommen.",
     en=f"The message has more than {MAX_TAGS} tags; so many are not taken.",
+)
+_PATCHWORK = Bilingual(
+    de="Der Text an dieser Stelle besteht aus mehr Zeichenreferenzen, Kommentaren und Abschnitten, als "
+    "angenommen werden; schreiben Sie die Zeichen unmittelbar.",
+    en="The text at this place consists of more character references, comments and sections than are taken; "
+    "write the characters themselves.",
 )
 _DOCTYPE_FORBIDDEN = Bilingual(
     de="Die Nachricht enthält eine DOCTYPE-Deklaration; Nachrichten müssen ohne DOCTYPE und ohne eigene "

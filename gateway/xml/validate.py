@@ -7,6 +7,7 @@ else.
 """
 
 import tempfile
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,8 +24,8 @@ from gateway.xml import sentences
 from gateway.xml.declarations import Declarations, Look
 from gateway.xml.explain import explain
 from gateway.xml.identity import Identifiers, find_identifiers
-from gateway.xml.lxml_faults import MAX_TREE_TAGS
-from gateway.xml.parse import has_more_tags, parse_reference
+from gateway.xml.lxml_faults import MAX_ERRORS
+from gateway.xml.parse import MAX_TREE_TAGS, has_more_tags, parse_reference
 from gateway.xml.repertoire import Repertoire, split
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Schema:
     def __init__(self, documents: Documents, prefixes: Mapping[str, str]) -> None:
         self.documents = documents
         self._prefixes = prefixes
+        self._one_at_a_time = threading.Lock()
 
     def find(self, root: etree._Element, body: bytes) -> Findings:
         """Return all that is wrong with a message, as both engines see it; nothing lets it pass.
@@ -102,6 +104,13 @@ class Schema:
         """Return a parser that validates what it is fed; only for bytes that `parse` has accepted."""
         return _stream_parser(self.lxml)
 
+    def tree_errors(self, root: etree._Element) -> list[etree._LogEntry]:
+        """Return what libxml2 says of a tree of at most MAX_TREE_TAGS tags, with paths."""
+        # A compiled schema keeps one log for all threads, so this one is nobody else's.
+        with self._one_at_a_time:
+            self._explaining.validate(root)
+            return [*self._explaining.error_log][:MAX_ERRORS]  # type: ignore[misc]  # it is iterable
+
     def describe(self, element: etree._Element) -> str | None:
         """Return what the schema says of an element of a message, or of its type; slow on first use."""
         return sentences.describe(element, Look(self.declarations)) if self.declarations else None
@@ -113,6 +122,10 @@ class Schema:
         Raises:
             ConfigurationError: the documents are no schema.
         """
+        return _compile(self.documents)
+
+    @cached_property
+    def _explaining(self) -> etree.XMLSchema:
         return _compile(self.documents)
 
     @cached_property

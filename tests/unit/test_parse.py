@@ -231,3 +231,20 @@ def test_message_of_countless_tags_is_forbidden_before_a_tree_is_built() -> None
         parse(body)
     assert "300000" in refused.value.findings[0].message.de
     assert len(parse(b"<a>" + b"<x/>" * 1000 + b"</a>")) == 1000
+
+
+MANY = b"<a/>" * 11_000
+
+
+@pytest.mark.parametrize("piece", [b"&#228;", b"&amp;", b"x<!---->", b"<![CDATA[x]]>", b"<?x ?>"])
+def test_text_in_too_many_pieces_is_refused_where_it_is(piece: bytes) -> None:
+    body = b"<r>" + MANY + b"\n<t>" + piece * 250_000 + b"</t></r>"
+    problem = refusal(body, Limits())
+    assert isinstance(problem, ForbiddenXml)
+    (finding,) = problem.findings
+    assert (finding.path, finding.line, finding.column) == ("/r/t", 2, 1)
+
+
+def test_text_is_taken_when_its_pieces_are_many_and_short() -> None:
+    parts = b"<t>Stra&#223;e &amp; Stra\xc3\x9fe</t>" * 40_000
+    assert len(parse(b"<r>" + MANY + parts + b"<t>" + b"\xc3\xa4" * 1_000_000 + b"</t></r>")) == 51_001

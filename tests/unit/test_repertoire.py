@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from gateway.settings import data_folder
-from gateway.xml.lxml_faults import MAX_TREE_TAGS
-from gateway.xml.parse import parse
+from gateway.xml.parse import MAX_TREE_TAGS, parse
 from gateway.xml.repertoire import split
 from gateway.xml.validate import Documents, Schema
 
