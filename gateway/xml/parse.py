@@ -15,6 +15,7 @@ message is suspicious or refused. Nothing that refuses a message repeats what st
 """
 
 import re
+import threading
 from dataclasses import dataclass
 from functools import cache
 from typing import cast
@@ -64,16 +65,26 @@ from its references, comments and sections, and copies what it has for every pie
 _PIECE_BYTES = 300
 """As which it hands on what is not ASCII."""
 
-# Shared: lxml locks a parser while it is used. The encoding is fixed, so that no declaration can turn
-# bytes that were checked as UTF-8 into something else.
-_PARSER = etree.XMLParser(
-    encoding="utf-8",
-    resolve_entities=False,
-    load_dtd=False,
-    no_network=True,
-    huge_tree=False,
-    collect_ids=False,
-)
+
+class _OfThread(threading.local):
+    """A parser for each thread: what it complains of is about the message that this thread has parsed.
+
+    The encoding is fixed, so that no declaration can turn bytes that were checked as UTF-8 into something
+    else.
+    """
+
+    def __init__(self) -> None:
+        self.parser = etree.XMLParser(
+            encoding="utf-8",
+            resolve_entities=False,
+            load_dtd=False,
+            no_network=True,
+            huge_tree=False,
+            collect_ids=False,
+        )
+
+
+_OF_THREAD = _OfThread()
 _REFERENCE_PARSER = etree.XMLParser(
     resolve_entities=False, load_dtd=False, no_network=True, collect_ids=False
 )
@@ -98,10 +109,14 @@ def parse(body: bytes, limits: Limits = DEFAULT_LIMITS) -> etree._Element:
     _require_plain_utf8(body)
     if has_more_tags(body, MAX_TAGS):
         raise _at_byte(ForbiddenXml, body, 0, _TOO_MANY_TAGS)
+    parser = _OF_THREAD.parser
     try:
-        root = etree.fromstring(body, _PARSER)
+        root = etree.fromstring(body, parser)
     except etree.XMLSyntaxError as error:
-        raise _syntax_problem(error) from None
+        raise _syntax_problem(int(error.code), *error.position) from None  # type: ignore[attr-defined]
+    # lxml goes by the last complaint alone: a warning hides an error about namespaces that came before it.
+    for complaint in parser.error_log.filter_from_errors():
+        raise _syntax_problem(complaint.type, complaint.line, complaint.column)
     _require_small(root, body, limits)
     return root
 
@@ -196,9 +211,7 @@ def _first(root: etree._Element, xpath: str) -> etree._Element:
     return cast("list[etree._Element]", root.xpath(f"({xpath})[1]"))[0]
 
 
-def _syntax_problem(error: etree.XMLSyntaxError) -> Problem:
-    line, column = error.position
-    code = int(error.code)  # type: ignore[attr-defined]  # unknown to lxml-stubs
+def _syntax_problem(code: int, line: int, column: int) -> Problem:
     if code in LIMIT_ERRORS:
         return _problem(ForbiddenXml, line, column, NODE_TOO_LARGE)
     return _problem(MalformedXml, line, column, sentence(code))

@@ -248,3 +248,25 @@ def test_text_in_too_many_pieces_is_refused_where_it_is(piece: bytes) -> None:
 def test_text_is_taken_when_its_pieces_are_many_and_short() -> None:
     parts = b"<t>Stra&#223;e &amp; Stra\xc3\x9fe</t>" * 40_000
     assert len(parse(b"<r>" + MANY + parts + b"<t>" + b"\xc3\xa4" * 1_000_000 + b"</t></r>")) == 51_001
+
+
+@pytest.mark.parametrize(
+    "warned", ['<c xmlns="relative"/>', '<c xml:space="strange"/>', '<c xmlns="r"/>' * 300]
+)
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "<:b/>",
+        "<x:b/>",
+        '<b x:y="1"/>',
+        '<b xmlns:x=""/>',
+        '<b xmlns:x:y="urn:x"/>',
+        '<b xmlns:x="urn:x" xmlns:y="urn:x" x:a="1" y:a="2"/>',
+    ],
+)
+def test_parse_refuses_what_is_wrong_with_namespaces_when_a_warning_follows(wrong: str, warned: str) -> None:
+    """libxml2 goes on, and lxml looks at its last complaint alone."""
+    problem = refusal(f"<a>\n{wrong}{warned}</a>".encode(), Limits())
+    assert isinstance(problem, MalformedXml)
+    assert problem.findings[0].line == 2
+    assert parse(f"<a>{warned}</a>".encode(), Limits()).tag == "a"

@@ -262,7 +262,7 @@ def test_path_does_not_repeat_a_name_of_unreasonable_length(schema: Schema) -> N
     assert finding.path == "/t:r/*[2]"
 
 
-def test_path_leads_to_the_element_when_an_attribute_has_a_name_of_unreasonable_length(schema: Schema) -> None:
+def test_path_leads_to_the_element_when_an_attribute_has_an_unreasonable_name(schema: Schema) -> None:
     (finding,) = findings(schema, f'<t:a/><t:q req="1" fix="F" {"x" * 129}=""/>')
     assert finding.path == "/t:r/t:q"
 
