@@ -6,9 +6,9 @@ What it blocks, for every message alike:
 - XML 1.1 and every encoding but UTF-8, by byte order mark, by declaration or by content;
 - files and network: it is given bytes, never a path or an address; `xsi:schemaLocation`, XInclude and
   `xml-stylesheet` are read as data and never followed; compressed input is not XML;
-- messages over `max_bytes`, nested deeper than `max_depth`, elements with more than `max_attributes`
-  attributes or as many namespace declarations, and names or texts beyond libxml2's own limits (50,000 and
-  10,000,000 bytes).
+- messages over `max_bytes`, with more tags or attributes than should be in memory, nested deeper than
+  `max_depth`, elements with more than `max_attributes` attributes or as many namespace declarations, and
+  names or texts beyond libxml2's own limits (50,000 and 10,000,000 bytes).
 
 A message that passes costs a handful of C calls; nothing here loops over elements in Python unless a
 message is suspicious or refused. Nothing that refuses a message repeats what stands in it.
@@ -37,6 +37,8 @@ _DECLARATION = re.compile(
 # Atomic and possessive, or a prolog of many comments would take exponential time.
 _DOCTYPE = re.compile(rb"(?>\s+|<!--.*?-->|<\?.*?\?>)*+<!DOCTYPE", re.DOTALL)
 _ASCII = bytes(range(128))
+_ATTRIBUTE = re.compile(rb"""=\s*["']""")
+_SHORTEST = b" a=''"
 _NAMESPACE_DECLARATION = re.compile(rb"""\sxmlns(?::[^\s=]+)?\s*=\s*(?:"[^"]*"|'[^']*')""")
 
 
@@ -54,6 +56,10 @@ DEFAULT_LIMITS = Limits()
 MAX_TAGS = 300_000
 """A tree costs 240 bytes an element: 8 MiB of empty ones would be half a gigabyte. Real messages of that
 size have attachments or long texts."""
+
+MAX_ATTRIBUTES = 150_000
+"""Of a whole message, with namespace declarations: a tree costs 250 bytes for each, however short it is. Half
+of what such a message may have in tags is enough for one that consists of codes."""
 
 MAX_TREE_TAGS = 10_000
 """A message with more tags is validated as a stream: of a tree libxml2 writes the path of every fault by
@@ -109,6 +115,8 @@ def parse(body: bytes, limits: Limits = DEFAULT_LIMITS) -> etree._Element:
     _require_plain_utf8(body)
     if has_more_tags(body, MAX_TAGS):
         raise _at_byte(ForbiddenXml, body, 0, _TOO_MANY_TAGS)
+    if _has_more_attributes(body, MAX_ATTRIBUTES):
+        raise _at_byte(ForbiddenXml, body, 0, _TOO_MANY_IN_ALL)
     parser = _OF_THREAD.parser
     try:
         root = etree.fromstring(body, parser)
@@ -135,6 +143,13 @@ def parse_reference(body: bytes) -> etree._Element:
 def has_more_tags(body: bytes, tags: int) -> bool:
     """Say whether a message has more tags than so many; nobody counts where it has not even as many bytes."""
     return len(body) > tags and body.count(b"<") > tags
+
+
+def _has_more_attributes(body: bytes, attributes: int) -> bool:
+    """Say whether a message has more attributes than so many, by what looks like one."""
+    if len(body) <= len(_SHORTEST) * attributes or body.count(b"=") <= attributes:
+        return False
+    return sum(1 for _ in _ATTRIBUTE.finditer(body)) > attributes
 
 
 def _require_plain_utf8(body: bytes) -> None:
@@ -262,6 +277,10 @@ _OTHER_VERSION = Bilingual(
 _TOO_MANY_TAGS = Bilingual(
     de=f"Die Nachricht hat mehr als {MAX_TAGS} Tags; so viele werden nicht angenommen.",
     en=f"The message has more than {MAX_TAGS} tags; so many are not taken.",
+)
+_TOO_MANY_IN_ALL = Bilingual(
+    de=f"Die Nachricht hat mehr als {MAX_ATTRIBUTES} Attribute; so viele werden nicht angenommen.",
+    en=f"The message has more than {MAX_ATTRIBUTES} attributes; so many are not taken.",
 )
 _PATCHWORK = Bilingual(
     de="Der Text an dieser Stelle besteht aus mehr Zeichenreferenzen, Kommentaren und Abschnitten, als "

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import ForbiddenXml, MalformedXml, MessageTooLarge, NotUtf8, Problem
 from gateway.settings import data_folder
-from gateway.xml.parse import MAX_TAGS, Limits, parse
+from gateway.xml.parse import MAX_ATTRIBUTES, MAX_TAGS, Limits, parse
 
 BOM = b"\xef\xbb\xbf"
 SMALL = Limits(max_bytes=100_000, max_depth=8, max_attributes=8)
@@ -231,6 +231,17 @@ def test_message_of_countless_tags_is_forbidden_before_a_tree_is_built() -> None
         parse(body)
     assert "300000" in refused.value.findings[0].message.de
     assert len(parse(b"<a>" + b"<x/>" * 1000 + b"</a>")) == 1000
+
+
+@pytest.mark.parametrize("attribute", [b" a%d=''", b' a%d = "1"', b"\nxmlns:a%d\n=\n'u'"])
+def test_message_of_countless_attributes_is_forbidden_before_a_tree_is_built(attribute: bytes) -> None:
+    element = b"<x" + b"".join(attribute % number for number in range(100)) + b"/>"
+    with pytest.raises(ForbiddenXml) as refused:
+        parse(b"<a>" + element * (MAX_ATTRIBUTES // 100) + b"<x y=''/></a>")
+    assert refused.value.findings[0].message.de.startswith(
+        f"Die Nachricht hat mehr als {MAX_ATTRIBUTES} Attr"
+    )
+    assert len(parse(b"<a>" + element * (MAX_ATTRIBUTES // 100) + b"=" * MAX_ATTRIBUTES + b"</a>")) == 1500
 
 
 MANY = b"<a/>" * 11_000
