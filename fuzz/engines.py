@@ -29,14 +29,16 @@ class Verdicts:
 
     @property
     def agree(self) -> bool:
-        """Whether both accept or both refuse, as far as both were heard."""
-        return not self.asked or self.broke is not None or bool(self.libxml2) == bool(self.xmlschema)
+        """Whether both accept or both refuse, as far as both were heard; what raises has not accepted."""
+        return not self.asked or bool(self.libxml2) == bool(self.xmlschema or self.broke)
 
     @property
     def summary(self) -> str:
         """Say who refuses and with which first words."""
         if self.libxml2:
             return f"libxml2 refuses: {self.libxml2[0][0]}"
+        if self.broke:
+            return f"xmlschema raises {self.broke}"
         first = self.xmlschema[0]
         return f"xmlschema refuses: {type(first.validator).__name__} {(first.reason or '')[:60]}"
 

@@ -1,22 +1,27 @@
 """Fuzzing in small: the same strategies and the same oracle as `make fuzz`, and that it would notice."""
 
+from collections import Counter
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from lxml import etree
 
+from fuzz import engines, reasons
 from fuzz.campaign import Campaign, Violation
+from fuzz.guide import values_of
 from fuzz.oracle import Oracle
 from fuzz.overheard import Overheard
 from fuzz.releases import Changed, ReleaseOracle, changed
 from fuzz.seeds import Start, catalogue, starts
-from fuzz.strategies import Mutant, mutants
+from fuzz.strategies import Mutant, guide_of, mutants
 from fuzz.surface import Surface
 from fuzz.values import CANARY
 from gateway.errors import ForbiddenXml, SchemaViolation
-from gateway.standards import Catalogue
+from gateway.standards import Catalogue, Standard
 from gateway.xml.paths import Names
 
 BRIEFLY = settings(
@@ -156,6 +161,24 @@ def test_oracle_gives_a_reason_for_each_disagreement(oracle: Oracle, messages: l
     assert kinds(oracle, start, spaced) + kinds(oracle, start, stray) == []
     assert kinds(oracle, start, commented) + kinds(oracle, start, other_space) == []
     assert len(oracle.disagreements) == 4
+
+
+def test_engines_disagree_for_known_reasons_only_whatever_the_value(loaded: Catalogue) -> None:
+    schema, root = standard_of(loaded, "probe").schema, etree.Element("{urn:amtsbote:probe:1}werte")
+    disagreements = Counter[str | None]()
+    for declared in guide_of(standard_of(loaded, "probe")).children(root):
+        for value in values_of(declared.type):
+            message = deepcopy(root)
+            etree.SubElement(message, declared.name).text = value
+            verdicts = engines.judge(schema, etree.tostring(message))
+            if not verdicts.agree:
+                disagreements[reasons.find(verdicts)] += 1
+    assert None not in disagreements
+    assert len(disagreements) > 8
+
+
+def standard_of(loaded: Catalogue, name: str) -> Standard:
+    return next(each for each in loaded.standards if each.manifest.standard == name)
 
 
 def test_campaign_keeps_the_smallest_input_that_breaks_something_and_goes_on(tmp_path: Path) -> None:
