@@ -11,8 +11,8 @@ from xmlschema.validators import XsdElement, XsdSimpleType
 
 from fuzz.values import CANARY, NUMBER_CANARY, SPECIAL, STRANGE
 from gateway.standards import Standard
-from gateway.standards.example_patterns import matching
-from gateway.standards.example_values import builtin_name
+from gateway.standards.examples.patterns import matching
+from gateway.standards.examples.values import builtin_name
 
 _XSD = "{http://www.w3.org/2001/XMLSchema}"
 _LENGTHS = tuple(f"{_XSD}{name}" for name in ("length", "minLength", "maxLength"))

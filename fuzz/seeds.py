@@ -12,7 +12,7 @@ from gateway.errors import ConfigurationError, NotPossible
 from gateway.settings import data_folder
 from gateway.standards import Catalogue, MessageType, Standard
 from gateway.standards.adding import add
-from gateway.standards.example import Examples
+from gateway.standards.examples import Examples
 from gateway.standards.serving import enable
 
 PROBE = Path(__file__).parent / "probe"

@@ -82,7 +82,7 @@ class Surface:
     def _command(self, body: bytes, problem: Problem | None) -> Iterator[tuple[str, str]]:
         said: Any
         try:
-            incoming = self._runner.run(read(self._catalogue, body, DEFAULT_LIMITS))
+            incoming = self._runner.run(read(self._catalogue, body, [], DEFAULT_LIMITS))
         except Problem as caught:
             said = _report(caught)
         else:

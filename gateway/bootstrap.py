@@ -136,9 +136,10 @@ async def _watch(catalogue: "Catalogue", settings: Settings) -> None:
         await asyncio.sleep(WATCH_S)
         try:
             changes = await asyncio.to_thread(catalogue.refresh, settings.standards_folders)
-        except ConfigurationError as error:
-            if error.detail != fault:  # said once, not every second
-                fault = error.detail
+        except Exception as error:  # whatever lies there now, what is put right later must be noticed
+            reason = error.detail if isinstance(error, ConfigurationError) else type(error).__name__
+            if reason != fault:  # said once, not every second
+                fault = reason
                 _log.error("standards_not_usable", reason=fault)
         else:
             fault = ""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from gateway.contract.codes import REJECT_LIST_URI, REJECT_LIST_VERSION, RejectCode
-from gateway.contract.findings import Bilingual, Finding
+from gateway.contract.findings import Bilingual, Finding, Severity
 
 
 class AmtsboteError(Exception):
@@ -104,8 +104,9 @@ class Problem(AmtsboteError):
 
     `type` is the slug of the problem type; `code` the published reject code, None where none fits.
     `explanation` says in both languages what is wrong here; `detail` is its English. A refusal that has a
-    code is about the message and has at least one finding. `rejection` is the reason that a Rückweisung
-    gives, where the message's standard has a list of its own.
+    code is about the message and has at least one finding. Where the message's standard is known,
+    `message_type` is its id and `rejections` are the reasons that a Rückweisung gives, by our codes: a
+    standard may have a list of its own.
     """
 
     type: ClassVar[str]
@@ -131,7 +132,14 @@ class Problem(AmtsboteError):
         self.more_findings = more_findings
         self.retry_after_s = retry_after_s
         self.link = link
-        self.rejection: RejectReason | None = None
+        self.message_type: str | None = None
+        self.rejections: dict[str, RejectReason] = {}
+
+    @property
+    def codes(self) -> list[str]:
+        """Every code for which it refuses: its own, then those of other errors in their order."""
+        errors = [each.code for each in self.findings if each.severity is Severity.ERROR]
+        return list(dict.fromkeys([str(self.code or RejectCode.OTHER), *errors]))
 
 
 def _joined(reason: Bilingual, hint: Bilingual | None) -> Bilingual:
@@ -288,7 +296,7 @@ class AttachmentMismatch(Problem):
 
     type = "attachment-mismatch"
     status = 422
-    code = RejectCode.OTHER
+    code = RejectCode.ATTACHMENT
     title = Bilingual(
         de="Die Anlagen entsprechen nicht den Angaben in der Nachricht.",
         en="The attachments are not those the message names.",

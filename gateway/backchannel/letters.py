@@ -1,6 +1,6 @@
 """The back-channel messages that the gateway itself writes: receipt, reference numbers, rejection."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from gateway.backchannel.work import CaseWork
@@ -50,9 +50,13 @@ def make_reference(case_id: str, portal_reference: str | None, sender_message_id
 
 
 def write_rejection(
-    *, head: Head, reference: Reference | None, reason: RejectReason, details: Sequence[tuple[str, str]]
+    *,
+    head: Head,
+    reference: Reference | None,
+    reasons: Iterable[tuple[RejectReason, Sequence[tuple[str, str]]]],
+    note: str | None = None,
 ) -> bytes:
-    """Write a Rückweisung: a published reason with our own finer codes and sentences."""
+    """Write a Rückweisung: published reasons, each with our own finer codes and sentences."""
     return rueckkanal.rueckweisung(
         head=head,
         reference=reference,
@@ -64,7 +68,9 @@ def write_rejection(
                 list_version=reason.list_version,
                 details=[RejectDetail(code=finer, description=text) for finer, text in details],
             )
+            for reason, details in reasons
         ],
+        transport_note=note,
     )
 
 
@@ -73,12 +79,13 @@ async def rejection(work: CaseWork, message_id: str, *, code: str, reason: str) 
     case = work.case
     sender_message_id = await reads.fetch_sender_id(work.connection, message_id, tenant=case.tenant)
     back_id = new_id()
+    # An adapter may have finer codes of its own; what is published is what others understand.
+    published = code if code in set(RejectCode) else RejectCode.OTHER
+    finer = _printable(code, "-"), _printable(reason, "Ohne Angabe von Gründen.")
     body = write_rejection(
         head=_head(work, back_id),
         reference=make_reference(case.case_id, case.portal_reference, sender_message_id),
-        # An adapter may have finer codes of its own; what is published is what others understand.
-        reason=RejectReason(code if code in set(RejectCode) else RejectCode.OTHER),
-        details=[(_printable(code, "-"), _printable(reason, "Ohne Angabe von Gründen."))],
+        reasons=[(RejectReason(published), [finer])],
     )
     return _back(back_id, "rueckkanal.rueckweisung.1190", body)
 

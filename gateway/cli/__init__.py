@@ -10,7 +10,18 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import custody, findings, operations, portal, reconciling, releases, serving, standards
+from gateway.cli import (
+    custody,
+    findings,
+    operations,
+    portal,
+    reconciling,
+    releases,
+    senders,
+    serving,
+    standards,
+    validation,
+)
 
 __all__ = ["app", "main"]
 
@@ -23,12 +34,14 @@ app = typer.Typer(
 app.add_typer(serving.app)
 app.add_typer(serving.config_app, name="config")
 app.add_typer(portal.app)
+app.add_typer(validation.app)
 app.add_typer(reconciling.app)
 app.add_typer(reconciling.receipts_app, name="receipts")
 app.add_typer(reconciling.reports_app, name="reports")
 app.add_typer(operations.deliveries_app, name="deliveries")
 app.add_typer(findings.findings_app, name="findings")
 standards.standards_app.add_typer(releases.app)
+standards.standards_app.add_typer(senders.app)
 app.add_typer(standards.standards_app, name="standards")
 app.add_typer(custody.app)
 app.add_typer(custody.keys_app, name="keys")

@@ -1,4 +1,4 @@
-"""Commands that do what a portal does: send, validate, and read what came back."""
+"""Commands that do what a portal does: send, and read what came back."""
 
 import asyncio
 import re
@@ -10,7 +10,8 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from gateway.cli.run import AsJson, errors, read_settings, show
-from gateway.cli.text import mailbox_text, receipt_text, submission_text, valid_text
+from gateway.cli.source import Source
+from gateway.cli.text import mailbox_text, receipt_text, submission_text
 from gateway.contract.states import SubmissionStatus
 from gateway.errors import ConfigurationError
 from gateway.portal import Portal, read_file
@@ -57,37 +58,16 @@ def send(
     as_json: AsJson = False,
 ) -> None:
     """Post a message as a portal would."""
-    body, files = file.read_bytes(), [read_file(path) for path in attach]
+    source, files = Source(str(file), file.read_bytes()), [read_file(path) for path in attach]
     stated = metadata.read_text(encoding="utf-8") if metadata else None
 
     async def post(portal: Portal) -> dict[str, Any]:
         if case:
-            return await portal.reply(case, body, files=files)
-        return await portal.submit(body, metadata=stated, files=files)
+            return await portal.reply(case, source.body, files=files)
+        return await portal.submit(source.body, metadata=stated, files=files)
 
-    answer = _ask(post, url=url, client=client, as_json=as_json)
-    show(answer, receipt_text(answer), as_json=as_json)
-
-
-@app.command(epilog=f"Example: amtsbote validate {_SAMPLES}/invalid/17-sechs-fehler.xml || echo refused")
-def validate(file: Message, as_json: AsJson = False) -> None:
-    """Validate a message against its standard; no gateway is needed, nothing is sent."""
-    settings = read_settings(as_json=as_json)
-    with errors(as_json=as_json):
-        from gateway.intake.examine import read
-        from gateway.standards import Catalogue
-        from gateway.standards.reading import limits_of
-
-        incoming = asyncio.run(
-            read(Catalogue.load(settings.standards_folders), file.read_bytes(), limits_of(settings))
-        )
-    answer = {
-        "valid": True,
-        "message_type": incoming.message_type.id,
-        "findings": [each.model_dump(mode="json") for each in incoming.warnings.shown],
-        "findings_more": incoming.warnings.more,
-    }
-    show(answer, f"{file}: {valid_text(answer)}", as_json=as_json)
+    answer = _ask(post, url=url, client=client, as_json=as_json, source=source)
+    show(answer, receipt_text(answer, source), as_json=as_json)
 
 
 @app.command(epilog="Example: amtsbote status 0193… --client demo-portal")
@@ -155,7 +135,14 @@ async def _next_page(portal: Portal, after: str, *, wait_s: float, case: str | N
         after = page["next"]
 
 
-def _ask(question: Callable[[Portal], Awaitable[T]], *, url: str | None, client: str, as_json: bool) -> T:
+def _ask(
+    question: Callable[[Portal], Awaitable[T]],
+    *,
+    url: str | None,
+    client: str,
+    as_json: bool,
+    source: Source | None = None,
+) -> T:
     settings = read_settings(as_json=as_json)
 
     async def ask() -> T:
@@ -163,7 +150,7 @@ def _ask(question: Callable[[Portal], Awaitable[T]], *, url: str | None, client:
         async with Portal(url or settings.gateway_url, client, secret) as portal:
             return await question(portal)
 
-    with errors(as_json=as_json):
+    with errors(as_json=as_json, source=source):
         return asyncio.run(ask())
 
 

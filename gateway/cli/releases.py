@@ -56,7 +56,9 @@ def enable(
     version: Version,
     since: Annotated[
         datetime | None,
-        typer.Option("--from", formats=["%Y-%m-%d"], help="The first day, in Germany; today otherwise."),
+        typer.Option(
+            "--from", formats=["%Y-%m-%d"], help="The first day, in Germany; else as it was, or today."
+        ),
     ] = None,
     until: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The last day (Stichtag); open otherwise.")
@@ -69,12 +71,13 @@ def enable(
 ) -> None:
     """Say from when to when a version is served; a running gateway needs no restart."""
     settings = read_quietly(as_json=as_json)
-    days = (since.date() if since else today(), until and until.date(), grace_until and grace_until.date())
     with errors(as_json=as_json):
         from gateway.standards import Catalogue
         from gateway.standards.serving import enable as enable_standard
 
         found = known_standard(Catalogue.load(settings.standards_folders), standard, version)
+        first = since.date() if since else found.manifest.valid_from or today()
+        days = (first, until and until.date(), grace_until and grace_until.date())
         enable_standard(found, since=days[0], until=days[1], grace_until=days[2])
     names = ("valid_from", "valid_until", "grace_until")
     view = {name: day and day.isoformat() for name, day in zip(names, days, strict=True)}

@@ -3,18 +3,33 @@
 import getpass
 import json
 import os
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
+from rich.text import Text
 
-from gateway.cli.text import as_problem, problem_text
-from gateway.errors import ConfigurationError, NotPossible, Problem, StoreInUse, StoreUnavailable
+from gateway.cli.report import problem_report
+from gateway.cli.source import Source
+from gateway.contract.ids import new_id
+from gateway.errors import (
+    AmtsboteError,
+    ConfigurationError,
+    NotPossible,
+    Problem,
+    StoreInUse,
+    StoreUnavailable,
+)
+from gateway.http.problem_document import to_document
 from gateway.logs import configure_logs
-from gateway.portal import GatewayUnreachable, PortalError
+from gateway.portal import PortalError
 from gateway.process import run
 from gateway.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 REFUSED = 1
 NOT_AVAILABLE = 3
@@ -77,15 +92,14 @@ def run_in_loop(work: Awaitable[T], *, as_json: bool) -> T:
 
 
 @contextmanager
-def errors(*, as_json: bool = False) -> Iterator[None]:
-    """Say what went wrong in a sentence and end with the exit code that fits."""
+def errors(*, as_json: bool = False, source: Source | None = None) -> Iterator[None]:
+    """Say what went wrong and end with the exit code that fits; `source` is the message that it is about."""
     try:
         yield
     except (PortalError, Problem) as error:
-        problem = as_problem(error)
-        show(problem, problem_text(problem), as_json=as_json, err=not as_json)
-        unreachable = isinstance(error, GatewayUnreachable)
-        raise typer.Exit(NOT_AVAILABLE if unreachable else REFUSED) from error
+        problem = as_document(error)
+        show(problem, problem_report(problem, source), as_json=as_json, err=not as_json)
+        raise typer.Exit(exit_code(error)) from error
     except NotPossible as error:
         show({"detail": error.detail}, error.detail, as_json=as_json, err=not as_json)
         raise typer.Exit(REFUSED) from error
@@ -101,11 +115,35 @@ def errors(*, as_json: bool = False) -> Iterator[None]:
         raise typer.Exit(NOT_AVAILABLE) from error
 
 
+def as_document(error: PortalError | Problem) -> dict[str, Any]:
+    """Return the problem document of an error, whether the gateway wrote it or we do."""
+    if isinstance(error, Problem):
+        return to_document(error, new_id())
+    return error.problem or {"detail": error.detail}
+
+
+def exit_code(error: AmtsboteError) -> int:
+    """Return the exit code of what refuses a message, or cannot say."""
+    return NOT_AVAILABLE if error.retryable else REFUSED
+
+
 def announce(data: dict[str, Any]) -> None:
     """Print JSON on one line: the command runs on, and whoever waits for it reads a line."""
     typer.echo(json.dumps(data, ensure_ascii=False))
 
 
-def show(data: dict[str, Any], text: str, *, as_json: bool, err: bool = False) -> None:
+def show(data: dict[str, Any], text: str | Text, *, as_json: bool, err: bool = False) -> None:
     """Print a result, as text or as JSON."""
+    if not as_json and isinstance(text, Text):
+        _console(err=err).print(text, soft_wrap=True)
+        return
     typer.echo(json.dumps(data, ensure_ascii=False, indent=2) if as_json else text, err=err)
+
+
+def _console(*, err: bool) -> "Console":
+    """Return what prints in colour on a terminal, and plainly elsewhere or where NO_COLOR says so."""
+    from rich.console import Console  # the other commands start without it
+
+    stream = sys.stderr if err else sys.stdout
+    plain = bool(os.environ.get("NO_COLOR")) or not stream.isatty()
+    return Console(file=stream, color_system=None if plain else "standard", highlight=False, emoji=False)

@@ -62,7 +62,7 @@ def example(
 ) -> None:
     """Write a valid message with made-up content; its schema, code lists and header have been checked."""
     with errors(as_json=as_json):
-        from gateway.standards.example import Examples
+        from gateway.standards.examples import Examples
 
         catalogue = _read_catalogue(as_json=as_json)
         wanted = _get_message_type(catalogue, message_type)

@@ -3,21 +3,23 @@
 from collections.abc import Sequence
 from typing import Any
 
-from gateway.contract.findings import Severity
-from gateway.errors import AmtsboteError, Problem
-from gateway.portal import PortalError
+from rich.text import Text
+
+from gateway.cli.report import findings_report
+from gateway.cli.source import Source
 
 
-def receipt_text(receipt: dict[str, Any]) -> str:
-    """Say that a submission is stored, and whether it was before."""
+def receipt_text(receipt: dict[str, Any], source: Source) -> Text:
+    """Say that a submission is stored, whether it was before, and what its message is warned of."""
     status = receipt["status"] if receipt["created"] else f"already sent at {receipt['received_at']}"
     stored = f"{status}: submission {receipt['submission_id']}, case {receipt['case_id']}"
-    return "\n".join([stored, *_finding_lines(receipt)])
+    return Text("\n").join([Text(stored), *findings_report(receipt, source)])
 
 
-def valid_text(answer: dict[str, Any]) -> str:
+def valid_text(answer: dict[str, Any], source: Source) -> Text:
     """Say that a message is valid, and what it is warned of."""
-    return "\n".join([f"valid, {answer['message_type']}", *_finding_lines(answer)])
+    valid = Text(f"{source.name}: gültig / valid: {answer['message_type']}", "bold green")
+    return Text("\n").join([*findings_report(answer, source), valid])
 
 
 def submission_text(view: dict[str, Any]) -> str:
@@ -38,45 +40,6 @@ def mailbox_text(page: dict[str, Any]) -> str:
         for each in page["items"]
     ]
     return "\n".join([*lines, f"next: --after {page['next']}"])
-
-
-def as_problem(error: AmtsboteError) -> dict[str, Any]:
-    """Return the document that describes an error, whoever raised it."""
-    if isinstance(error, Problem):
-        return {
-            "type": error.type,
-            "title": error.title.en,
-            "detail": error.detail,
-            "code": error.code,
-            "findings": [finding.model_dump(mode="json") for finding in error.findings],
-            "findings_more": error.more_findings,
-        }
-    problem = error.problem if isinstance(error, PortalError) else {}
-    return problem or {"detail": error.detail}
-
-
-def problem_text(problem: dict[str, Any]) -> str:
-    """Say what is wrong, with every finding, in both languages."""
-    detail, title = str(problem.get("detail", "")), str(problem.get("title", ""))
-    return "\n".join([detail if title in detail else f"{title} {detail}", *_finding_lines(problem)])
-
-
-def _finding_lines(answer: dict[str, Any]) -> list[str]:
-    """Say each finding with its place, what would be right, and what the schema says of it."""
-    lines = []
-    for finding in answer.get("findings", []):
-        line = f"{finding['line']}:{finding['column']} " if finding["line"] is not None else ""
-        severity = "warning " if finding["severity"] == Severity.WARNING else ""
-        message = finding["message"]
-        lines.append(f"  {finding['code']} {severity}{line}{finding['path']}")
-        lines += [f"    {message['de']}", f"    {message['en']}"]
-        if hint := finding.get("hint"):
-            lines += [f"    → {hint['de']}", f"    → {hint['en']}"]
-        if words := finding.get("documentation"):
-            lines.append(f"    Schema: {words}")
-    if more := answer.get("findings_more"):
-        lines.append(f"  … and {more} more")
-    return lines
 
 
 def deliveries_text(deliveries: Sequence[dict[str, Any]], *, limit: int) -> str:
@@ -100,7 +63,7 @@ def standards_text(standards: Sequence[dict[str, Any]]) -> str:
     width = max(map(len, names), default=0)
     lines = [
         f"{name:{width}}  {'served' if each['served'] else 'not served':10}  {_validity(each):33}  "
-        f"{each['message_count']} message types"
+        f"{each['message_count'] or 'no'} message types"
         for name, each in zip(names, standards, strict=True)
     ]
     return "\n".join(lines or ["There are none."])
@@ -130,6 +93,19 @@ def standard_text(standard: dict[str, Any]) -> str:
         for each in standard["code_lists"]
     ]
     return "\n".join(lines)
+
+
+def senders_text(standards: Sequence[dict[str, Any]], days: int) -> str:
+    """List versions, each with the clients that sent it: how many messages, when the last came in."""
+    lines = []
+    for each in standards:
+        served = "served" if each["served"] else "not served"
+        lines.append(f"{each['standard']} {each['version']}  {served}  {_validity(each)}")
+        lines += [
+            f"  {sender['client']}  {sender['count']} in {days} days  last {sender['last_at']}"
+            for sender in each["senders"]
+        ] or [f"  nobody in {days} days"]
+    return "\n".join(lines or ["There are none."])
 
 
 def _validity(standard: dict[str, Any]) -> str:

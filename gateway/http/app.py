@@ -63,6 +63,7 @@ def create_app(service: Service) -> FastAPI:
     app.state.guesses = Guesses()
     app.state.example_desk = ExampleDesk()
     app.state.sessions = console.Sessions(service.settings, service.config)
+    app.state.tally = console.Tally()
     for router in ROUTERS:
         app.include_router(router)
     app.add_middleware(Edge, admission=app.state.admission)

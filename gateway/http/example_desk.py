@@ -16,7 +16,7 @@ from gateway.errors import Unavailable
 from gateway.standards import MessageType, Standard
 
 if TYPE_CHECKING:
-    from gateway.standards.example import Examples
+    from gateway.standards.examples import Examples
 
 MAX_WAITING = 16
 _MAX_KEPT = 64
@@ -61,7 +61,7 @@ class ExampleDesk:
         return await asyncio.shield(self._waiting[key])
 
     def _write(self, standard: Standard, message_type: MessageType, *, full: bool, seed: int) -> bytes:
-        from gateway.standards.example import Examples
+        from gateway.standards.examples import Examples
 
         writer = self._writers.pop(standard, None) or Examples(standard)
         self._writers[standard] = writer

@@ -4,7 +4,6 @@ They name what is wrong, where, and what to do; never a value that was sent.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request, Response
@@ -12,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 
-from gateway.contract.findings import MAX_FINDINGS, Bilingual
+from gateway.contract.findings import Bilingual
 from gateway.errors import (
     InternalFault,
     InvalidRequest,
@@ -24,7 +23,7 @@ from gateway.errors import (
     Unavailable,
     UnknownAddress,
 )
-from gateway.http.advice import ADVICE
+from gateway.http.problem_document import to_document
 from gateway.http.request_faults import findings_of
 
 MEDIA_TYPE = "application/problem+json"
@@ -48,33 +47,6 @@ def problem_classes(base: type[Problem] = Problem) -> Iterator[type[Problem]]:
     for each in base.__subclasses__():
         yield each
         yield from problem_classes(each)
-
-
-def to_document(problem: Problem, request_id: str) -> dict[str, Any]:
-    """Write a problem as RFC 9457 has it, with our extension members."""
-    detail = _detail(problem)
-    document: dict[str, Any] = {
-        "type": f"/problems/{problem.type}",
-        "title": problem.title.en,
-        "title_de": problem.title.de,
-        "status": problem.status,
-        "detail": detail.en,
-        "detail_de": detail.de,
-        "instance": f"urn:uuid:{request_id}",
-        "code": problem.code,
-        "retryable": problem.retryable,
-        "request_id": request_id,
-        "findings": [each.model_dump(mode="json") for each in problem.findings[:MAX_FINDINGS]],
-        "findings_more": problem.more_findings + max(0, len(problem.findings) - MAX_FINDINGS),
-    }
-    if problem.link:
-        document["links"] = {"first": problem.link}
-    return document
-
-
-def _detail(problem: Problem) -> Bilingual:
-    """Say what the title does not: what is wrong with this request, or else what to do."""
-    return ADVICE[problem.type] if problem.explanation == problem.title else problem.explanation
 
 
 def to_response(problem: Problem, request: Request, headers: Mapping[str, str] | None = None) -> Response:

@@ -14,7 +14,6 @@ from gateway.contract.states import Direction
 from gateway.domain.calendar import today
 from gateway.domain.routing import Route
 from gateway.errors import (
-    AttachmentMismatch,
     MetadataMismatch,
     NoRoute,
     TrustLevelTooLow,
@@ -24,9 +23,8 @@ from gateway.intake import refusals
 from gateway.intake.metadata import TRUST_LEVELS, Attachment, Metadata
 from gateway.standards import Catalogue, Incoming, reading
 from gateway.store.rows import Case
-from gateway.xml import rueckkanal_read
+from gateway.xml.attachments import Sent
 from gateway.xml.parse import Limits
-from gateway.xml.rueckkanal_frame import BASIS
 
 DIALOGUE = "xrueckkanal"
 """Messages of this standard belong to a case and are routed by it."""
@@ -66,13 +64,16 @@ class Examined:
         return self.incoming.message_type.id
 
 
-async def read(catalogue: Catalogue, body: bytes, limits: Limits) -> Incoming:
-    """Parse, identify and validate a message as of today in Germany.
+async def read(
+    catalogue: Catalogue, body: bytes, attachments: Sequence[Attachment], limits: Limits
+) -> Incoming:
+    """Parse, identify and validate a message as of today in Germany, with what came along.
 
     Raises:
         Problem: with every finding, in document order.
     """
-    incoming = await reading.read(catalogue, body, today=today(), limits=limits)
+    sent = [Sent(each.sha256, len(each.data), each.media_type, each.file_name) for each in attachments]
+    incoming = await reading.read(catalogue, body, today=today(), limits=limits, sent=sent)
     if incoming.message_type.direction is Direction.BACK:
         raise UnknownMessageType(refusals.WRONG_WAY, hint=refusals.ANSWERS_HERE)
     return incoming
@@ -138,9 +139,8 @@ def examine(
         case: the client's case that the message belongs to; None for one that opens a case.
 
     Raises:
-        Problem: metadata-mismatch, no-route, not-authorised, trust-level-too-low or attachment-mismatch.
+        Problem: metadata-mismatch, no-route, not-authorised or trust-level-too-low.
     """
-    _check_attachments(incoming, attachments)
     _check_test(client, incoming, case)
     digest = digest_of(body, attachments)
     if case:
@@ -229,18 +229,3 @@ def _check_trust(service: Service, metadata: Metadata) -> None:
             ),
             hint=refusals.STATE_TRUST,
         )
-
-
-def _check_attachments(incoming: Incoming, attachments: Sequence[Attachment]) -> None:
-    """Compare by digest; messages of standards without the Anlage of xbasis may come with any."""
-    if BASIS not in incoming.standard.manifest.namespaces.values():
-        return
-    named = [each.sha256 for each in rueckkanal_read.attachments(incoming.root)]
-    sent = {each.sha256 for each in attachments}
-    findings = [refusals.attachment("fehlt", "is missing", digest) for digest in named if digest not in sent]
-    findings += [
-        refusals.attachment("ist in der Nachricht nicht genannt", "is not named in the message", digest)
-        for digest in sorted(sent - set(named))
-    ]
-    if findings:
-        raise AttachmentMismatch(findings=findings)

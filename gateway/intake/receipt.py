@@ -4,11 +4,16 @@ from datetime import UTC, datetime
 
 from gateway.backchannel.letters import make_head, make_reference, office, write_rejection
 from gateway.config import Client, Config
-from gateway.contract.codes import RejectCode
-from gateway.contract.findings import Finding
+from gateway.contract.findings import MAX_FINDINGS, Finding, Severity
 from gateway.errors import Problem, RejectReason
 from gateway.intake.receive import Receipt
 from gateway.xml import rueckkanal
+from gateway.xml.rueckkanal_frame import Head
+from gateway.xml.rueckkanal_parts import MAX_DESCRIPTION
+from gateway.xml.text import label
+
+_LINE = "Zeile {}, Spalte {}: {}"
+_MAX_PLACE = 1000
 
 
 def receipt_xml(config: Config, client: Client, receipt: Receipt) -> bytes:
@@ -31,17 +36,47 @@ def receipt_xml(config: Config, client: Client, receipt: Receipt) -> bytes:
 
 
 def rejection_xml(config: Config, client: Client, problem: Problem) -> bytes:
-    """Write the Rückweisung of a message that was not stored; never the message itself."""
-    details = [(finding.code, _in_german(finding)) for finding in problem.findings]
-    head = make_head(config, authority="amtsbote", client=client.id, now=datetime.now(UTC), test=client.test)
-    return write_rejection(
-        head=head,
-        reference=None,
-        reason=problem.rejection or RejectReason(problem.code or RejectCode.OTHER),
-        details=details or [(problem.type, problem.title.de)],
+    """Write the Rückweisung of a message that was not stored, as the client gets it."""
+    return rejection_from(
+        make_head(config, authority="amtsbote", client=client.id, now=datetime.now(UTC), test=client.test),
+        problem,
     )
 
 
+def rejection_from(head: Head, problem: Problem) -> bytes:
+    """Write the Rückweisung of a message that is refused; never the message itself.
+
+    Each code is a reason of its own with its findings in the order of the message; warnings stand with the
+    first. Codes that the standard's own list lacks share S999.
+    """
+    own, *others = problem.codes
+    details: dict[RejectReason, list[tuple[str, str]]] = {
+        _reason(problem, each): [] for each in (own, *others)
+    }
+    for finding in problem.findings[:MAX_FINDINGS]:
+        refuses = finding.severity is Severity.ERROR
+        details[_reason(problem, finding.code if refuses else own)].append(
+            (finding.code, _in_german(finding))
+        )
+    if not problem.findings:
+        details[_reason(problem, own)].append((problem.type, problem.title.de))
+    more = problem.more_findings + max(0, len(problem.findings) - MAX_FINDINGS)
+    return write_rejection(
+        head=head,
+        reference=None,
+        reasons=[(reason, found) for reason, found in details.items() if found],
+        note=f"Weitere Befunde, die hier nicht stehen: {more}." if more else None,
+    )
+
+
+def _reason(problem: Problem, code: str) -> RejectReason:
+    return problem.rejections.get(code) or RejectReason(code)
+
+
 def _in_german(finding: Finding) -> str:
+    """Say what is wrong and where; of what is too long the sentence gives way, then the path."""
+    place = finding.path if finding.line is None else _LINE.format(finding.line, finding.column, finding.path)
+    place = label(place, "place", _MAX_PLACE)
     said = f"{finding.message.de} {finding.hint.de}" if finding.hint else finding.message.de
-    return said if finding.line is None else f"{said} – {finding.path} (Zeile {finding.line})"
+    said = said if finding.severity is Severity.ERROR else f"Warnung: {said}"
+    return f"{label(f'{said} -', 'finding', MAX_DESCRIPTION - len(place) - 1)} {place}"

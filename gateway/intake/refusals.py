@@ -34,21 +34,6 @@ def too_long(name: str) -> Finding:
     )
 
 
-def attachment(fault_de: str, fault_en: str, digest: str) -> Finding:
-    """Describe an attachment that is missing or not named."""
-    return Finding(
-        code="S999",
-        message=Bilingual(
-            de=f"Die Anlage mit der Prüfsumme {digest[:16]}… {fault_de}.",
-            en=f"The attachment with the digest {digest[:16]}… {fault_en}.",
-        ),
-        hint=Bilingual(
-            de="Jede Anlage ist ein Teil „attachment“ und wird in der Nachricht mit ihrem SHA-256 genannt.",
-            en="Send each attachment as a part `attachment` and name it in the message by its SHA-256.",
-        ),
-    )
-
-
 def no_grant(scope: Scope, tenant: str, service: str) -> NotAuthorised:
     """Describe a client that may not do this."""
     return NotAuthorised(

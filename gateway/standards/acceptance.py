@@ -34,10 +34,16 @@ class Criterion:
             raise ConfigurationError(f"accept: {xpath}: {error}; it must ask a report in {VARL}") from error
 
     def weigh(self, findings: Findings) -> Findings:
-        """Let what is only against rules be a warning where the criterion holds, else an error."""
+        """Let what is only against rules be a warning where the criterion holds; where not, one is an error.
+
+        What is not shown might be what it asks for: with that, no criterion accepts.
+        """
         if findings.errors - {str(RejectCode.RULE)}:
             return findings
-        severity = Severity.WARNING if self._holds(_report(findings)) else Severity.ERROR
+        accepted = not findings.more and self._holds(_report(findings))
+        if not accepted and findings.errors:
+            return findings
+        severity = Severity.WARNING if accepted else Severity.ERROR
         weighed = [
             each.model_copy(update={"severity": severity}) if each.code == RejectCode.RULE else each
             for each in findings.shown

@@ -17,11 +17,12 @@ from lxml import etree
 from gateway.contract.findings import Severity
 from gateway.errors import ConfigurationError, Problem
 from gateway.standards.archive import unpack
-from gateway.standards.catalogue import Catalogue, MessageType, Standard
+from gateway.standards.catalogue import Catalogue
 from gateway.standards.codelists import used_codes
 from gateway.standards.draft import Identity, completed, draft, identify
 from gateway.standards.manifest import FILE_NAME, CodeListFile, Gap, Manifest, RulesFile, write_manifest
 from gateway.standards.sources import SchemaFiles, Unresolved, find_imports
+from gateway.standards.standard import MessageType, Standard
 from gateway.standards.survey import Survey, fixed_code_lists, survey
 from gateway.xml.parse import parse
 from gateway.xml.rules import RuleFile, Rules

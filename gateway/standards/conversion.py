@@ -1,13 +1,15 @@
 """Convert messages into the neighbour version that a destination serves, by the XSLT that a manifest names.
 
-Whoever converts answers for what arrives: the converted message is validated before it leaves, and one that
+Whoever converts answers for what arrives: the converted message is judged as one that arrives, and one that
 would lose something that the sender has stated is not converted, unless the manifest names the element.
 """
 
 import asyncio
+import datetime
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, cast
 
 import structlog
 from lxml import etree
@@ -16,15 +18,21 @@ from gateway.contract.codes import RejectCode
 from gateway.contract.findings import MAX_FINDINGS, Bilingual, Finding
 from gateway.domain.routing import covers
 from gateway.errors import Problem, VersionNotServed
-from gateway.standards.catalogue import Catalogue, MessageType, Standard
+from gateway.standards.catalogue import Catalogue, Opened
 from gateway.standards.manifest import ConversionRules
+from gateway.standards.profiles import Header, HeaderReader
 from gateway.standards.reading import waiting_room
+from gateway.standards.standard import MessageType, Standard
 from gateway.xml.parse import Limits, parse
 from gateway.xml.paths import Names
 from gateway.xml.positions import Position, locate
+from gateway.xml.words import direct_text
 from gateway.xml.workers import shared_workers
 
 _log = structlog.get_logger()
+
+_XSI = "http://www.w3.org/2001/XMLSchema-instance"
+_SCHEMA_LOCATIONS = {f"{{{_XSI}}}schemaLocation", f"{{{_XSI}}}noNamespaceSchemaLocation"}
 
 Serves = Collection[str]
 """Message types that a destination takes, as in a route: `xurkunde:1.0:*`; none: whatever comes."""
@@ -87,14 +95,18 @@ class Converter:
         converted = shared_workers().transform(stylesheet, etree.tostring(root, encoding="unicode")).encode()
         try:
             result = parse(converted, self._limits)
-            findings = step.target.find(result, converted, step.message_type)
+            # As if it arrived, but on no day: a destination may take a version that is no longer valid.
+            opened = Opened(step.message_type, step.target, result, converted, datetime.date.min)
+            header = self._catalogue.judge(opened.look()).header
         except Problem as problem:
             if problem.retryable:
                 raise
             raise _failed(step, problem.type) from problem
-        if findings.errors or result.tag != step.message_type.root:
-            raise _failed(step, ", ".join(sorted(findings.errors)) or "root element")
-        if lost := [*_lost(root, result, step.rules.drops)]:
+        if result.tag != step.message_type.root or not step.target.has(step.message_type, result):
+            raise _failed(step, "message type")
+        if step.source.read_header(root).test != header.test:
+            raise _failed(step, "test")
+        if lost := _lost(root, result, _version(step.source, root, header), step.rules.drops):
             raise _loss(step, root, body, lost)
         return converted
 
@@ -122,28 +134,90 @@ class Converter:
 
 
 def _served(message_type: str, serves: Serves) -> bool:
-    return not serves or any(covers(pattern, message_type) for pattern in serves)
+    """Say whether a message can travel as it is; a standard that is not named has no version to be wrong."""
+    standard = message_type.partition(":")[0]
+    named = any(pattern.partition(":")[0] == standard for pattern in serves)
+    return not named or any(covers(pattern, message_type) for pattern in serves)
 
 
-def _lost(source: etree._Element, result: etree._Element, drops: Collection[str]) -> Iterator[etree._Element]:
-    """Yield what is stated in the source and not, under whatever prefix, in the result."""
-    kept = Counter((name, text) for _, name, text in _stated(result))
-    for element, name, text in _stated(source):
-        if kept[name, text]:
-            kept[name, text] -= 1
-        elif not {name, f"{name}={text}", *map(_local, _line(element))} & set(drops):
-            yield element
+_Place = tuple[etree._Element, str]
+"""An element, and its local name for its text or `@name` for an attribute."""
 
 
-def _stated(root: etree._Element) -> Iterator[tuple[etree._Element, str, str]]:
-    """Yield every text and attribute value with its local name; the root's attributes name the version."""
-    for element in root.iter("*"):
-        text = " ".join((element.text or "").split())
-        if text:
-            yield element, _local(element), text
-        if element is not root:
-            for name, value in element.attrib.items():
-                yield element, f"@{etree.QName(name).localname}", str(value)
+def _version(source: Standard, root: etree._Element, converted: Header) -> set[_Place]:
+    """Return where a message names its standard and version: these may become others, but not vanish."""
+    rules = source.manifest.header
+    reader = HeaderReader(rules.profile, rules.xpaths, source.manifest.namespaces)
+    stated = [name for name in ("standard", "version") if getattr(converted, name)]
+    return {_place(found) for name in stated for found in reader.places(root, name)}
+
+
+def _place(found: etree._Element | etree._ElementUnicodeResult) -> _Place:
+    if isinstance(found, etree._Element):
+        return found, _local(found)
+    before = cast("etree._Element", found.getparent())  # nothing but an element or its tail has a text
+    parent = cast("etree._Element", before.getparent()) if found.is_tail else before
+    return parent, f"@{_bare(str(found.attrname))}" if found.attrname else _local(parent)
+
+
+def _lost(
+    source: etree._Element, result: etree._Element, spared: Collection[_Place], drops: Collection[str]
+) -> dict[etree._Element, str]:
+    """Return what is stated in the source and not, under whatever prefix, in the result: where, and its name.
+
+    A text is the same where its element has the same name and stands in elements of the same names: what is
+    said of the child is not said of the mother. Elements around it count if both messages have some of that
+    name, so that a version may rename, add or leave out a wrapper. What two renamed wrappers exchange is
+    therefore not found, nor what two elements of the same name do.
+
+    Args:
+        source: the message as sent.
+        result: what it has become.
+        spared: what is not compared.
+        drops: what the manifest allows to be lost.
+    """
+    common = {*map(_local, source.iter("*"))} & {*map(_local, result.iter("*"))}
+    kept = Counter(each.content for each in _stated(result, common))
+    lost: dict[etree._Element, str] = {}
+    for each in _stated(source, common):
+        if (each.element, each.name) in spared:
+            continue
+        if kept[each.content]:
+            kept[each.content] -= 1
+        elif not {each.name, f"{each.name}={each.text}", *map(_local, _line(each.element))} & set(drops):
+            lost.setdefault(each.element, each.name)
+    return lost
+
+
+class _Statement(NamedTuple):
+    element: etree._Element
+    around: tuple[str, ...]
+    name: str
+    text: str
+
+    @property
+    def content(self) -> tuple[tuple[str, ...], str, str]:
+        return self.around, self.name, self.text
+
+
+def _stated(
+    element: etree._Element, common: Collection[str], around: tuple[str, ...] = ()
+) -> Iterator[_Statement]:
+    """Yield every text, empty element and attribute value, but where schemas are: nobody looks there.
+
+    A comment within a text states nothing, nor does white space.
+    """
+    name = _local(element)
+    text = " ".join(direct_text(element).split())
+    children = [*element.iterchildren("*")]
+    if text or not children:
+        yield _Statement(element, around, name, text)
+    within = (*around, name) if name in common else around
+    for attribute, value in element.attrib.items():
+        if attribute not in _SCHEMA_LOCATIONS:
+            yield _Statement(element, within, f"@{_bare(str(attribute))}", str(value))
+    for child in children:
+        yield from _stated(child, common, within)
 
 
 def _line(element: etree._Element) -> Iterator[etree._Element]:
@@ -152,7 +226,12 @@ def _line(element: etree._Element) -> Iterator[etree._Element]:
 
 
 def _local(element: etree._Element) -> str:
-    return etree.QName(element).localname
+    return _bare(str(element.tag))
+
+
+def _bare(name: str) -> str:
+    """Return a name without its namespace; a message has many, and QName takes thrice as long."""
+    return name.rpartition("}")[2]
 
 
 def _failed(step: _Step, why: str) -> VersionNotServed:
@@ -161,16 +240,20 @@ def _failed(step: _Step, why: str) -> VersionNotServed:
     return VersionNotServed(_NOT_CONVERTED, hint=_in_version(step.target))
 
 
-def _loss(step: _Step, root: etree._Element, body: bytes, lost: Sequence[etree._Element]) -> VersionNotServed:
-    elements = list(dict.fromkeys(lost))
-    positions = locate(body, root, elements[:MAX_FINDINGS])
+def _loss(
+    step: _Step, root: etree._Element, body: bytes, lost: Mapping[etree._Element, str]
+) -> VersionNotServed:
+    positions = locate(body, root, [*lost][:MAX_FINDINGS])
     names = Names(root, step.source.manifest.namespaces)
-    findings = [_loss_of(step, element, position, names) for element, position in positions.items()]
-    return VersionNotServed(findings=findings, more_findings=len(elements) - len(findings))
+    findings = [
+        _loss_of(step, lost[element], names.path(element), position, names)
+        for element, position in positions.items()
+    ]
+    return VersionNotServed(findings=findings, more_findings=len(lost) - len(findings))
 
 
-def _loss_of(step: _Step, element: etree._Element, position: Position, names: Names) -> Finding:
-    version, name, path = step.target.manifest.version, _local(element), names.path(element)
+def _loss_of(step: _Step, name: str, path: str, position: Position, names: Names) -> Finding:
+    version = step.target.manifest.version
     return Finding(
         code=str(RejectCode.VERSION),
         path=path,
@@ -189,7 +272,7 @@ def _loss_of(step: _Step, element: etree._Element, position: Position, names: Na
 def _in_version(target: Standard) -> Bilingual:
     return Bilingual(
         de=f"Senden Sie die Nachricht als {target}, oder ohne diese Angabe.",
-        en=f"Send the message as {target}, or without this element.",
+        en=f"Send the message as {target}, or without this.",
     )
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from lxml import etree
 
-from gateway.standards.catalogue import Catalogue, MessageType, Standard
+from gateway.standards.catalogue import Catalogue
+from gateway.standards.standard import MessageType, Standard
 
 
 def summary(standard: Standard, today: datetime.date) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 import asyncio
 import datetime
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 from gateway.settings import Settings
 from gateway.standards.catalogue import Catalogue, Incoming
+from gateway.xml.attachments import Sent
 from gateway.xml.parse import DEFAULT_LIMITS, Limits
 from gateway.xml.workers import shared_workers
 
@@ -20,16 +22,21 @@ def limits_of(settings: Settings) -> Limits:
 
 
 async def read(
-    catalogue: Catalogue, body: bytes, *, today: datetime.date, limits: Limits = DEFAULT_LIMITS
+    catalogue: Catalogue,
+    body: bytes,
+    *,
+    today: datetime.date,
+    limits: Limits = DEFAULT_LIMITS,
+    sent: Sequence[Sent] | None = None,
 ) -> Incoming:
     """Read a message as `Catalogue.read` does: at once where that is a moment's work, else in a thread.
 
     Accepting a small message is; compiling a schema, asking rules and saying what is wrong are not.
     """
     if len(body) > INLINE_BYTES:
-        opened = await asyncio.to_thread(catalogue.open, body, today=today, limits=limits)
+        opened = await asyncio.to_thread(catalogue.open, body, today=today, limits=limits, sent=sent)
     else:
-        opened = catalogue.open(body, today=today, limits=limits)
+        opened = catalogue.open(body, today=today, limits=limits, sent=sent)
         if opened.standard.is_ready:
             opened = opened.look()
     if opened.takes_time:

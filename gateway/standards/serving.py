@@ -8,8 +8,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from gateway.errors import ConfigurationError
-from gateway.standards.catalogue import Standard
 from gateway.standards.manifest import FILE_NAME, read_manifest
+from gateway.standards.standard import Standard
 
 
 def enable(standard: Standard, *, since: date, until: date | None, grace_until: date | None) -> None:

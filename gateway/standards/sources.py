@@ -153,12 +153,16 @@ def find_imports(entries: Iterable[Path], files: SchemaFiles) -> Imports:
     """
     collection = _Collection(files, None)
     collection.documents([path.resolve() for path in entries])
-    unresolved = []
-    for namespace, (origin, location) in collection.missing.items():
-        if namespace not in collection.imported:
-            used = {name for root in collection.roots.values() for _, name in uses(root, namespace)}
-            unresolved.append(Unresolved(namespace, location, origin, tuple(sorted(used))))
+    unresolved = [
+        Unresolved(namespace, location, origin, collection.used[namespace])
+        for namespace, (origin, location) in collection.missing.items()
+        if namespace in collection.used
+    ]
     return Imports(tuple(collection.roots), tuple(unresolved))
+
+
+def _used(schemas: Iterable[etree._Element], namespace: str) -> tuple[str, ...]:
+    return tuple(sorted({name for schema in schemas for _, name in uses(schema, namespace)}))
 
 
 @dataclass
@@ -170,6 +174,8 @@ class _Collection:
     roots: dict[Path, etree._Element] = field(default_factory=dict)
     imported: dict[str, list[Path]] = field(default_factory=dict)
     missing: dict[str, tuple[Path, str]] = field(default_factory=dict)
+    used: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """What is used of each namespace that is missing."""
 
     def documents(self, entries: list[Path]) -> Documents:
         for entry in entries:
@@ -180,6 +186,7 @@ class _Collection:
             for namespace in self.missing
             if namespace not in self.imported
         }
+        self.used = {name: _used(self.roots.values(), name) for name in gaps}
         open_derived(self.roots.values(), gaps)
         for root in self.roots.values():
             self._redirect(root)

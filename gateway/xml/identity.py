@@ -6,7 +6,7 @@ one too many for an identifier: only what the declarations confirm is a fault.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
@@ -30,16 +30,16 @@ Node: TypeAlias = tuple[etree._Element, str | None, str]
 class Identifiers:
     """Where messages of a schema may have identifiers and references to them."""
 
-    ids: Callable[[etree._Element], Any]
-    references: Callable[[etree._Element], Any]
+    ids: Sequence[etree.XPath]
+    references: Sequence[etree.XPath]
 
     def may_be_wrong(self, root: etree._Element) -> bool:
         """Say whether a message needs a closer look: a value occurs twice, or a reference finds none."""
-        values = [value for _, _, value in _nodes(self.ids(root))]
+        values = [value for _, _, value in _nodes(self.ids, root)]
         known = set(values)
         if len(known) < len(values):
             return True
-        found = _nodes(self.references(root))
+        found = _nodes(self.references, root)
         return any(each not in known for _, _, value in found for each in value.split())
 
     def find_faults(self, root: etree._Element, look: Look | None) -> list[Fault]:
@@ -48,29 +48,33 @@ class Identifiers:
         Args:
             look: the declarations of the message's elements; without them nothing is held against it.
         """
+        order = {element: number for number, element in enumerate(root.iter())}
+        ids = sorted(_nodes(self.ids, root), key=lambda node: order[node[0]])
         firsts: dict[str, etree._Element] = {}
         faults = []
-        for element, attribute, value in _nodes(self.ids(root)):
+        for element, attribute, value in ids:
             if not _is_of(element, attribute, look, {_ID}):
                 continue
             first = firsts.setdefault(value, element)
             if first is not element:
                 faults.append(Fault(element, Kind.DUPLICATE_ID, attribute, other=first))
-        for element, attribute, value in _nodes(self.references(root)):
+        for element, attribute, value in _nodes(self.references, root):
             lost = any(each not in firsts for each in value.split())
             if lost and _is_of(element, attribute, look, _REFERENCES):
                 faults.append(Fault(element, Kind.DANGLING_ID_REFERENCE, attribute))
         return faults
 
 
-def _nodes(found: Any) -> Iterator[Node]:
-    for node in found:
-        if isinstance(node, etree._Element):
-            value = " ".join(cast("str", node.xpath("string()")).split())
-            if value:
-                yield node, None, value
-        else:
-            yield node.getparent(), str(node.attrname), " ".join(str(node).split())
+def _nodes(searches: Iterable[etree.XPath], root: etree._Element) -> Iterator[Node]:
+    seen = set()
+    for search in searches:
+        for node in cast("list[Any]", search(root)):
+            is_element = isinstance(node, etree._Element)
+            element, attribute = (node, None) if is_element else (node.getparent(), str(node.attrname))
+            value = " ".join(str(node.xpath("string()") if is_element else node).split())
+            if (value or attribute) and (element, attribute) not in seen:
+                seen.add((element, attribute))
+                yield element, attribute, value
 
 
 def _is_of(element: etree._Element, attribute: str | None, look: Look | None, names: Iterable[str]) -> bool:
@@ -99,11 +103,14 @@ def find_identifiers(files: Mapping[str, bytes]) -> Identifiers | None:
         return None
     roots = [parse_reference(content) for content in files.values()]
     ids, references = _search(roots, {_ID}), _search(roots, set(_REFERENCES))
-    return Identifiers(ids, references) if ids and references else None
+    return Identifiers(ids, references) if ids or references else None
 
 
-def _search(roots: list[etree._Element], types: set[str]) -> etree.XPath | None:
-    """Compile a search for all nodes whose declaration names one of the types or one derived from it."""
+def _search(roots: list[etree._Element], types: set[str]) -> list[etree.XPath]:
+    """Compile searches for all nodes whose declaration names one of the types or one derived from it.
+
+    One for each name: libxml2 takes the product of two to unite what they find.
+    """
     steps: dict[str, None] = {}
     prefixes: dict[str, str] = {}
     derived = _derived(roots, types)
@@ -111,7 +118,7 @@ def _search(roots: list[etree._Element], types: set[str]) -> etree.XPath | None:
         for node in root.iter(f"{_XS}element", f"{_XS}attribute"):
             if node.get("name") and derived & _named_types(node):
                 steps[_step(root, node, prefixes)] = None
-    return etree.XPath("|".join(steps) if steps else "/..", namespaces=prefixes)
+    return [etree.XPath(step, namespaces=prefixes) for step in steps]
 
 
 def _derived(roots: list[etree._Element], types: set[str]) -> set[str]:

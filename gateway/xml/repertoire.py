@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from lxml import etree
 
 from gateway.xml.parse import parse_reference
+from gateway.xml.patterns import matches, schema_of
 
 _XS = "http://www.w3.org/2001/XMLSchema"
 _PATTERN, _RESTRICTION, _ELEMENT = (f"{{{_XS}}}{name}" for name in ("pattern", "restriction", "element"))
@@ -25,7 +26,7 @@ class Repertoire:
     """The characters that every one of some patterns matches by itself."""
 
     def __init__(self, patterns: Sequence[str]) -> None:
-        self._schema = _schema_of(patterns)
+        self._schema = schema_of(patterns)
         self._known: set[str] = set()
 
     def covers(self, body: bytes) -> bool:
@@ -42,7 +43,7 @@ class Repertoire:
     def _has(self, character: str) -> bool:
         if character in self._known:
             return True
-        matched = _matches(self._schema, character)
+        matched = matches(self._schema, character)
         if matched and len(self._known) < _MAX_KNOWN:
             self._known.add(character)
         return matched
@@ -76,10 +77,10 @@ def _states_repertoire(element: etree._Element) -> bool:
     if len(restriction.findall(_PATTERN)) > 1 or not _repeats_one_group(pattern):
         return False
     try:
-        schema = _schema_of([pattern])
+        schema = schema_of([pattern])
     except etree.XMLSchemaError:
         return False  # that the whole schema does not compile either is not said here
-    return all(_matches(schema, character) for character in _ASCII)
+    return all(matches(schema, character) for character in _ASCII)
 
 
 def _repeats_one_group(pattern: str) -> bool:
@@ -97,24 +98,3 @@ def _repeats_one_group(pattern: str) -> bool:
             if depth == 0:
                 return False
     return depth == 1 and not escaped
-
-
-def _schema_of(patterns: Sequence[str]) -> etree.XMLSchema:
-    """Compile an element `c` whose text matches every one of the patterns."""
-    root = etree.Element(f"{{{_XS}}}schema", nsmap={"xs": _XS})
-    etree.SubElement(root, f"{{{_XS}}}element", name="c", type=f"t{len(patterns)}")
-    for number, pattern in enumerate(patterns, start=1):
-        kind = etree.SubElement(root, f"{{{_XS}}}simpleType", name=f"t{number}")
-        base = f"t{number - 1}" if number > 1 else "xs:string"
-        restriction = etree.SubElement(kind, f"{{{_XS}}}restriction", base=base)
-        etree.SubElement(restriction, _PATTERN, value=pattern)
-    return etree.XMLSchema(root)
-
-
-def _matches(schema: etree.XMLSchema, text: str) -> bool:
-    element = etree.Element("c")
-    element.text = text
-    try:
-        return schema.validate(element)
-    except etree.XMLSchemaError:
-        return False  # libxml2 gives some patterns up

@@ -17,6 +17,9 @@ from gateway.xml.rueckkanal_frame import KEY, LISTS, Attachment, B, Deadline, R,
 from gateway.xml.text import label, line, prose
 from gateway.xml.write import add, add_code, amount_text, matching, time_text
 
+MAX_DESCRIPTION = 2000
+"""So many characters of a fault reach the reader of a Rückweisung."""
+
 _URN = re.compile(r"urn:[A-Za-z0-9][A-Za-z0-9-]{0,31}:[A-Za-z0-9._:-]{1,200}")
 
 
@@ -222,4 +225,8 @@ class RejectReason:
         for detail in self.details:
             specific = add(element, f"{R}grundSpezifisch")
             add(specific, f"{R}fehlercode", label(detail.code, "reject detail code", 100))
-            add(specific, f"{R}fehlerbeschreibung", label(detail.description, "reject detail", 2000))
+            add(
+                specific,
+                f"{R}fehlerbeschreibung",
+                label(detail.description, "reject detail", MAX_DESCRIPTION),
+            )

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import structlog
 from lxml import etree
 
 from gateway.contract.codes import RejectCode
 from gateway.contract.findings import MAX_FINDINGS, Bilingual, Finding, Findings, Severity
+from gateway.errors import ConfigurationError, Unavailable
 from gateway.xml import svrl
 from gateway.xml.paths import Names
 from gateway.xml.positions import locate
@@ -17,6 +19,8 @@ from gateway.xml.schematron import compile_schematron
 from gateway.xml.stylesheet import Stylesheet, read_tree, require_stylesheet
 from gateway.xml.svrl import Failure
 from gateway.xml.workers import Workers, shared_workers
+
+_log = structlog.get_logger()
 
 # Also information: a finding that asks for nothing is still one that its author wanted to be seen.
 _WARNINGS = frozenset({"warn", "warning", "info", "information"})
@@ -45,6 +49,8 @@ class RuleFile:
             return compile_schematron(self.path, self.within, self.phase)
         root = read_tree(self.path)
         require_stylesheet(root, self.path)
+        if not svrl.writes_svrl(root):
+            raise ConfigurationError(f"{self.path}: writes no SVRL, so nothing would be heard of its rules")
         svrl.silence(root)
         return Stylesheet(str(self.path), root)
 
@@ -131,7 +137,11 @@ def _first(rules: RuleFile, report: str, count: Counter[Severity]) -> list[tuple
         count[severity] += 1
         return count[severity] <= MAX_FINDINGS
 
-    return [(rules.weigh(each.rule, each.level), each) for each in svrl.read(report, wanted)]
+    try:
+        return [(rules.weigh(each.rule, each.level), each) for each in svrl.read(report, wanted)]
+    except ValueError as error:
+        _log.error("rules_unavailable", reason=f"{rules.path.name}: {error}")
+        raise Unavailable from error
 
 
 def _sentence(failure: Failure) -> Bilingual:

@@ -33,7 +33,7 @@ _UNSUPPORTED = {
 _NOT_COPIED = {f"{XSL}{name}" for name in ("include", "import", "import-schema", "use-package", "output")}
 
 _PREDICATE = re.compile(r"""\[(?:[^\[\]"']|"[^"]*"|'[^']*')*\]""")
-_ELEMENTS_ONLY = re.compile(r"[\w.:*/\s-]*")
+_ELEMENTS_ONLY = re.compile(r"(?:(?:child|descendant|descendant-or-self|self)\s*::|:(?!\s*:)|[\w.*/\s-])*")
 _VARIABLE = re.compile(r"""("[^"]*"|'[^']*')|\$([\w.-]+)""")
 
 

@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import islice
+from typing import Any
 
 from lxml import etree
 
 from gateway.xml.stylesheet import XSL
 
 SVRL = "{http://purl.oclc.org/dsdl/svrl}"
+_REPORT = f"{SVRL}schematron-output"
 FAILURES = (f"{SVRL}failed-assert", f"{SVRL}successful-report")
 VALUE = "…"
 
@@ -39,6 +41,14 @@ class Failure:
     prefixes: Mapping[str, str]
     text: str
     diagnostics: str
+
+
+def writes_svrl(stylesheet: etree._Element) -> bool:
+    """Say whether a stylesheet can write a report at all: of any other nothing would be heard."""
+    made = (each.get("name", "") for each in stylesheet.iter(f"{XSL}element"))
+    return next(stylesheet.iter(_REPORT), None) is not None or any(
+        name.endswith("schematron-output") for name in made
+    )
 
 
 def silence(stylesheet: etree._Element) -> None:
@@ -89,11 +99,12 @@ def read(report: str, wanted: Callable[[str | None, str], bool] = lambda *_: Tru
         wanted: is asked with rule and level of every failure whether it is to be read any further.
 
     Raises:
-        lxml.etree.XMLSyntaxError: it is not XML.
+        ValueError: it is none.
     """
     prefixes: dict[str, str] = {}
     stream = BytesIO(report.encode())
-    for _, element in etree.iterparse(stream, tag=(_PREFIX, *FAILURES), resolve_entities=False):
+    events = etree.iterparse(stream, tag=(_PREFIX, *FAILURES), resolve_entities=False)
+    for _, element in _events(events):
         if element.tag == _PREFIX:  # these come first
             prefixes[element.get("prefix", "")] = element.get("uri", "")
             continue
@@ -102,6 +113,15 @@ def read(report: str, wanted: Callable[[str | None, str], bool] = lambda *_: Tru
         if wanted(rule, level):
             yield _failure(element, rule, level, prefixes)
         element.clear()  # there may be a hundred thousand
+    if events.root.tag != _REPORT:
+        raise ValueError("the report is not SVRL")
+
+
+def _events(events: Iterator[Any]) -> Iterator[Any]:
+    try:
+        yield from events
+    except etree.XMLSyntaxError:
+        raise ValueError("the report is not XML") from None
 
 
 def _failure(element: etree._Element, rule: str | None, level: str, prefixes: Mapping[str, str]) -> Failure:

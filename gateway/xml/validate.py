@@ -26,6 +26,7 @@ from gateway.xml.explain import explain
 from gateway.xml.identity import Identifiers, find_identifiers
 from gateway.xml.lxml_faults import MAX_ERRORS
 from gateway.xml.parse import MAX_TREE_TAGS, has_more_tags, parse_reference
+from gateway.xml.patterns import match_by_libxml2
 from gateway.xml.repertoire import Repertoire, split
 
 if TYPE_CHECKING:
@@ -167,11 +168,13 @@ class Schema:
         with tempfile.TemporaryDirectory(prefix="amtsbote-") as folder:
             entry = self.documents.write(folder)
             try:
-                return xmlschema.XMLSchema(
+                schema = xmlschema.XMLSchema(
                     entry, base_url=folder, allow="sandbox", use_fallback=False, use_location_hints=False
                 )
             except (xmlschema.XMLSchemaException, ValueError) as error:
                 raise ConfigurationError(f"xmlschema cannot compile the schema: {error}") from error
+        match_by_libxml2(schema)
+        return schema
 
 
 def _compile(documents: Documents) -> etree.XMLSchema:

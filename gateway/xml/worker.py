@@ -21,8 +21,9 @@ And what is answered: results, or what went wrong and at which of the stylesheet
 
 _HEAD = struct.Struct(">BI")
 _NUMBER = struct.Struct(">I")
-# What Saxon reports of a run, without its sentences: `FORG0001`, and `on line 12`.
-_ERROR = re.compile(rb"\b[A-Z]{4}\d{4}\b|\bon line \d+")
+# What Saxon reports of a run, without its sentences, which repeat the message: `FORG0001`, and `on line 12`.
+_CODE = re.compile(rb"^\s*((?:X[PTQS]|FO|SX)[A-Z]{2}\d{4})\b", re.MULTILINE)
+_LINE = re.compile(rb"\bon line \d+")
 _REPORT_BYTES = 64 * 1024
 _CONFIGURATION = {
     "http://saxon.sf.net/feature/allowedProtocols": "",
@@ -114,9 +115,7 @@ class _Reports:
             said = os.read(self._reader, _REPORT_BYTES)
         except BlockingIOError:
             return b""
-        found = dict.fromkeys(_ERROR.findall(said))
-        codes = [each for each in found if not each.startswith(b"on")]
-        return b" ".join([*codes, *[each for each in found if each.startswith(b"on")][:1]])
+        return b" ".join([*dict.fromkeys(_CODE.findall(said)), *_LINE.findall(said)[:1]])
 
 
 def _answer(engine: _Engine, reports: _Reports, kind: int, parts: list[bytes]) -> tuple[int, list[bytes]]:

@@ -21,7 +21,7 @@ MAX_TAGS = 10_000
 MAX_NAMESPACE_DECLARATIONS = 256
 """It copies all namespaces in scope for every element."""
 _MAX_VALUE = 10_000
-"""A longer value is left to libxml2: Python's expressions may need very long for the patterns of a schema."""
+"""A longer value is left to libxml2: Python takes time by the square of the digits of a number."""
 
 _ATTRIBUTE_VALUE = re.compile(r"attribute ([^=\s']+)=|attribute '([^']+)' has a fixed value")
 _ATTRIBUTE_NAME = re.compile(r"missing required attribute '([^']+)'|^'([^']+)' attribute not allowed")

@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import os
+import pty
 import re
 import shutil
+import subprocess
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +18,7 @@ import typer
 
 from gateway.cli import app
 from tests.acceptance.installation import (
+    COMMAND,
     FIXTURES,
     ROOT,
     START_S,
@@ -177,7 +181,7 @@ async def test_mailbox_shows_one_case_and_what_is_collected(town: Installation, 
 def test_send_posts_attachments(town: Installation) -> None:
     refused = town.run("send", WITH_ATTACHMENT)
     assert refused.returncode == REFUSED
-    assert "S999" in refused.stderr
+    assert "S020" in refused.stderr
     done = town.run("send", WITH_ATTACHMENT, "--attach", ATTACHMENT)
     assert (done.returncode, done.stderr) == (DONE, "")
     assert done.stdout.startswith("accepted: submission ")
@@ -241,31 +245,45 @@ def test_validate_accepts_without_a_gateway(idle: Installation) -> None:
 
 def test_validate_names_each_finding_with_its_place(idle: Installation) -> None:
     code, problem = outcome(idle.run("validate", INVALID, "--json"))
-    assert (code, problem["type"], problem["code"]) == (REFUSED, "schema-violation", "X001")
+    assert (code, problem["type"], problem["code"]) == (REFUSED, "/problems/schema-violation", "X001")
     (finding,) = problem["findings"]
     assert finding["path"] == FINDING
     spoken = idle.run("validate", INVALID)
     assert spoken.returncode == REFUSED
-    place = f"X001 {finding['line']}:{finding['column']} {FINDING}"
+    place = f"{INVALID}:{finding['line']}:{finding['column']}: error X001 {FINDING}"
     for text in (place, finding["message"]["de"], finding["message"]["en"], finding["documentation"]):
         assert text in spoken.stderr
 
 
-def test_validate_shows_warnings_when_the_message_is_valid_in_spite_of_them(
-    idle: Installation, tmp_path: Path
+@pytest.mark.parametrize(("more", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_validate_is_coloured_on_a_terminal_unless_that_is_not_wanted(
+    idle: Installation, more: dict[str, str], coloured: bool
 ) -> None:
-    (sample,) = (XPARKEN.parents[1] / "xrueckkanal" / "1.0" / "valid").glob("1134-*.xml")
-    path, listed = tmp_path / "message.xml", 'xrueckkanal.nachrichtentyp" listVersionID="'
-    text = sample.read_text("utf-8")
-    assert f'{listed}1"' in text
-    path.write_text(text.replace(f'{listed}1"', f'{listed}7"'), "utf-8")
-    code, answer = outcome(idle.run("validate", path, "--json"))
-    assert (code, answer["valid"], answer["findings_more"]) == (DONE, True, 0)
-    (finding,) = answer["findings"]
-    spoken = idle.run("validate", path)
-    assert spoken.returncode == DONE
-    for words in ("S010 warning", finding["path"], finding["message"]["de"], finding["hint"]["en"]):
-        assert words in spoken.stdout
+    variables = {name: value for name, value in idle.variables.items() if name != "NO_COLOR"}
+    ours, theirs = pty.openpty()
+    try:
+        done = subprocess.run(
+            [COMMAND, "validate", INVALID],
+            env=variables | {"TERM": "xterm-256color"} | more,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            cwd=idle.folder,
+        )
+        said = os.read(ours, 65536).decode()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert done.returncode == REFUSED
+    assert "error X001" in said
+    assert ("\x1b[" in said) is coloured
+
+
+def test_send_shows_the_line_of_each_finding(town: Installation) -> None:
+    said = town.run("send", INVALID).stderr
+    assert re.search(
+        rf"^{INVALID}:\d+:\d+: error X001 {FINDING}\n +\d+ │ .*<p:kennzeichen>", said, re.MULTILINE
+    )
 
 
 def test_config_check_counts_what_a_usable_file_has(idle: Installation) -> None:

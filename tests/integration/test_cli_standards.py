@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -117,6 +118,38 @@ def test_standard_takes_effect_while_the_gateway_runs(town: Installation, tmp_pa
     town.run("deliveries", "cancel", *undelivered, "--reason", "nobody files them")
     asyncio.run(eventually(lambda: removed(town), SOON_S, "the standard is removed"))
     assert not (town.var / "standards" / "xhund" / "2.3").exists()
+
+
+BROKEN = """<!DOCTYPE xs:schema [<!ENTITY any "xs:string">]>
+<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:kaputt">
+<xs:element name="kaputt" type="&any;"/></xs:schema>"""
+BROKEN_MANIFEST = """standard: kaputt
+version: "1.0"
+namespace: urn:kaputt
+title: {de: Kaputt, en: Broken}
+schemas: [kaputt.xsd]
+valid_from: 2020-01-01
+message_types:
+- {root: kaputt, name: kaputt, direction: in, title: {de: Kaputt, en: Broken}}
+"""
+
+
+def test_gateway_goes_on_looking_when_something_unusable_was_put_there(
+    town: Installation, tmp_path: Path
+) -> None:
+    folder = town.var / "standards" / "kaputt" / "1.0"
+    release.write(folder, {"kaputt.xsd": BROKEN, "standard.yaml": BROKEN_MANIFEST})
+    asyncio.run(eventually(lambda: complained(town), SOON_S, "the gateway says so"))
+    shutil.rmtree(folder)
+    said(town, "add", release.write(tmp_path / "gemeinsames", release.shared_files()))
+    said(town, "add", release.write(tmp_path / "lieferung", release.files()))
+    said(town, "enable", "xhund", "2.3")
+    with signed_in(town, "portal") as http:
+        until_answered(http, release.message(), httpx2.codes.ACCEPTED)
+
+
+async def complained(town: Installation) -> bool:
+    return any("standards_not_usable" in path.read_text("utf-8") for path in town.folder.glob("*.log"))
 
 
 def open_deliveries(town: Installation) -> list[str]:

@@ -1,9 +1,10 @@
-"""The tables beside the samples: what becomes of each file as far as the message alone decides.
+"""The tables beside the samples: what becomes of each file as far as message and attachments decide.
 
-What needs metadata, attachments or routes is decided by the intake; the catalogue accepts such a message.
+What needs metadata or routes is decided by the intake; the catalogue accepts such a message.
 """
 
 import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import yaml
 from gateway.errors import Problem
 from gateway.settings import data_folder
 from gateway.standards import Catalogue
+from gateway.xml.attachments import Sent
 
 TODAY = datetime.date(2026, 6, 1)
 FIXTURES = data_folder("fixtures")
@@ -24,6 +26,7 @@ OF_THE_MESSAGE = {
     "schema-violation",
     "code-list-violation",
     "rule-violation",
+    "attachment-mismatch",
     "version-not-served",
     "unknown-message-type",
 }
@@ -39,7 +42,7 @@ TABLES = {
     for path in sorted(FIXTURES.glob("*/*/cases.yaml"))
 }
 CASES = [
-    pytest.param(FIXTURES / standard / case["file"], case["expect"], id=f"{standard}/{case['file']}")
+    pytest.param(FIXTURES / standard, case, id=f"{standard}/{case['file']}")
     for standard, cases in TABLES.items()
     for case in cases
 ]
@@ -50,9 +53,14 @@ def catalogue() -> Catalogue:
     return Catalogue.load([data_folder("schemas")])
 
 
-def outcome(catalogue: Catalogue, body: bytes) -> Any:
+def sent(path: Path) -> Sent:
+    data = path.read_bytes()
+    return Sent(sha256(data).hexdigest(), len(data), "application/octet-stream", path.name)
+
+
+def outcome(catalogue: Catalogue, body: bytes, attachments: list[Sent]) -> Any:
     try:
-        catalogue.read(body, today=TODAY)
+        catalogue.read(body, today=TODAY, sent=attachments)
     except Problem as problem:
         return {
             "problem": problem.type,
@@ -62,11 +70,13 @@ def outcome(catalogue: Catalogue, body: bytes) -> Any:
     return "accepted"
 
 
-@pytest.mark.parametrize(("file", "expected"), CASES)
-def test_sample_has_the_outcome_of_its_table(catalogue: Catalogue, file: Path, expected: Any) -> None:
+@pytest.mark.parametrize(("folder", "case"), CASES)
+def test_sample_has_the_outcome_of_its_table(catalogue: Catalogue, folder: Path, case: Any) -> None:
+    attachments = [sent(folder / name) for name in case.get("attachments", [])]
+    expected = case["expect"]
     if expected != "accepted" and expected["problem"] not in OF_THE_MESSAGE:
         expected = "accepted"
-    assert outcome(catalogue, file.read_bytes()) == expected
+    assert outcome(catalogue, (folder / case["file"]).read_bytes(), attachments) == expected
 
 
 def test_tables_cover_every_application_standard() -> None:

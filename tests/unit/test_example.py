@@ -14,7 +14,7 @@ from lxml import etree
 from gateway.errors import NotPossible, Problem
 from gateway.settings import data_folder
 from gateway.standards import Catalogue, MessageType, Standard
-from gateway.standards.example import Examples
+from gateway.standards.examples import Examples
 from gateway.xml.parse import parse
 from tests.unit.test_standards import code_list
 

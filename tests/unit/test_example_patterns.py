@@ -6,8 +6,8 @@ from random import Random
 import pytest
 import xmlschema
 
-from gateway.standards.example_patterns import matching
-from gateway.standards.example_values import NoValue, Values
+from gateway.standards.examples.patterns import matching
+from gateway.standards.examples.values import NoValue, Values
 from gateway.xml.forms import PATTERNS
 
 XSD = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:simpleType name="T">

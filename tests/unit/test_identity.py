@@ -105,6 +105,18 @@ def test_identifiers_of_a_large_message_are_counted_in_time(content: str, count:
     assert time.perf_counter() - started < 5
 
 
+def test_names_of_several_identifiers_are_united_in_time() -> None:
+    parts = "".join(f'<t:part id="a{number}"/>' for number in range(50_000))
+    keys = "".join(f"<t:key>b{number}</t:key>" for number in range(50_000))
+    root = parse(f'<t:r xmlns:t="urn:t">{parts}{keys}</t:r>'.encode())
+    assert SCHEMA.identifiers is not None
+    started = time.perf_counter()
+    assert not SCHEMA.identifiers.may_be_wrong(root)
+    assert time.perf_counter() - started < 8
+    root[-1].text = "a7"
+    assert SCHEMA.identifiers.may_be_wrong(root)
+
+
 def test_message_is_not_refused_for_identifiers_when_the_schema_cannot_be_described(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

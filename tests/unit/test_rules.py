@@ -374,6 +374,34 @@ def test_nothing_that_a_stylesheet_says_reaches_our_terminal(
     assert capfd.readouterr() == ("", "")
 
 
+def test_value_of_a_message_that_looks_like_a_code_is_not_taken_for_one(one: Workers) -> None:
+    wrong = stylesheet('<xsl:value-of select="xs:date(/a/b)"/>')
+    with structlog.testing.capture_logs() as logs, pytest.raises(Unavailable):
+        one.transform(wrong, "<a><b>MUST1234 FORG0002</b></a>")
+    assert [each["reason"] for each in logs] == ["probe.xsl: Saxon reports FORG0001 at probe.xsl:5"]
+
+
+def test_stylesheet_that_writes_no_report_is_no_rules(one: Workers, tmp_path: Path) -> None:
+    (tmp_path / "rules.xsl").write_text(XSLT.format("x"), encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"rules\.xsl: writes no SVRL"):
+        rules(one, tmp_path, "rules.xsl").compile()
+
+
+@pytest.mark.parametrize("instead", ["<html/>", "<xsl:text>text</xsl:text>"])
+def test_message_is_put_off_when_its_rules_write_something_else(
+    one: Workers, tmp_path: Path, instead: str
+) -> None:
+    report = '<svrl:schematron-output xmlns:svrl="http://purl.oclc.org/dsdl/svrl"/>'
+    sheet = XSLT.replace(
+        "<out>{}</out>",
+        f'<xsl:choose><xsl:when test="false()">{report}</xsl:when>'
+        f"<xsl:otherwise>{instead}</xsl:otherwise></xsl:choose>",
+    )
+    (tmp_path / "rules.xsl").write_text(sheet, encoding="utf-8")
+    with pytest.raises(Unavailable):
+        found(rules(one, tmp_path, "rules.xsl"), ORDER)
+
+
 # --- findings
 
 RULES = """<schema xmlns="http://purl.oclc.org/dsdl/schematron" queryBinding="xslt2">

@@ -105,6 +105,14 @@ FEATURES = {
         '<pattern><rule context="@n"><assert id="a" test=". = 1">x</assert></rule></pattern>',
         ["a"],
     ),
+    "attributes by their axis": (
+        '<pattern><rule context="attribute::n"><assert id="a" test=". = 1">x</assert></rule></pattern>',
+        ["a"],
+    ),
+    "children by their axis": (
+        '<pattern><rule context="child::price"><report id="a" test=". &lt; 15">x</report></rule></pattern>',
+        ["a"],
+    ),
     "texts": (
         '<pattern><rule context="price/text()"><assert id="a" test=". = 10">x</assert></rule></pattern>',
         ["a"],

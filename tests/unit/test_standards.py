@@ -757,4 +757,4 @@ def test_rejection_takes_its_code_from_the_standards_own_list_or_s999(
     )
     with pytest.raises(SchemaViolation) as refused:
         Catalogue.load([folder]).read(message("<m:unknown/>"), today=TODAY)
-    assert refused.value.rejection == RejectReason(expected, "urn:list:reasons", "7")
+    assert refused.value.rejections == {"X001": RejectReason(expected, "urn:list:reasons", "7")}

@@ -12,7 +12,7 @@ import xmlschema
 from gateway.contract.codes import RejectCode
 from gateway.contract.findings import MAX_FINDINGS, Finding, Findings
 from gateway.xml import lxml_faults, xmlschema_faults
-from gateway.xml.parse import parse
+from gateway.xml.parse import MAX_TREE_TAGS, parse
 from gateway.xml.validate import Documents, Schema
 
 XSD = b"""<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:t="urn:t"
@@ -345,11 +345,30 @@ def test_value_beside_a_reference_to_an_attribute_disturbs_nothing_when_defaults
         assert root.get("list") == "urn:list"
 
 
+BACKTRACKING = b"""<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:element name="r">
+<xs:complexType><xs:sequence><xs:element name="v"><xs:simpleType><xs:restriction base="xs:string">
+  <xs:pattern value="([a-z]+\\.?)+@x"/></xs:restriction></xs:simpleType></xs:element></xs:sequence>
+</xs:complexType></xs:element></xs:schema>"""
+
+
+def test_pattern_over_which_expressions_of_python_take_hours_is_said_like_any_other() -> None:
+    schema = Schema(Documents("r.xsd", {"r.xsd": BACKTRACKING}), {})
+    body = f"<r><other/><v>{'a' * 60}</v></r>".encode()
+    found = schema.find(parse(body), body)
+    assert [each.path for each in found.shown] == ["/r/other", "/r/v"]
+    good = b"<r><other/><v>a.b@x</v></r>"
+    assert [each.path for each in schema.find(parse(good), good).shown] == ["/r/other"]
+
+
 # What stays behind
 
 
+# So many that it is validated as a stream.
+MANY = "<t:z><t:z1>1</t:z1><t:z2>1</t:z2><t:z3>1</t:z3></t:z>" * (MAX_TREE_TAGS // 8)
+
+
 def test_refusals_leave_no_memory_behind(schema: Schema) -> None:
-    content = f"<t:a/>{'<t:z><t:z1>1</t:z1><t:z2>1</t:z2><t:z3>1</t:z3></t:z>' * 1000}<t:b/>"
+    content = f"<t:a/>{MANY}<t:b/>"
     for _ in range(5):
         findings(schema, content)
     before = resident_mib()
@@ -364,11 +383,12 @@ def resident_mib() -> float:
     return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
 
 
+@pytest.mark.parametrize("more", ["", MANY], ids=["tree", "stream"])
 def test_refusal_writes_nothing_of_the_message_to_standard_error(
-    schema: Schema, capfd: pytest.CaptureFixture[str]
+    schema: Schema, more: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """A thread of its own: libxml2 writes what nobody listens to, and lxml listens in the main thread."""
-    content = f'<t:a xml:id="">{SECRET}</t:a><t:k xml:id="{SECRET}"/><t:k xml:id="{SECRET}"/>'
+    content = f'<t:a xml:id="">{SECRET}</t:a><t:k xml:id="{SECRET}"/><t:k xml:id="{SECRET}"/>{more}'
     with ThreadPoolExecutor(1) as thread:
         assert thread.submit(findings, schema, content).result()
     assert capfd.readouterr().err == ""

@@ -8,7 +8,8 @@ from pydantic import BaseModel
 
 from gateway import errors
 from gateway.http.api import answers, examples
-from gateway.http.problems import MEDIA_TYPE, to_document
+from gateway.http.problem_document import to_document
+from gateway.http.problems import MEDIA_TYPE
 from gateway.intake import Metadata
 
 _XML = "application/xml"

@@ -258,6 +258,23 @@ _BROKEN_RULE = Finding(
     ),
     rule="XPARKEN-01",
 )
+_NOT_SENT = Finding(
+    code="S020",
+    path="/u:urkunde.anforderung.0101/u:anlage[2]",
+    namespaces={"u": "urn:amtsbote:xurkunde:1.1"},
+    line=131,
+    column=3,
+    message=Bilingual(
+        de="Diese Anlage fehlt unter dem, was mitgesandt wurde: SHA-256 9f86d081884c7d65…, 48213 B, "
+        "application/pdf.",
+        en="This attachment is missing from what was sent: SHA-256 9f86d081884c7d65…, 48213 B, "
+        "application/pdf.",
+    ),
+    hint=Bilingual(
+        de="Senden Sie die Datei als Teil `attachment` mit (Kommandozeile: `--attach`).",
+        en="Send the file along as a part `attachment` (command line: `--attach`).",
+    ),
+)
 _WAIT = Finding(
     code="S999",
     path="query/wait",
@@ -282,9 +299,7 @@ PROBLEMS: dict[type[errors.Problem], errors.Problem] = {
         ),
         hint=refusals.STATE_TRUST,
     ),
-    errors.AttachmentMismatch: errors.AttachmentMismatch(
-        findings=[refusals.attachment("fehlt", "is missing", SHA256)]
-    ),
+    errors.AttachmentMismatch: errors.AttachmentMismatch(findings=[_NOT_SENT]),
     errors.DuplicateMessageId: errors.DuplicateMessageId(hint=refusals.NEW_ID, link=_OWN),
     errors.NotAuthorised: refusals.no_grant("submit", "musterstadt", "99900000000101"),
     errors.InvalidRequest: errors.InvalidRequest(findings=[_WAIT]),

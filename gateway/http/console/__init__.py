@@ -5,5 +5,6 @@ It shows ids, codes and sizes, never what a message contains, and to each operat
 
 from gateway.http.console.routes import router
 from gateway.http.console.sessions import Sessions
+from gateway.http.console.standards import Tally
 
-__all__ = ["Sessions", "router"]
+__all__ = ["Sessions", "Tally", "router"]

@@ -8,10 +8,13 @@ from typing import Any
 
 import structlog
 from fastapi import APIRouter, Request, Response
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.broker import QueueDepth
+from gateway.contract.findings import Bilingual
 from gateway.contract.states import DeliveryState
 from gateway.errors import BrokerUnavailable
+from gateway.http.console import standards
 from gateway.http.console.guard import Page, SignedIn
 from gateway.http.console.render import render
 from gateway.http.console.submissions import read_page
@@ -55,6 +58,7 @@ async def get_overview(request: Request, session: SignedIn) -> Response:
         _count(rows, await operators.open_balance(connection, tenants=tenants))
         since = await operators.oldest_eligible(connection, service.store, destinations=list(rows))
         submissions, older = await read_page(connection, tenants=tenants)
+        leaving = await _leaving(request, service, connection, tenants)
         findings = await list_findings(connection, tenants=tenants, limit=FINDINGS + 1)
     depths = await _depths(service)
     for row in rows.values():
@@ -70,6 +74,7 @@ async def get_overview(request: Request, session: SignedIn) -> Response:
         destinations=sorted(rows.values(), key=lambda row: (row.tenant, row.name)),
         shared=[each for each in depths or () if each.destination is None],
         broker_away=depths is None,
+        leaving=leaving,
         submissions=submissions,
         older=older,
         findings=findings[:FINDINGS],
@@ -92,6 +97,17 @@ def _count(rows: dict[str, DestinationRow], balance: Sequence[Any]) -> None:
         missing = DestinationRow(entry.destination, entry.tenant, configured=False)
         row = rows.setdefault(entry.destination, missing)
         row.counts[DeliveryState(entry.state)] = entry.count
+
+
+async def _leaving(
+    request: Request, service: Service, connection: AsyncConnection, tenants: Sequence[str]
+) -> list[Bilingual]:
+    """Say of each version that will not be taken for long that there are clients who still send it."""
+    if not standards.leaves_soon(service.catalogue):
+        return []
+    counted = await standards.tally_of(request).count(connection, tenants=tenants)
+    found = standards.versions(service.catalogue, counted.sent)
+    return [standards.sentence(each) for each in found if each.leaving and each.senders]
 
 
 async def _depths(service: Service) -> list[QueueDepth] | None:

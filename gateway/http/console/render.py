@@ -1,7 +1,7 @@
 """Pages from templates: escaped, never stored, with nothing from elsewhere and no script."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,11 @@ def moment(value: datetime) -> str:
     return f"{value.astimezone(BERLIN):%d.%m.%Y, %H:%M:%S}"
 
 
+def german_date(value: date | None) -> str:
+    """Write a day as it is written in German; a dash where there is none."""
+    return f"{value:%d.%m.%Y}" if value else "–"
+
+
 def size(count: int) -> str:
     """Write a number of bytes."""
     if count < 1000:
@@ -78,5 +83,5 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_ENVIRONMENT.filters |= {"age": age, "duration": duration, "moment": moment, "size": size}
+_ENVIRONMENT.filters |= {"age": age, "day": german_date, "duration": duration, "moment": moment, "size": size}
 _ENVIRONMENT.globals |= {"word": words.word}

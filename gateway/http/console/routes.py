@@ -6,14 +6,14 @@ from fastapi import APIRouter, Response
 from fastapi.responses import RedirectResponse
 
 from gateway.errors import NotFound
-from gateway.http.console import case, overview, search, sign_in, submissions
+from gateway.http.console import case, overview, search, sign_in, standards, submissions
 from gateway.http.console.guard import Page, SignedIn
 
 _STATIC = Path(__file__).parent / "static"
 _TYPES = {"console.css": "text/css", "console.svg": "image/svg+xml"}
 
 router = APIRouter(include_in_schema=False, route_class=Page)
-for part in (sign_in, overview, submissions, case, search):
+for part in (sign_in, overview, submissions, case, search, standards):
     router.include_router(part.router)
 
 

@@ -84,6 +84,14 @@ _WORDS = {
         "QueueFull": ("Warteschlange voll", "queue full"),
         "MessageReturned": ("keine Warteschlange", "no queue"),
     },
+    "standard": {
+        "not_enabled": ("nicht freigegeben", "not enabled"),
+        "coming": ("noch nicht bedient", "not served yet"),
+        "served": ("bedient", "served"),
+        "ending": ("endet bald", "ends soon"),
+        "grace": ("nur noch mit Warnung", "with a warning only"),
+        "over": ("nicht mehr bedient", "no longer served"),
+    },
     "finding": {
         "delivery_failed": ("Zustellung gescheitert", "delivery failed"),
         "delivery_failing": ("Zustellung scheitert seit Stunden", "delivery failing for hours"),

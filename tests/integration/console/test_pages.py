@@ -28,6 +28,7 @@ from gateway.delivery import Relay
 from gateway.http.console import submissions
 from gateway.http.console.render import POLICY, age, duration, moment, size
 from gateway.http.console.words import word
+from gateway.standards.phase import Phase
 from tests.integration.console.operator import Browser, rows, tables
 from tests.integration.http.portal import LEAD, Portal
 
@@ -354,6 +355,7 @@ async def test_every_page_forbids_scripts_frames_and_storing(portal: Portal, dem
         await stranger.get("/console/login"),
         await stranger.sign_in("demo", "not-the-secret-of-demo"),
         await demo.get("/console"),
+        await demo.get("/console/standards"),
         await demo.get(f"/console/cases/{accepted['case_id']}"),
         await demo.search("x"),
         await demo.get("/console/nix"),
@@ -376,7 +378,7 @@ async def test_every_page_forbids_scripts_frames_and_storing(portal: Portal, dem
 
 async def test_every_page_can_be_used_without_seeing_it(portal: Portal, demo: Browser) -> None:
     accepted = await portal.submitted()
-    for path in ("/console", f"/console/cases/{accepted['case_id']}"):
+    for path in ("/console", "/console/standards", f"/console/cases/{accepted['case_id']}"):
         page = await demo.page(path)
         assert page.get("lang") == "de"
         assert len(page.xpath("//h1")) == 1
@@ -429,6 +431,7 @@ def test_everything_that_is_recorded_has_a_name() -> None:
         ("case", CaseStatus),
         ("citizen", CitizenStatus),
         ("role", Role),
+        ("standard", Phase),
     ],
 )
 def test_every_state_has_a_name(what: str, states: type[StrEnum]) -> None:

@@ -100,6 +100,7 @@ async def test_console_shows_how_samples_travel_and_nothing_that_they_contain(ru
         assert order == sorted(order)
         (number,) = {row["Wert"] for row in rows(tables(page)["Aktenzeichen"])}
         assert (await browser.search(number)).status_code == 303
+    pages.append(await browser.page("/console/standards"))
     shown = "\n".join(html.tostring(page, encoding="unicode") for page in pages)
     contained = {value for each in samples for value in _VALUE.findall(each.body.decode())}
     contained |= {file.name for each in samples for file in each.files}

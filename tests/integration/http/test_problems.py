@@ -5,11 +5,13 @@ import re
 from pathlib import Path
 
 import pytest
+from lxml import etree
 from structlog.testing import capture_logs
 
 from gateway import errors
 from gateway.http.api.answers import ProblemDocument
-from tests.integration.http.portal import LEAD, Portal, demo_config, message, running, sample
+from gateway.xml.rueckkanal_frame import R
+from tests.integration.http.portal import LEAD, SAMPLES, Portal, demo_config, message, running, sample
 from tests.integration.http.problem_cases import CASES
 
 ACCEPTS_XML = {"Accept": "application/xml"}
@@ -111,6 +113,21 @@ async def test_refusal_is_a_rejection_when_xml_is_wanted(portal: Portal):
     assert answer.headers["content-type"] == "application/xml"
     assert b"rueckweisung.1190" in answer.content
     assert b"X001" in answer.content
+
+
+async def test_rejection_has_a_reason_for_each_code_and_every_finding_with_its_place(portal: Portal):
+    (path,) = (SAMPLES.parents[1] / "xparken" / "1.0" / "invalid").glob("17-*.xml")
+    bare = path.read_bytes()  # its attachment is missing, too
+    findings = (await portal.submit(bare)).json()["findings"]
+    root = etree.fromstring((await portal.submit(bare, headers=ACCEPTS_XML)).content)
+    assert [each.text for each in root.iterfind(f"{R}rueckweisungsgrund/{R}grund/code")] == ["X001", "S020"]
+    told = [each.text for each in root.iter(f"{R}fehlerbeschreibung")]
+    assert len(told) == len(findings) == 7
+    for each in findings:
+        place = f"Zeile {each['line']}, Spalte {each['column']}: {each['path']}"
+        (said,) = [text for text in told if text.endswith(place)]
+        assert said.startswith(each["message"]["de"].split("…")[0])
+        assert each["hint"]["de"] in said
 
 
 async def test_refusal_stays_json_when_it_is_not_about_the_message(portal: Portal, tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ from lxml import etree
 
 from gateway.http.example_desk import MAX_WAITING
 from gateway.settings import data_folder
-from gateway.standards.example import Examples
+from gateway.standards.examples import Examples
 from gateway.xml.parse import parse
 from tests.integration.http.portal import TESTER, Portal
 

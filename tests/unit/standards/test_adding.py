@@ -150,7 +150,8 @@ def test_type_that_adds_to_a_missing_one_may_hold_anything(standards: Path) -> N
     ):
         contents[release.PARTS] = re.sub(old, new, contents[release.PARTS], count=1)
     adding(standards, release.shared_files(), "gemeinsames")
-    assert [each.namespace for each in adding(standards, contents).unresolved] == ["urn:geo:1"]
+    unresolved = adding(standards, contents).unresolved
+    assert [(each.namespace, each.used) for each in unresolved] == [("urn:geo:1", ("Punkt",))]
     catalogue = enabled(standards)
     place = "<h:ort>Am Wall<breite>51</breite><h:name>x</h:name></h:ort>"
     body = release.message().replace("<h:hund>", f"<h:hund>{place}")

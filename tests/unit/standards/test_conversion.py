@@ -2,7 +2,9 @@
 
 import datetime
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -70,6 +72,15 @@ async def test_message_is_left_as_it_is_when_its_version_is_served(converter: Co
     assert converter.target(NEW, SERVES_OLD) == OLD
 
 
+async def test_message_of_a_standard_that_the_destination_does_not_name_is_left_as_it_is(
+    converter: Converter,
+) -> None:
+    for message_type in ("xfall:1.0:fall.ruecknahme.1140", "xparken:1.0:x"):
+        converted = await converter.convert(message_type, FIRST, SERVES_OLD)
+        assert (converted.message_type, converted.body) == (message_type, FIRST)
+        assert converter.target(message_type, SERVES_OLD) == message_type
+
+
 async def test_message_is_refused_when_something_stated_would_be_lost(converter: Converter) -> None:
     body = sent_by_post(FIRST).replace(b"<u:zustellweg>post<", b"<u:zustellweg>abholung<")
     with pytest.raises(VersionNotServed) as caught:
@@ -84,7 +95,7 @@ async def test_message_is_refused_when_something_stated_would_be_lost(converter:
 
 async def test_message_is_refused_when_no_conversion_leads_to_what_is_served(converter: Converter) -> None:
     body = FIRST
-    for serves in (("xurkunde:2.0:*",), ("xparken:*",)):
+    for serves in (("xurkunde:2.0:*",), ("xurkunde:1.2:*", "xparken:*")):
         with pytest.raises(VersionNotServed) as caught:
             await converter.convert(NEW, body, serves)
         assert caught.value.findings[0].hint
@@ -155,3 +166,231 @@ async def test_conversion_that_fails_is_tried_again_later(tmp_path: Path) -> Non
     failing = stylesheet(DROPPING, dividing)
     with pytest.raises(Unavailable):
         await changed(tmp_path, failing).convert(NEW, FIRST, SERVES_OLD)
+
+
+# What is compared
+
+
+def as_sent(*changes: tuple[str, str]) -> bytes:
+    """Return a message that version 1.0 can say, with some changes."""
+    text = sent_by_post(FIRST).decode()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new, 1)
+    return text.encode()
+
+
+async def convert(tmp_path: Path, templates: str, body: bytes, **conversion: object) -> bytes:
+    """Return what a stylesheet with more templates makes of a message that is valid."""
+    CATALOGUE.read(body, today=DAY)
+    converter = changed(tmp_path, stylesheet(DROPPING, DROPPING + templates), **conversion)
+    return (await converter.convert(NEW, body, SERVES_OLD)).body
+
+
+async def lost(tmp_path: Path, templates: str, body: bytes, **conversion: object) -> list[str]:
+    """Return where a stylesheet with more templates would lose something."""
+    with pytest.raises(VersionNotServed) as caught:
+        await convert(tmp_path, templates, body, **conversion)
+    return [each.path for each in caught.value.findings if "verloren" in each.message.de]
+
+
+TEST = ('produkt="', 'test="TEST" produkt="')
+
+
+@pytest.mark.parametrize("drops", [["zustellweg"], ["zustellweg", "@test"]])
+async def test_test_message_stays_one_whatever_may_be_dropped(tmp_path: Path, drops: list[str]) -> None:
+    assert CATALOGUE.read(as_sent(TEST), today=DAY).header.test
+    template = '<xsl:template match="/neu:*/@test"/>'
+    assert await lost(tmp_path, template, as_sent(TEST), drops=drops) == []  # its author must look
+
+
+async def test_message_does_not_become_a_test(tmp_path: Path) -> None:
+    template = '<xsl:template match="/neu:*/@produkt"><xsl:attribute name="test">TEST</xsl:attribute>'
+    template += '<xsl:attribute name="produkt" select="."/></xsl:template>'
+    assert await lost(tmp_path, template, as_sent()) == []
+
+
+async def test_attribute_of_the_root_is_not_lost(tmp_path: Path) -> None:
+    template = '<xsl:template match="/neu:*/@produktversion"/>'
+    assert await lost(tmp_path, template, as_sent()) == ["/u:urkunde.anforderung.0101"]
+
+
+async def test_where_a_schema_is_may_change(tmp_path: Path) -> None:
+    namespace = "http://www.w3.org/2001/XMLSchema-instance"
+    location = f'xmlns:xsi="{namespace}" xsi:schemaLocation="urn:amtsbote:xurkunde:1.1 u.xsd" produkt="'
+    template = f'<xsl:template match="@xsi:schemaLocation" xmlns:xsi="{namespace}"/>'
+    assert b"schemaLocation" not in await convert(tmp_path, template, as_sent(('produkt="', location)))
+
+
+# Of a standard that allows anything
+
+
+SCHEMA = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:probe:{version}">
+  <xs:element name="probe"><xs:complexType mixed="true">
+    <xs:sequence><xs:any minOccurs="0" maxOccurs="unbounded" processContents="skip"/></xs:sequence>
+    <xs:anyAttribute processContents="skip"/>
+  </xs:complexType></xs:element>
+</xs:schema>"""
+STYLESHEET = """<xsl:stylesheet version="3.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform">
+  <xsl:mode on-no-match="shallow-copy"/>
+  <xsl:template match="/*"><probe xmlns="urn:probe:2">
+    <xsl:apply-templates select="@*, node()"/>
+  </probe></xsl:template>
+  <xsl:template match="/*/@version"><xsl:attribute name="version">2</xsl:attribute></xsl:template>
+  TEMPLATES
+</xsl:stylesheet>"""
+TYPE = {"name": "probe", "root": "probe", "direction": "in", "title": {"de": "Probe", "en": "Probe"}}
+
+
+def probes(
+    tmp_path: Path,
+    templates: str,
+    *,
+    header: dict[str, object] | None = None,
+    target: dict[str, object] | None = None,
+    drops: Sequence[str] = (),
+) -> Catalogue:
+    """Return versions 1 and 2 of a standard, and a conversion with more templates between them."""
+    for version in ("1", "2"):
+        folder = tmp_path / version
+        folder.mkdir()
+        manifest = {
+            "standard": "probe",
+            "version": version,
+            "title": TYPE["title"],
+            "namespace": f"urn:probe:{version}",
+            "valid_from": "2026-01-01",
+            "schemas": ["probe.xsd"],
+            "header": header or {"profile": "bn-1.1-unqualified"},
+            "message_types": [TYPE],
+        }
+        if version == "2":
+            manifest |= target or {}
+        else:
+            manifest["conversions"] = [{"to": "2", "file": "to-2.xsl", "drops": list(drops)}]
+        (folder / "standard.yaml").write_text(yaml.safe_dump(manifest), "utf-8")
+        (folder / "probe.xsd").write_text(SCHEMA.format(version=version), "utf-8")
+    (tmp_path / "1" / "to-2.xsl").write_text(STYLESHEET.replace("TEMPLATES", templates), "utf-8")
+    return Catalogue.load([tmp_path])
+
+
+async def probe(
+    tmp_path: Path, content: str, templates: str, attributes: str = 'version="1"', **changes: Any
+) -> str:
+    """Return what becomes of a message."""
+    catalogue = probes(tmp_path, templates, **changes)
+    body = f'<p:probe xmlns:p="urn:probe:1" {attributes}>{content}</p:probe>'.encode()
+    incoming = catalogue.read(body, today=DAY)
+    converter = Converter(catalogue, DEFAULT_LIMITS)
+    return (await converter.convert(incoming.message_type.id, body, ("probe:2:*",))).body.decode()
+
+
+EXCHANGING = """<xsl:template match="name/text()">
+  <xsl:value-of select="//name[. != current()]"/>
+</xsl:template>"""
+WITHOUT_COMMENTS = '<xsl:template match="comment()"/>'
+
+
+@pytest.mark.parametrize(
+    ("content", "templates", "lost"),
+    [
+        ("<a>x<!-- --> y</a>", "<xsl:template match=\"text()[. = ' y']\"/>", ["a"]),
+        ("<a>x<?p?>y</a>", "<xsl:template match=\"text()[. = 'y']\"/>", ["a"]),
+        ("<a>x <b>y</b> z</a>", "<xsl:template match=\"text()[. = ' z']\"/>", ["a"]),
+        ("<a>x</a><eilt/>", '<xsl:template match="eilt"/>', ["eilt"]),
+        ("<a>x</a><eilt> </eilt>", '<xsl:template match="eilt"/>', ["eilt"]),
+        (
+            "<kind><name>x</name></kind><mutter><name>y</name></mutter>",
+            EXCHANGING,
+            ["kind/name", "mutter/name"],
+        ),
+        (
+            "<kind><p><name>x</name></p></kind><mutter><p><name>y</name></p></mutter>",
+            EXCHANGING,
+            ["kind/p/name", "mutter/p/name"],
+        ),
+        (
+            '<kind id="x"/><mutter id="y"/>',
+            '<xsl:template match="@id"><xsl:attribute name="id" select="//@id[. != current()]"/>'
+            "</xsl:template>",
+            ["kind", "mutter"],
+        ),
+    ],
+)
+async def test_nothing_that_is_said_is_lost(
+    tmp_path: Path, content: str, templates: str, lost: list[str]
+) -> None:
+    with pytest.raises(VersionNotServed) as caught:
+        await probe(tmp_path, content, templates)
+    assert [each.path.removeprefix("/p:probe/") for each in caught.value.findings] == lost
+
+
+@pytest.mark.parametrize(
+    ("content", "templates", "drops"),
+    [
+        ("<a>x<!-- of the sender -->y</a>", WITHOUT_COMMENTS, []),
+        ("<a>x <!-- --> <b/></a>", WITHOUT_COMMENTS, []),
+        ("<a> <b/> </a>", '<xsl:strip-space elements="*"/>', []),
+        (  # a wrapper of another name
+            "<kind><name>x</name></kind><mutter><name>y</name></mutter>",
+            '<xsl:template match="kind"><person><xsl:apply-templates/></person></xsl:template>',
+            [],
+        ),
+        (  # a new one
+            "<kind><name>x</name></kind><mutter><name>y</name></mutter>",
+            '<xsl:template match="name"><person><xsl:copy-of select="."/></person></xsl:template>',
+            [],
+        ),
+        (  # none
+            "<kind><p><name>x</name></p></kind><mutter><p><name>y</name></p></mutter>",
+            '<xsl:template match="p"><xsl:apply-templates/></xsl:template>',
+            [],
+        ),
+        (  # declared: the name of a text, and a flag
+            "<a>x</a><eilt/>",
+            '<xsl:template match="a"><b>x</b></xsl:template><xsl:template match="eilt"/>',
+            ["a", "eilt"],
+        ),
+    ],
+)
+async def test_message_may_look_another_way_when_it_says_the_same(
+    tmp_path: Path, content: str, templates: str, drops: list[str]
+) -> None:
+    assert "urn:probe:2" in await probe(tmp_path, content, templates, drops=drops)
+
+
+KEEPING_VERSION = '<xsl:template match="/*/@version" priority="2"><xsl:copy/></xsl:template>'
+HEADER = {"profile": "none", "xpaths": {"version": "kopf/version", "message_type_code": "@code"}}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "templates", "target"),
+    [
+        ('version="1"', KEEPING_VERSION, {}),
+        ('standard="probe"', "", {"header": {"profile": "bn-1.1-unqualified", "standard": "probe2"}}),
+        ('code="1"', "", {"header": HEADER, "message_types": [{**TYPE, "code": "2"}]}),
+        ('code="1"', "", {"message_types": [{**TYPE, "match": "@code = 2"}]}),
+    ],
+)
+async def test_message_that_would_be_refused_on_arrival_does_not_leave(
+    tmp_path: Path, attributes: str, templates: str, target: dict[str, object]
+) -> None:
+    with pytest.raises(VersionNotServed) as caught:
+        await probe(tmp_path, "", templates, attributes, target=target)
+    assert "umwandeln" in caught.value.findings[0].message.de
+
+
+async def test_version_becomes_another_but_does_not_vanish(tmp_path: Path) -> None:
+    with pytest.raises(VersionNotServed) as caught:
+        await probe(tmp_path, "", '<xsl:template match="/*/@version" priority="2"/>')
+    assert "»@version« ginge bei der Umwandlung verloren" in caught.value.findings[0].message.de
+
+
+async def test_version_is_where_the_manifest_says(tmp_path: Path) -> None:
+    template = '<xsl:template match="kopf/version"><version>2</version></xsl:template>'
+    content = "<kopf><version>1</version></kopf><version>7</version>"
+    assert "<version>2<" in await probe(tmp_path, content, template, "", header=HEADER)
+
+
+async def test_version_that_is_no_longer_valid_reaches_a_destination_that_serves_it(tmp_path: Path) -> None:
+    assert "urn:probe:2" in await probe(tmp_path, "", "", target={"valid_until": "2026-01-02"})

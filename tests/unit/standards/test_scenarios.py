@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from gateway.contract.codes import RejectCode
+from gateway.contract.findings import MAX_FINDINGS, Bilingual, Finding, Findings, Severity
 from gateway.errors import ConfigurationError, RuleViolation, VersionNotServed
 from gateway.standards import Catalogue
+from gateway.standards.acceptance import Criterion
 from gateway.standards.adding import Report, add
 from gateway.standards.serving import enable
 from gateway.xml.schematron import compile_schematron
@@ -153,6 +156,24 @@ def test_accept_criterion_decides_about_broken_rules(standards: Path, tmp_path: 
     catalogue = serving(standards, adding(standards, configured(tmp_path, accept=accept)))
     assert warned(catalogue, "pudel") == ["HUND-2"]
     assert broken(catalogue, "mischling") == ["HUND-1"]
+
+
+def test_nothing_is_accepted_when_a_finding_that_is_not_shown_might_speak_against_it() -> None:
+    criterion = Criterion("not(//rep:message[@code = 'FATAL'])", {})
+    often = [a_finding("A")] * MAX_FINDINGS
+    assert criterion.weigh(Findings.of(often)).errors == frozenset()
+    assert criterion.weigh(Findings.of(often, 1)).errors == {str(RejectCode.RULE)}
+
+
+def test_warnings_stay_warnings_when_an_error_is_why_the_criterion_does_not_hold() -> None:
+    criterion = Criterion("not(//rep:message[@code = 'FATAL'])", {})
+    weighed = criterion.weigh(Findings.of([a_finding("FATAL"), a_finding("W", Severity.WARNING)]))
+    assert [each.severity for each in weighed.shown] == ["error", "warning"]
+
+
+def a_finding(rule: str, severity: Severity = Severity.ERROR) -> Finding:
+    said = Bilingual(de="x", en="x")
+    return Finding(code=str(RejectCode.RULE), severity=severity, path="/", message=said, rule=rule)
 
 
 @pytest.mark.parametrize(

@@ -22,10 +22,10 @@ from xmlschema.validators import (
     XsdSimpleType,
 )
 
-from gateway.standards.example_codes import URI, VERSION, Codes
-from gateway.standards.example_model import Model, Option, Particle, group_of
-from gateway.standards.example_parts import Field, Part, Spare
-from gateway.standards.example_values import NoValue, Values, builtin_name, is_valid
+from gateway.standards.examples.codes import URI, VERSION, Codes
+from gateway.standards.examples.model import Model, Option, Particle, group_of
+from gateway.standards.examples.parts import Field, Part, Spare
+from gateway.standards.examples.values import NoValue, Values, builtin_name, is_valid
 
 MAX_ELEMENTS = 1000
 """Beyond this, an element that is not required is written only where it has not occurred yet."""

@@ -14,9 +14,9 @@ from lxml import etree
 from xmlschema.names import XSI_NIL
 from xmlschema.validators import XsdAttribute, XsdIdentity, XsdKey, XsdKeyref
 
-from gateway.standards.example_parts import Field, Part
-from gateway.standards.example_tree import ID, Tree, Unfillable
-from gateway.standards.example_values import NoValue, is_valid
+from gateway.standards.examples.parts import Field, Part
+from gateway.standards.examples.tree import ID, Tree, Unfillable
+from gateway.standards.examples.values import NoValue, is_valid
 
 _MAX_ROUNDS = 6
 

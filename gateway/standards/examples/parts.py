@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from lxml import etree
 from xmlschema.validators import XsdAttribute, XsdComplexType, XsdElement, XsdSimpleType, XsdType
 
-from gateway.standards.example_codes import Coding
-from gateway.standards.example_model import Option
+from gateway.standards.examples.codes import Coding
+from gateway.standards.examples.model import Option
 
 
 @dataclass(eq=False)

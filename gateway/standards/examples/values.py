@@ -15,8 +15,8 @@ from xmlschema.names import XSD_ENUMERATION, XSD_LENGTH, XSD_MAX_LENGTH, XSD_MIN
 from xmlschema.validators import XsdAtomicRestriction, XsdList, XsdSimpleType, XsdUnion
 from xmlschema.validators.facets import XsdEnumerationFacets, XsdFacet, XsdPatternFacets
 
-from gateway.standards.example_patterns import matching
-from gateway.standards.example_texts import filler, of_datatype, texts
+from gateway.standards.examples.patterns import matching
+from gateway.standards.examples.texts import filler, of_datatype, texts
 
 if TYPE_CHECKING:
     from xmlschema.validators import XsdType

@@ -15,15 +15,16 @@ from xmlschema.names import XSI_NAMESPACE
 
 from gateway.contract.findings import Severity
 from gateway.errors import NotPossible, Problem
-from gateway.standards.catalogue import MessageType, Standard, require_agreement
-from gateway.standards.example_codes import Codes
-from gateway.standards.example_links import NoTarget, link
-from gateway.standards.example_model import Model
-from gateway.standards.example_parts import Field, Part
-from gateway.standards.example_texts import made_up_uuid, of_datatype
-from gateway.standards.example_tree import FOREIGN, Tree, Unfillable
-from gateway.standards.example_values import is_valid
+from gateway.standards.examples.codes import Codes
+from gateway.standards.examples.links import NoTarget, link
+from gateway.standards.examples.model import Model
+from gateway.standards.examples.parts import Field, Part
+from gateway.standards.examples.texts import made_up_uuid, of_datatype
+from gateway.standards.examples.tree import FOREIGN, Tree, Unfillable
+from gateway.standards.examples.values import is_valid
 from gateway.standards.profiles import HeaderReader
+from gateway.standards.refusals import require_agreement
+from gateway.standards.standard import MessageType, Standard
 from gateway.xml.parse import parse
 
 _ATTEMPTS = 4

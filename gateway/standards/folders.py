@@ -1,0 +1,37 @@
+"""The manifests in the folders of standards, and whether one has changed."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+from gateway.errors import ConfigurationError
+from gateway.standards.manifest import FILE_NAME
+
+Stamp: TypeAlias = tuple[int, int, int]
+"""What changes when a file does: time, size and inode."""
+
+
+def stamps(folders: Iterable[Path]) -> dict[Path, Stamp]:
+    """Return every manifest in the folders and at most two levels below.
+
+    Raises:
+        ConfigurationError: a folder is missing.
+    """
+    return {path: stamp for folder in folders for path in _manifests(folder) if (stamp := _stamp(path))}
+
+
+def _manifests(folder: Path) -> Iterator[Path]:
+    if not folder.is_dir():
+        raise ConfigurationError(f"{folder}: is no folder of standards")
+    for depth in ("", "*/", "*/*/"):
+        for path in sorted(folder.glob(depth + FILE_NAME)):
+            if not any(part.startswith(".") for part in path.relative_to(folder).parts):
+                yield path  # in a hidden folder a standard is still arriving, or already leaving
+
+
+def _stamp(path: Path) -> Stamp | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:  # removed at this moment
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

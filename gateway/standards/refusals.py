@@ -1,0 +1,156 @@
+"""What is said of a message that is of no type served here, or whose header contradicts it."""
+
+import datetime
+import re
+from collections.abc import Iterable
+
+from lxml import etree
+
+from gateway.contract.codes import RejectCode
+from gateway.contract.findings import Bilingual, Finding, Findings, Severity
+from gateway.errors import (
+    AttachmentMismatch,
+    CodeListViolation,
+    CodeViolation,
+    MetadataMismatch,
+    Problem,
+    RuleViolation,
+    SchemaViolation,
+    VersionNotServed,
+)
+from gateway.standards.manifest import Manifest
+from gateway.standards.profiles import Header
+from gateway.standards.standard import MessageType, Standard
+from gateway.xml.paths import Names
+from gateway.xml.positions import locate
+
+_VERSION_NUMBER = re.compile(r"\d+(?:[._]\d+)*")
+
+
+def family(namespace: str) -> str:
+    """Namespaces of one standard differ in their version numbers only."""
+    return _VERSION_NUMBER.sub("#", namespace)
+
+
+def version_problem(
+    root: etree._Element,
+    body: bytes,
+    relatives: Iterable[Standard],
+    today: datetime.date,
+    message: Bilingual | None = None,
+) -> Problem:
+    """Return the refusal of a version that is not served: which are, since and until when.
+
+    Args:
+        relatives: the versions of the same standard.
+        message: what is wrong, where it is something else.
+    """
+    served = [item for item in relatives if item.message_types and item.serves(today)]
+    german = "; ".join(_validity(item.manifest, "seit", "bis") for item in served) or "keine"
+    english = "; ".join(_validity(item.manifest, "since", "until") for item in served) or "none"
+    hint = Bilingual(de=f"Bedient werden heute: {german}", en=f"Served today: {english}")
+    return at_root(VersionNotServed, root, body, message or _OTHER_VERSION, hint)
+
+
+def outdated(
+    standard: Standard,
+    relatives: Iterable[Standard],
+    root: etree._Element,
+    body: bytes,
+    today: datetime.date,
+) -> Findings:
+    """Warn of a version that is taken for a period of grace only."""
+    manifest = standard.manifest
+    message = Bilingual(
+        de=f"Diese Version galt bis {manifest.valid_until} und wird nur noch bis {manifest.grace_until} "
+        "angenommen.",
+        en=f"This version was valid until {manifest.valid_until} and is only taken until "
+        f"{manifest.grace_until}.",
+    )
+    problem = version_problem(root, body, relatives, today, message)
+    return Findings.of(each.model_copy(update={"severity": Severity.WARNING}) for each in problem.findings)
+
+
+def _validity(manifest: Manifest, since: str, until: str) -> str:
+    text = f"{manifest.standard} {manifest.version} ({since} {manifest.valid_from}"
+    return f"{text}, {until} {manifest.valid_until})" if manifest.valid_until else f"{text})"
+
+
+def at_root(
+    kind: type[Problem],
+    root: etree._Element,
+    body: bytes,
+    message: Bilingual,
+    hint: Bilingual | None,
+) -> Problem:
+    """Return a problem with one finding, at the root element."""
+    position = locate(body, root, [root])[root]
+    names = Names(root)
+    path = names.path(root)
+    finding = Finding(
+        code=str(kind.code or RejectCode.OTHER),
+        path=path,
+        namespaces=names.namespaces(path),
+        line=position.line,
+        column=position.column,
+        message=message,
+        hint=hint,
+    )
+    return kind(findings=[finding])
+
+
+# In the order in which a message is looked at: the first that finds an error gives the problem its name.
+_PROBLEMS: dict[RejectCode, type[Problem]] = {
+    RejectCode.SCHEMA: SchemaViolation,
+    RejectCode.CODE_LIST: CodeListViolation,
+    RejectCode.CODE: CodeViolation,
+    RejectCode.RULE: RuleViolation,
+    RejectCode.ATTACHMENT: AttachmentMismatch,
+}
+
+
+def require_no_errors(findings: Findings) -> None:
+    """Raise the problem that the first look with an error gives its name to, with all findings."""
+    if errors := findings.errors:
+        kind = next(problem for code, problem in _PROBLEMS.items() if code in errors)
+        raise kind(findings=findings.shown, more_findings=findings.more)
+
+
+def require_agreement(
+    header: Header, message_type: MessageType, manifest: Manifest, root: etree._Element, body: bytes
+) -> None:
+    """Check that the header names the standard, version and message type that the root element stands for.
+
+    Raises:
+        MetadataMismatch: it names another.
+    """
+    for stated, expected, wording in (
+        (header.standard, manifest.stated_standard, _STANDARD),
+        (header.version, manifest.stated_version, _VERSION),
+        (header.message_type_code, message_type.code, _CODE),
+    ):
+        if stated is not None and expected and stated != expected:
+            hint = Bilingual(de=f"Erwartet: {expected}", en=f"Expected: {expected}")
+            raise at_root(MetadataMismatch, root, body, wording, hint)
+
+
+UNKNOWN_ROOT = Bilingual(
+    de="Kein Standard dieser Installation kennt das Wurzelelement »{}« in seinem Namensraum.",
+    en="No standard of this installation knows the root element “{}” in its namespace.",
+)
+_OTHER_VERSION = Bilingual(
+    de="Der Standard ist bekannt, diese Version wird heute aber nicht bedient.",
+    en="The standard is known, but this version is not served today.",
+)
+_STANDARD = Bilingual(
+    de="Der Nachrichtenkopf nennt einen anderen Standard als das Wurzelelement.",
+    en="The header names another standard than the root element.",
+)
+_VERSION = Bilingual(
+    de="Der Nachrichtenkopf nennt eine andere Version des Standards als das Wurzelelement.",
+    en="The header names another version of the standard than the root element.",
+)
+_CODE = Bilingual(
+    de="Der Nachrichtentyp im Nachrichtenkopf passt nicht zum Wurzelelement.",
+    en="The message type in the header does not match the root element.",
+)

@@ -1,0 +1,258 @@
+"""One version of a standard: its message types, and what is compiled to judge messages of them."""
+
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from lxml import etree
+
+from gateway.contract.codes import RejectCode
+from gateway.contract.findings import Bilingual, Findings
+from gateway.contract.states import Direction
+from gateway.errors import (
+    ConfigurationError,
+    RejectReason,
+)
+from gateway.standards.acceptance import Criterion
+from gateway.standards.codelists import CodeList, CodeLists, fixed_lists, load_code_list
+from gateway.standards.manifest import (
+    ConversionRules,
+    Manifest,
+    MessageTypeRules,
+    RejectList,
+)
+from gateway.standards.profiles import Header, HeaderReader
+from gateway.standards.sources import SchemaFiles, collect, find_imports
+from gateway.xml import attachments
+from gateway.xml.rueckkanal_frame import BASIS
+from gateway.xml.rules import RuleFile, Rules
+from gateway.xml.stylesheet import Stylesheet, read_stylesheet
+from gateway.xml.validate import Schema
+from gateway.xml.workers import shared_workers
+
+
+@dataclass(frozen=True)
+class MessageType:
+    """One kind of message of one standard in one version."""
+
+    id: str
+    standard: str
+    version: str
+    name: str
+    root: str
+    """The expanded name of the root element."""
+    code: str | None
+    direction: Direction
+    title: Bilingual
+    match: etree.XPath | None = field(default=None, repr=False, compare=False)
+    """What a message must fulfil besides its root element."""
+    accept: Criterion | None = field(default=None, repr=False, compare=False)
+    """What of its broken rules accepts a message all the same."""
+
+
+class Standard:
+    """One version of a standard; schema and code lists are read on first use and kept."""
+
+    def __init__(self, manifest: Manifest, folder: Path, files: SchemaFiles) -> None:
+        self.manifest = manifest
+        self.folder = folder
+        self._files = files
+        self._conversions: dict[str, Stylesheet] = {}
+        self._header = HeaderReader(manifest.header.profile, manifest.header.xpaths, manifest.namespaces)
+        self.message_types = [
+            MessageType(
+                id=f"{manifest.standard}:{manifest.version}:{rules.name}",
+                standard=manifest.standard,
+                version=manifest.version,
+                name=rules.name,
+                root=f"{{{rules.namespace or manifest.namespace}}}{rules.root}",
+                code=rules.code,
+                direction=rules.direction,
+                title=rules.title,
+                match=_matching(rules, manifest.namespaces),
+                accept=Criterion(rules.accept, manifest.namespaces) if rules.accept else None,
+            )
+            for rules in manifest.message_types
+        ]
+
+    @property
+    def reject_list(self) -> RejectList:
+        """The code list for Rückweisungen of this standard's messages."""
+        return self.manifest.reject_list
+
+    def rejection(self, code: str) -> RejectReason:
+        """Return the reason that a Rückweisung gives: a code that the standard's list lacks becomes S999."""
+        uri, version = self.reject_list.uri, self.reject_list.version
+        missing = self.code_lists.has(uri, version, code) is False
+        return RejectReason(RejectCode.OTHER.value if missing else code, uri, version)
+
+    @cached_property
+    def schema(self) -> Schema:
+        """The schema of all its messages.
+
+        Raises:
+            ConfigurationError: an import cannot be resolved, or a file cannot be read.
+        """
+        entries = [self.folder / name for name in self.manifest.schemas]
+        gaps = [each.namespace for each in self.manifest.gaps]
+        return Schema(collect(entries, self._files, gaps), self.manifest.namespaces)
+
+    @cached_property
+    def code_lists(self) -> CodeLists:
+        """The code lists that its messages may use.
+
+        Raises:
+            ConfigurationError: a file is no genericode list.
+        """
+        lists = [code_list for code_list, _ in self.code_list_files]
+        closed, reasons = self.manifest.closed_code_lists, self.manifest.reject_list
+        expected = frozenset() if closed else fixed_lists(self.schema.documents.files)
+        return CodeLists(lists, closed=closed, expected=expected | {(reasons.uri, reasons.version)})
+
+    @cached_property
+    def code_list_files(self) -> list[tuple[CodeList, Path]]:
+        """Each code list with the file that it is read from.
+
+        Raises:
+            ConfigurationError: a file is no genericode list.
+        """
+        files = [(self.folder / each.file, each.closed) for each in self.manifest.code_lists]
+        return [(load_code_list(path, closed=closed), path) for path, closed in files]
+
+    @cached_property
+    def schema_files(self) -> list[Path]:
+        """Every file that its schema consists of, also those of other standards, the manifest's first.
+
+        Raises:
+            ConfigurationError: an import cannot be resolved, or a file cannot be read.
+        """
+        entries = [self.folder / name for name in self.manifest.schemas]
+        imports = find_imports(entries, self._files)
+        return list(dict.fromkeys([*(each.resolve() for each in entries), *imports.files]))
+
+    def rules(self, message_type: MessageType) -> Rules:
+        """Return the business rules that messages of a type keep."""
+        return self._rules[message_type.name]
+
+    @cached_property
+    def _rules(self) -> dict[str, Rules]:
+        files = [
+            RuleFile(self.folder / each.file, self.folder, each.phase, each.severity)
+            for each in self.manifest.rules
+        ]
+        sets: dict[tuple[int, ...], Rules] = {}  # types that keep the same rules share what is compiled
+
+        def kept_by(name: str) -> Rules:
+            numbers = tuple(
+                number
+                for number, each in enumerate(self.manifest.rules)
+                if not each.message_types or name in each.message_types
+            )
+            new = Rules([files[number] for number in numbers], self.manifest.namespaces)
+            return sets.setdefault(numbers, new)
+
+        return {each.name: kept_by(each.name) for each in self.message_types}
+
+    def conversion(self, rules: ConversionRules) -> Stylesheet:
+        """Return the stylesheet that makes its messages into those of a neighbour version.
+
+        Raises:
+            ConfigurationError: the file cannot be read or is no stylesheet.
+        """
+        if rules.to not in self._conversions:
+            self._conversions[rules.to] = read_stylesheet(self.folder / rules.file)
+        return self._conversions[rules.to]
+
+    def __str__(self) -> str:
+        return f"{self.manifest.standard} {self.manifest.version}"
+
+    def check(self) -> None:
+        """Compile its schema and its rules, and read its code lists.
+
+        Raises:
+            ConfigurationError: with the first thing that is wrong.
+        """
+        if self.manifest.schemas:
+            self.schema.compile()
+        _ = self.code_lists
+        for rules in set(self._rules.values()):
+            rules.compile()
+        for each in self.manifest.conversions:
+            shared_workers().compile(self.conversion(each))
+
+    def serves(self, day: datetime.date) -> bool:
+        """Whether its messages are taken on that day in Europe/Berlin."""
+        since, until = self.manifest.valid_from, self.manifest.grace_until or self.manifest.valid_until
+        return since is not None and since <= day and (until is None or day <= until)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a message can be judged at once; otherwise something is compiled for the first."""
+        return self.schema.is_compiled and "code_lists" in vars(self)
+
+    def accepts(self, root: etree._Element, body: bytes) -> bool:
+        """Say whether schema and code lists find nothing in a message: quick, unlike saying what."""
+        return self.schema.accepts(root, body) and self.code_lists.accept(root, body)
+
+    def find(
+        self, root: etree._Element, body: bytes, message_type: MessageType, *, accepted: bool = False
+    ) -> Findings:
+        """Return everything that a message of that type is wrong in, and what is to be warned of.
+
+        Rules are asked only where schema and code lists allow the message: they are written for these.
+
+        Args:
+            accepted: what `accepts` has said of it already.
+
+        Raises:
+            Unavailable: the rules could not be run.
+        """
+        findings = Findings() if accepted else self._find(root, body)
+        if findings.errors or not self.manifest.rules:
+            return findings
+        findings = findings.followed_by(self.rules(message_type).find(root, body))
+        return message_type.accept.weigh(findings) if message_type.accept else findings
+
+    def _find(self, root: etree._Element, body: bytes) -> Findings:
+        findings, prefixes = self.schema.find(root, body), self.manifest.namespaces
+        return findings.joined(self.code_lists.find(root, body, prefixes, self.schema.describe))
+
+    def agrees(self, root: etree._Element, sent: Sequence[attachments.Sent]) -> bool:
+        """Say whether the attachments sent are those that a message names: quick, unlike saying what differs.
+
+        Messages of standards without the Anlage of xbasis may come with any.
+        """
+        return BASIS not in self.manifest.namespaces.values() or attachments.agree(root, sent)
+
+    def compare(
+        self, root: etree._Element, body: bytes, sent: Sequence[attachments.Sent], *, whole: bool
+    ) -> Findings:
+        """Return where the attachments sent are not those that a message names; see `attachments.find`."""
+        if self.agrees(root, sent):
+            return Findings()
+        prefixes = self.manifest.namespaces
+        return attachments.find(root, body, sent, prefixes, self.schema.describe, whole=whole)
+
+    def has(self, message_type: MessageType, root: etree._Element) -> bool:
+        """Say whether a message with the right root element is one of that type and version."""
+        if message_type.match is not None and not message_type.match(root):
+            return False
+        stated, expected = self.read_header(root).version, self.manifest.stated_version
+        return stated is None or not expected or stated == expected
+
+    def read_header(self, root: etree._Element) -> Header:
+        """Return what a message says of itself."""
+        return self._header.read(root)
+
+
+def _matching(rules: MessageTypeRules, namespaces: Mapping[str, str]) -> etree.XPath | None:
+    if rules.match is None:
+        return None
+    try:
+        match = etree.XPath(f"boolean({rules.match})", namespaces=dict(namespaces))
+        match(etree.Element("any"))  # an unknown prefix is not found before
+    except etree.XPathError as error:
+        raise ConfigurationError(f"message type {rules.name}: match: {error}") from error
+    return match

@@ -1,0 +1,67 @@
+"""Patterns of XML Schema as libxml2 matches them.
+
+Python's expressions, which xmlschema makes of them, go back over a value again and again and stop every
+other thread meanwhile: thirty characters can be enough for hours.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from lxml import etree
+
+from gateway.xml.model import Component
+
+if TYPE_CHECKING:
+    import xmlschema
+
+_XS = "http://www.w3.org/2001/XMLSchema"
+
+
+def schema_of(patterns: Sequence[str]) -> etree.XMLSchema:
+    """Compile an element `c` whose text matches every one of the patterns."""
+    root = etree.Element(f"{{{_XS}}}schema", nsmap={"xs": _XS})
+    etree.SubElement(root, f"{{{_XS}}}element", name="c", type=f"t{len(patterns)}")
+    for number, pattern in enumerate(patterns, start=1):
+        kind = etree.SubElement(root, f"{{{_XS}}}simpleType", name=f"t{number}")
+        base = f"t{number - 1}" if number > 1 else "xs:string"
+        restriction = etree.SubElement(kind, f"{{{_XS}}}restriction", base=base)
+        etree.SubElement(restriction, f"{{{_XS}}}pattern", value=pattern)
+    return etree.XMLSchema(root)
+
+
+def matches(schema: etree.XMLSchema, text: str) -> bool:
+    """Say whether a text matches all patterns that a schema was made of; not where libxml2 gives them up."""
+    element = etree.Element("c")
+    element.text = text
+    try:
+        return schema.validate(element)
+    except etree.XMLSchemaError:
+        return False
+
+
+class _Pattern:
+    """Stands in for a compiled expression of Python."""
+
+    def __init__(self, pattern: str) -> None:
+        self.pattern = pattern
+
+    @cached_property
+    def _schema(self) -> etree.XMLSchema:
+        return schema_of([self.pattern])
+
+    def match(self, text: str) -> "_Pattern | None":
+        return self if matches(self._schema, text) else None
+
+
+def match_by_libxml2(schema: "xmlschema.XMLSchema") -> None:
+    """Take Python's expressions out of all types of a schema."""
+    from xmlschema.validators import XsdSimpleType
+
+    for each in schema.maps.schemas:
+        if each.meta_schema is None:  # XML Schema's own, which all schemas share
+            continue
+        kinds: Iterator[Component] = each.iter_components(XsdSimpleType)
+        for kind in kinds:
+            if kind.patterns is not None:
+                kind.patterns.patterns[:] = map(_Pattern, kind.patterns.regexps)
