@@ -3,7 +3,7 @@
 # to find them; the versions are those of constraints.txt.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-validate chaos constraints venv clean
+.PHONY: help demo test check bench bench-validate chaos fuzz constraints venv clean
 
 VENV    := .venv
 BIN     := $(VENV)/bin
@@ -12,6 +12,7 @@ ARGS    ?=
 QUICK   ?=
 GROWTH  ?=
 SEED    ?=
+SECONDS ?= 600
 # The servers are shared by all workers, but for the tests that kill one; more workers help on a large machine.
 WORKERS ?= 2
 
@@ -43,12 +44,17 @@ chaos: $(VENV)/.dev  ## break everything under load and check that nothing is lo
 	scripts/install-services
 	$(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(QUICK),--short) $(ARGS)
 
+fuzz: $(VENV)/.fuzz  ## throw hostile messages, bytes and releases at it (SECONDS=600 for each of the three, SEED=n)
+	@failed=; for campaign in messages bytes releases; do \
+	  $(BIN)/python -m fuzz $$campaign --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS) || failed=1; \
+	done; test -z "$$failed"
+
 venv: $(VENV)/.dev  ## set up .venv for development
 
 constraints:  ## write constraints.txt anew with the newest versions that pyproject.toml allows
 	rm -rf $(VENV)-constraints
 	$(FIND_PYTHON); "$$python" -m venv $(VENV)-constraints
-	$(VENV)-constraints/bin/python -m pip install --quiet '.[dev]'
+	$(VENV)-constraints/bin/python -m pip install --quiet '.[dev,fuzz]'
 	$(VENV)-constraints/bin/python -m pip freeze --exclude amtsbote > constraints.txt
 	rm -rf $(VENV)-constraints
 
@@ -84,3 +90,7 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/pip
 	@echo "installing into $(VENV), once"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $(VENV)/.server $@
+
+$(VENV)/.fuzz: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
+	@touch $@

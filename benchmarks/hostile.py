@@ -17,7 +17,7 @@ from benchmarks.message import message_maker
 from gateway.errors import Problem
 from gateway.settings import data_folder
 from gateway.standards import Catalogue
-from gateway.xml.parse import DEFAULT_LIMITS
+from gateway.xml.parse import DEFAULT_LIMITS, MAX_ATTRIBUTES
 
 _ROOT = Path(__file__).parents[1]
 _MIB = 1 << 20
@@ -69,6 +69,9 @@ def messages() -> Iterator[tuple[str, bytes]]:
         "attributes",
         head + b"<a " + b" ".join(b'a%d=""' % each for each in range(size // 12)) + b"/>" + end,
     )
+    broad = b"<a " + b" ".join(b"a%d=''" % each for each in range(250)) + b"/>"
+    yield "attributes of many elements", filled(broad, MAX_ATTRIBUTES // 250 - 4)
+    yield "attributes of more elements than taken", filled(broad, size)
     yield (
         "namespaces",
         head + b"<a " + b" ".join(b'xmlns:a%d="u"' % n for n in range(size // 20)) + b"/>" + end,

@@ -6,15 +6,16 @@ What it blocks, for every message alike:
 - XML 1.1 and every encoding but UTF-8, by byte order mark, by declaration or by content;
 - files and network: it is given bytes, never a path or an address; `xsi:schemaLocation`, XInclude and
   `xml-stylesheet` are read as data and never followed; compressed input is not XML;
-- messages over `max_bytes`, nested deeper than `max_depth`, elements with more than `max_attributes`
-  attributes or as many namespace declarations, and names or texts beyond libxml2's own limits (50,000 and
-  10,000,000 bytes).
+- messages over `max_bytes`, with more tags or attributes than should be in memory, nested deeper than
+  `max_depth`, elements with more than `max_attributes` attributes or as many namespace declarations, and
+  names or texts beyond libxml2's own limits (50,000 and 10,000,000 bytes).
 
 A message that passes costs a handful of C calls; nothing here loops over elements in Python unless a
 message is suspicious or refused. Nothing that refuses a message repeats what stands in it.
 """
 
 import re
+import threading
 from dataclasses import dataclass
 from functools import cache
 from typing import cast
@@ -36,6 +37,8 @@ _DECLARATION = re.compile(
 # Atomic and possessive, or a prolog of many comments would take exponential time.
 _DOCTYPE = re.compile(rb"(?>\s+|<!--.*?-->|<\?.*?\?>)*+<!DOCTYPE", re.DOTALL)
 _ASCII = bytes(range(128))
+_ATTRIBUTE = re.compile(rb"""=\s*["']""")
+_SHORTEST = b" a=''"
 _NAMESPACE_DECLARATION = re.compile(rb"""\sxmlns(?::[^\s=]+)?\s*=\s*(?:"[^"]*"|'[^']*')""")
 
 
@@ -54,6 +57,10 @@ MAX_TAGS = 300_000
 """A tree costs 240 bytes an element: 8 MiB of empty ones would be half a gigabyte. Real messages of that
 size have attachments or long texts."""
 
+MAX_ATTRIBUTES = 150_000
+"""Of a whole message, with namespace declarations: a tree costs 250 bytes for each, however short it is. Half
+of what such a message may have in tags is enough for one that consists of codes."""
+
 MAX_TREE_TAGS = 10_000
 """A message with more tags is validated as a stream: of a tree libxml2 writes the path of every fault by
 counting siblings, which takes hours on a large message full of faults."""
@@ -64,16 +71,26 @@ from its references, comments and sections, and copies what it has for every pie
 _PIECE_BYTES = 300
 """As which it hands on what is not ASCII."""
 
-# Shared: lxml locks a parser while it is used. The encoding is fixed, so that no declaration can turn
-# bytes that were checked as UTF-8 into something else.
-_PARSER = etree.XMLParser(
-    encoding="utf-8",
-    resolve_entities=False,
-    load_dtd=False,
-    no_network=True,
-    huge_tree=False,
-    collect_ids=False,
-)
+
+class _OfThread(threading.local):
+    """A parser for each thread: what it complains of is about the message that this thread has parsed.
+
+    The encoding is fixed, so that no declaration can turn bytes that were checked as UTF-8 into something
+    else.
+    """
+
+    def __init__(self) -> None:
+        self.parser = etree.XMLParser(
+            encoding="utf-8",
+            resolve_entities=False,
+            load_dtd=False,
+            no_network=True,
+            huge_tree=False,
+            collect_ids=False,
+        )
+
+
+_OF_THREAD = _OfThread()
 _REFERENCE_PARSER = etree.XMLParser(
     resolve_entities=False, load_dtd=False, no_network=True, collect_ids=False
 )
@@ -98,10 +115,16 @@ def parse(body: bytes, limits: Limits = DEFAULT_LIMITS) -> etree._Element:
     _require_plain_utf8(body)
     if has_more_tags(body, MAX_TAGS):
         raise _at_byte(ForbiddenXml, body, 0, _TOO_MANY_TAGS)
+    if _has_more_attributes(body, MAX_ATTRIBUTES):
+        raise _at_byte(ForbiddenXml, body, 0, _TOO_MANY_IN_ALL)
+    parser = _OF_THREAD.parser
     try:
-        root = etree.fromstring(body, _PARSER)
+        root = etree.fromstring(body, parser)
     except etree.XMLSyntaxError as error:
-        raise _syntax_problem(error) from None
+        raise _syntax_problem(int(error.code), *error.position) from None  # type: ignore[attr-defined]
+    # lxml goes by the last complaint alone: a warning hides an error about namespaces that came before it.
+    for complaint in parser.error_log.filter_from_errors():
+        raise _syntax_problem(complaint.type, complaint.line, complaint.column)
     _require_small(root, body, limits)
     return root
 
@@ -120,6 +143,13 @@ def parse_reference(body: bytes) -> etree._Element:
 def has_more_tags(body: bytes, tags: int) -> bool:
     """Say whether a message has more tags than so many; nobody counts where it has not even as many bytes."""
     return len(body) > tags and body.count(b"<") > tags
+
+
+def _has_more_attributes(body: bytes, attributes: int) -> bool:
+    """Say whether a message has more attributes than so many, by what looks like one."""
+    if len(body) <= len(_SHORTEST) * attributes or body.count(b"=") <= attributes:
+        return False
+    return sum(1 for _ in _ATTRIBUTE.finditer(body)) > attributes
 
 
 def _require_plain_utf8(body: bytes) -> None:
@@ -196,9 +226,7 @@ def _first(root: etree._Element, xpath: str) -> etree._Element:
     return cast("list[etree._Element]", root.xpath(f"({xpath})[1]"))[0]
 
 
-def _syntax_problem(error: etree.XMLSyntaxError) -> Problem:
-    line, column = error.position
-    code = int(error.code)  # type: ignore[attr-defined]  # unknown to lxml-stubs
+def _syntax_problem(code: int, line: int, column: int) -> Problem:
     if code in LIMIT_ERRORS:
         return _problem(ForbiddenXml, line, column, NODE_TOO_LARGE)
     return _problem(MalformedXml, line, column, sentence(code))
@@ -249,6 +277,10 @@ _OTHER_VERSION = Bilingual(
 _TOO_MANY_TAGS = Bilingual(
     de=f"Die Nachricht hat mehr als {MAX_TAGS} Tags; so viele werden nicht angenommen.",
     en=f"The message has more than {MAX_TAGS} tags; so many are not taken.",
+)
+_TOO_MANY_IN_ALL = Bilingual(
+    de=f"Die Nachricht hat mehr als {MAX_ATTRIBUTES} Attribute; so viele werden nicht angenommen.",
+    en=f"The message has more than {MAX_ATTRIBUTES} attributes; so many are not taken.",
 )
 _PATCHWORK = Bilingual(
     de="Der Text an dieser Stelle besteht aus mehr Zeichenreferenzen, Kommentaren und Abschnitten, als "

@@ -35,10 +35,10 @@ class Names:
         return f"{self._prefix(uri[1:], prefix)}:{local}"
 
     def path(self, element: etree._Element, attribute: str | None = None) -> str:
-        """Return the XPath of an element, or of one of its attributes."""
+        """Return the XPath of an element, or of one of its attributes; one of a very long name has none."""
         steps = [self._step(node) for node in (*reversed(list(element.iterancestors())), element)]
-        if attribute:
-            steps.append(f"@{self.name(attribute)}" if len(attribute) <= _MAX_NAME else "@*")
+        if attribute and len(attribute) <= _MAX_NAME:
+            steps.append(f"@{self.name(attribute)}")
         return "/" + "/".join(steps)
 
     def namespaces(self, path: str) -> dict[str, str]:

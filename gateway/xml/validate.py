@@ -9,6 +9,7 @@ else.
 import tempfile
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -199,8 +200,19 @@ def _without_values_at_references(content: bytes) -> bytes:
     return etree.tostring(root)
 
 
+class _StreamParser(etree.XMLParser):
+    """A parser that is closed however its use ends: lxml never gives back what an open one was fed."""
+
+    def __del__(self) -> None:
+        with suppress(etree.XMLSyntaxError):  # it was closed before, or not fed to the end
+            self.close()
+
+
 def _stream_parser(schema: etree.XMLSchema) -> etree.XMLParser:
-    return etree.XMLParser(schema=schema, encoding="utf-8", resolve_entities=False, no_network=True)
+    # Where it collects ids, libxml2 complains of them on standard error and quotes the message there.
+    return _StreamParser(
+        schema=schema, encoding="utf-8", resolve_entities=False, no_network=True, collect_ids=False
+    )
 
 
 def _accepts_stream(schema: etree.XMLSchema, body: bytes) -> bool:

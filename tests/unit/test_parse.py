@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import ForbiddenXml, MalformedXml, MessageTooLarge, NotUtf8, Problem
 from gateway.settings import data_folder
-from gateway.xml.parse import MAX_TAGS, Limits, parse
+from gateway.xml.parse import MAX_ATTRIBUTES, MAX_TAGS, Limits, parse
 
 BOM = b"\xef\xbb\xbf"
 SMALL = Limits(max_bytes=100_000, max_depth=8, max_attributes=8)
@@ -233,6 +233,17 @@ def test_message_of_countless_tags_is_forbidden_before_a_tree_is_built() -> None
     assert len(parse(b"<a>" + b"<x/>" * 1000 + b"</a>")) == 1000
 
 
+@pytest.mark.parametrize("attribute", [b" a%d=''", b' a%d = "1"', b"\nxmlns:a%d\n=\n'u'"])
+def test_message_of_countless_attributes_is_forbidden_before_a_tree_is_built(attribute: bytes) -> None:
+    element = b"<x" + b"".join(attribute % number for number in range(100)) + b"/>"
+    with pytest.raises(ForbiddenXml) as refused:
+        parse(b"<a>" + element * (MAX_ATTRIBUTES // 100) + b"<x y=''/></a>")
+    assert refused.value.findings[0].message.de.startswith(
+        f"Die Nachricht hat mehr als {MAX_ATTRIBUTES} Attr"
+    )
+    assert len(parse(b"<a>" + element * (MAX_ATTRIBUTES // 100) + b"=" * MAX_ATTRIBUTES + b"</a>")) == 1500
+
+
 MANY = b"<a/>" * 11_000
 
 
@@ -248,3 +259,25 @@ def test_text_in_too_many_pieces_is_refused_where_it_is(piece: bytes) -> None:
 def test_text_is_taken_when_its_pieces_are_many_and_short() -> None:
     parts = b"<t>Stra&#223;e &amp; Stra\xc3\x9fe</t>" * 40_000
     assert len(parse(b"<r>" + MANY + parts + b"<t>" + b"\xc3\xa4" * 1_000_000 + b"</t></r>")) == 51_001
+
+
+@pytest.mark.parametrize(
+    "warned", ['<c xmlns="relative"/>', '<c xml:space="strange"/>', '<c xmlns="r"/>' * 300]
+)
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "<:b/>",
+        "<x:b/>",
+        '<b x:y="1"/>',
+        '<b xmlns:x=""/>',
+        '<b xmlns:x:y="urn:x"/>',
+        '<b xmlns:x="urn:x" xmlns:y="urn:x" x:a="1" y:a="2"/>',
+    ],
+)
+def test_parse_refuses_what_is_wrong_with_namespaces_when_a_warning_follows(wrong: str, warned: str) -> None:
+    """libxml2 goes on, and lxml looks at its last complaint alone."""
+    problem = refusal(f"<a>\n{wrong}{warned}</a>".encode(), Limits())
+    assert isinstance(problem, MalformedXml)
+    assert problem.findings[0].line == 2
+    assert parse(f"<a>{warned}</a>".encode(), Limits()).tag == "a"

@@ -1,6 +1,9 @@
 """What a refusal by the schema says: code, path, place, both languages, never the value."""
 
+import gc
+import re
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,7 @@ import xmlschema
 from gateway.contract.codes import RejectCode
 from gateway.contract.findings import MAX_FINDINGS, Finding, Findings
 from gateway.xml import lxml_faults, xmlschema_faults
-from gateway.xml.parse import parse
+from gateway.xml.parse import MAX_TREE_TAGS, parse
 from gateway.xml.validate import Documents, Schema
 
 XSD = b"""<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:t="urn:t"
@@ -259,6 +262,11 @@ def test_path_does_not_repeat_a_name_of_unreasonable_length(schema: Schema) -> N
     assert finding.path == "/t:r/*[2]"
 
 
+def test_path_leads_to_the_element_when_an_attribute_has_an_unreasonable_name(schema: Schema) -> None:
+    (finding,) = findings(schema, f'<t:a/><t:q req="1" fix="F" {"x" * 129}=""/>')
+    assert finding.path == "/t:r/t:q"
+
+
 @pytest.mark.parametrize("count", [150, 4_000, 35_000])
 def test_findings_are_capped_and_the_rest_counted_whatever_the_number(schema: Schema, count: int) -> None:
     content = "<t:z><t:z1>x</t:z1><t:z2>1</t:z2><t:z3>1</t:z3></t:z>" * count
@@ -350,3 +358,37 @@ def test_pattern_over_which_expressions_of_python_take_hours_is_said_like_any_ot
     assert [each.path for each in found.shown] == ["/r/other", "/r/v"]
     good = b"<r><other/><v>a.b@x</v></r>"
     assert [each.path for each in schema.find(parse(good), good).shown] == ["/r/other"]
+
+
+# What stays behind
+
+
+# So many that it is validated as a stream.
+MANY = "<t:z><t:z1>1</t:z1><t:z2>1</t:z2><t:z3>1</t:z3></t:z>" * (MAX_TREE_TAGS // 8)
+
+
+def test_refusals_leave_no_memory_behind(schema: Schema) -> None:
+    content = f"<t:a/>{MANY}<t:b/>"
+    for _ in range(5):
+        findings(schema, content)
+    before = resident_mib()
+    for _ in range(40):
+        findings(schema, content)
+    assert resident_mib() - before < 15
+
+
+def resident_mib() -> float:
+    gc.collect()
+    status = Path("/proc/self/status").read_text("utf-8")
+    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+
+
+@pytest.mark.parametrize("more", ["", MANY], ids=["tree", "stream"])
+def test_refusal_writes_nothing_of_the_message_to_standard_error(
+    schema: Schema, more: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A thread of its own: libxml2 writes what nobody listens to, and lxml listens in the main thread."""
+    content = f'<t:a xml:id="">{SECRET}</t:a><t:k xml:id="{SECRET}"/><t:k xml:id="{SECRET}"/>{more}'
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(findings, schema, content).result()
+    assert capfd.readouterr().err == ""

@@ -148,17 +148,19 @@ class Portal:
 
 
 @asynccontextmanager
-async def running(folder: Path, config: Config | None = None, **settings: Any) -> AsyncIterator[Portal]:
+async def running(
+    folder: Path, config: Config | None = None, catalogue: Catalogue = _CATALOGUE, **settings: Any
+) -> AsyncIterator[Portal]:
     """Run a gateway on a database of its own, without relay and adapters."""
     config = config or demo_config()
     chosen = Settings(var=folder, **settings)
     _prepare(folder, chosen.secrets, config)
     store, broker = SqlStore(chosen.store_url, master_key=MASTER_KEY), MemoryBroker()
     await broker.start()
-    converter = Converter(_CATALOGUE, limits_of(chosen))
-    intake = Intake(config, _CATALOGUE, converter, store, chosen)
+    converter = Converter(catalogue, limits_of(chosen))
+    intake = Intake(config, catalogue, converter, store, chosen)
     await intake.start()
-    service = Service(chosen, config, _CATALOGUE, converter, store, broker, intake)
+    service = Service(chosen, config, catalogue, converter, store, broker, intake)
     portal = Portal(create_app(service), service)
     try:
         yield portal
