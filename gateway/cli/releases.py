@@ -159,10 +159,19 @@ def remove(standard: Name, version: Version, as_json: AsJson = False) -> None:
 async def _remove(settings: Settings, name: str, version: str) -> None:
     from gateway.bootstrap import opened_store
     from gateway.standards import Catalogue
+    from gateway.standards.manifest import FILE_NAME
     from gateway.standards.serving import remove as remove_standard
     from gateway.store.standards import count_open
 
-    found = known_standard(Catalogue.load(settings.standards_folders), name, version)
+    catalogue = Catalogue.load(settings.standards_folders)
+    found = known_standard(catalogue, name, version)
+    for other in catalogue.standards:
+        conversions = other.manifest.conversions if other.manifest.standard == name else ()
+        if any(each.to == version for each in conversions):
+            raise NotPossible(
+                f"messages of {other} are converted into it: take that out of the `conversions` in "
+                f"{other.folder / FILE_NAME} first"
+            )
     async with opened_store(settings) as (_, store), store.read() as connection:
         count = await count_open(connection, name, version)
     if count:

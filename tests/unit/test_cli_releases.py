@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from gateway.cli import app, releases
+from gateway.settings import data_folder
 from gateway.standards import Catalogue
 from gateway.standards.adding import add
 from gateway.standards.manifest import FILE_NAME
@@ -164,3 +165,10 @@ def test_file_names_in_a_refusal_reach_the_terminal_visibly(standards: Path, tmp
     assert "a␛[2J<U+009B>31m.xml" in done.stderr
     assert not set(CLEAR[0] + CLEAR[4]) & set(done.stderr)
     assert done.stderr.count("\n") == 2  # a line for what is wrong, and one for the file
+
+
+def test_version_is_not_removed_while_messages_are_converted_into_it() -> None:
+    done = run(data_folder("schemas"), "remove", "xurkunde", "1.0")
+    assert done.exit_code == REFUSED, done.output
+    assert "messages of xurkunde 1.1 are converted into it" in done.stderr
+    assert (data_folder("schemas") / "xurkunde" / "1.0" / FILE_NAME).is_file()
