@@ -4,6 +4,7 @@ Python's expressions, which xmlschema makes of them, go back over a value again 
 other thread meanwhile: thirty characters can be enough for hours.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -41,14 +42,15 @@ def matches(schema: etree.XMLSchema, text: str) -> bool:
 
 
 class _Pattern:
-    """Stands in for a compiled expression of Python."""
+    """Stands in for a compiled expression of Python, and keeps its text: examples are made from that."""
 
-    def __init__(self, pattern: str) -> None:
-        self.pattern = pattern
+    def __init__(self, written: str, expression: re.Pattern[str]) -> None:
+        self.pattern = expression.pattern
+        self._written = written
 
     @cached_property
     def _schema(self) -> etree.XMLSchema:
-        return schema_of([self.pattern])
+        return schema_of([self._written])
 
     def match(self, text: str) -> "_Pattern | None":
         return self if matches(self._schema, text) else None
@@ -64,4 +66,4 @@ def match_by_libxml2(schema: "xmlschema.XMLSchema") -> None:
         kinds: Iterator[Component] = each.iter_components(XsdSimpleType)
         for kind in kinds:
             if kind.patterns is not None:
-                kind.patterns.patterns[:] = map(_Pattern, kind.patterns.regexps)
+                kind.patterns.patterns[:] = map(_Pattern, kind.patterns.regexps, kind.patterns.patterns)
