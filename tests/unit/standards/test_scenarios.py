@@ -197,3 +197,22 @@ def test_configuration_that_cannot_be_followed_is_refused(
     with pytest.raises(ConfigurationError, match=words):
         adding(standards, contents)
     assert sorted(standards.rglob("*")) == before
+
+
+def test_rules_of_a_configuration_whose_suffix_is_not_known_are_refused(
+    standards: Path, tmp_path: Path
+) -> None:
+    contents = configured(tmp_path)
+    contents["hund.XSL"] = contents.pop("hund.xsl")
+    contents["scenarios.xml"] = contents["scenarios.xml"].replace("hund.xsl", "hund.XSL")
+    with pytest.raises(ConfigurationError, match=r"hund\.XSL: scenarios\.xml names it as rules.*rename"):
+        adding(standards, contents)
+
+
+def test_version_of_a_configuration_is_made_one_that_a_standard_may_have(
+    standards: Path, tmp_path: Path
+) -> None:
+    contents = configured(tmp_path)
+    text = contents["scenarios.xml"].replace("Hund 4.1", "Hund")
+    contents["scenarios.xml"] = text.replace("2026-01-31", "2026-01-31+01:00")
+    assert adding(standards, contents).manifest.version == "2026-01-31-01-00"
