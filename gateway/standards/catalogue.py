@@ -241,11 +241,14 @@ class Catalogue:
             VersionNotServed: the standard is known, its version is not, or not on that day.
         """
         known = self._by_root.get(str(root.tag), ())
-        found = next(iter(known), None) if len(known) == 1 else _choose(known, root, today)
+        namespace = etree.QName(root).namespace or ""
+        # One namespace for each version: a header that names another is a contradiction, and said as one.
+        versioned = family(namespace) != namespace
+        alone = versioned and len(known) == 1
+        found = next(iter(known)) if alone else _choose(known, root, today)
         if found and found[1].serves(today) and (found[0].match is None or found[0].match(root)):
             return found
         relatives = self._relatives(root)
-        namespace = etree.QName(root).namespace
         in_this_version = [item for item in relatives if item.manifest.namespace == namespace]
         if known or (relatives and not in_this_version):
             raise version_problem(root, body, relatives, today)

@@ -183,6 +183,8 @@ def test_versions_of_one_namespace_are_told_apart_by_what_the_schema_fixes(stand
     for version, element in (("1.0", "name"), ("2.0", "rufname")):
         adding(standards, {"k.xsd": UNVERSIONED.format(version=version, element=element)}, f"katze-{version}")
         catalogue = enabled(standards, "katze", version)
+        with pytest.raises(VersionNotServed):
+            catalogue.read(cat("3.0", "name"), today=DAY)
     assert catalogue.read(cat("1.0", "name"), today=DAY).message_type.id == "katze:1.0:katze"
     assert catalogue.read(cat("2.0", "rufname"), today=DAY).message_type.id == "katze:2.0:katze"
     with pytest.raises(SchemaViolation):
