@@ -34,7 +34,7 @@ from gateway.xml.parse import parse
 
 MAX_S, MAX_EXTRA_MIB = 2.0, 64
 _MAX_TAGS = 2000
-_MARK = "\ue0f2"
+_MARK, _PIECES = "\ue0f2", b"<!-- --><![CDATA[]]><?x ?>"
 _ROOT = Path(__file__).parents[1]
 
 
@@ -152,7 +152,7 @@ def _in_pieces(body: bytes) -> bytes:
         if element.text and len(element) == 0:
             middle = len(element.text) // 2
             element.text = f"{element.text[:middle]}{_MARK}{element.text[middle:]}"
-    return etree.tostring(root, encoding="utf-8").replace(_MARK.encode(), b"<![CDATA[]]>")
+    return etree.tostring(root, encoding="utf-8").replace(_MARK.encode(), _PIECES)
 
 
 def _said(outcome: Outcome) -> tuple[str, list[tuple[object, ...]]]:

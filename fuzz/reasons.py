@@ -81,15 +81,9 @@ def _of_xmlschema(error: Any) -> str | None:
     said = f"{getattr(error.validator, '__name__', '')} {error.reason or ''}"
     if _is_identity(error):
         return "identifiers and references, which libxml2 leaves out and the gateway looks at itself"
-    if _has_comment(error):
-        return "accepted by libxml2 alone: a comment within a value, at which xmlschema stops (right)"
     if _OTHER_SPACE.search(_values(error)):
         return _SPACE
     return next((why for words, why in _ACCEPTED if words in said), None)
-
-
-def _has_comment(error: Any) -> bool:
-    return error.elem is not None and any(not isinstance(each.tag, str) for each in error.elem)
 
 
 def _values(error: Any) -> str:

@@ -10,6 +10,9 @@ What it blocks, for every message alike:
   `max_depth`, elements with more than `max_attributes` attributes or as many namespace declarations, and
   names or texts beyond libxml2's own limits (50,000 and 10,000,000 bytes).
 
+Comments and processing instructions are no part of what a message says, and not in the tree: a value is one
+text, however it is written, to whoever reads it.
+
 A message that passes costs a handful of C calls; nothing here loops over elements in Python unless a
 message is suspicious or refused. Nothing that refuses a message repeats what stands in it.
 """
@@ -87,6 +90,8 @@ class _OfThread(threading.local):
             no_network=True,
             huge_tree=False,
             collect_ids=False,
+            remove_comments=True,
+            remove_pis=True,
         )
 
 

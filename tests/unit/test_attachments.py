@@ -62,6 +62,13 @@ def test_nothing_is_found_when_all_is_there_in_whatever_order() -> None:
     assert found([LETTER, CARD, LETTER]) == []
 
 
+def test_missing_attachment_is_told_when_a_comment_cuts_its_digest_in_two() -> None:
+    digest = LETTER.sha256
+    body = changed((digest, f"{digest[:9]}<!-- -->{digest[9:]}"))
+    assert places(found([CARD], body)) == places(found([CARD])) != []
+    assert found([CARD, LETTER], body) == []
+
+
 def test_attachments_are_not_looked_at_when_nobody_knows_what_came() -> None:
     assert not CATALOGUE.read(BODY, today=TODAY).warnings
 

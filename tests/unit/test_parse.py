@@ -261,6 +261,12 @@ def test_text_is_taken_when_its_pieces_are_many_and_short() -> None:
     assert len(parse(b"<r>" + MANY + parts + b"<t>" + b"\xc3\xa4" * 1_000_000 + b"</t></r>")) == 51_001
 
 
+@pytest.mark.parametrize("piece", ["<!-- -->", "<?x y?>", "<![CDATA[]]>", "<!----><?x?><!---->"])
+def test_parse_gives_a_text_as_one_whatever_is_put_into_it(piece: str) -> None:
+    root = parse(f"<a>Muster{piece}mann<b/>x{piece}y</a>".encode())
+    assert (root.text, root[0].tail, len(root)) == ("Mustermann", "xy", 1)
+
+
 @pytest.mark.parametrize(
     "warned", ['<c xmlns="relative"/>', '<c xml:space="strange"/>', '<c xmlns="r"/>' * 300]
 )
