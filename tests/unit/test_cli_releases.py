@@ -167,7 +167,8 @@ def test_file_names_in_a_refusal_reach_the_terminal_visibly(standards: Path, tmp
     assert done.stderr.count("\n") == 2  # a line for what is wrong, and one for the file
 
 
-def test_version_is_not_removed_while_messages_are_converted_into_it() -> None:
+def test_version_is_not_removed_while_messages_are_converted_into_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.cli.run.configure_logs", lambda _: None)  # as above
     done = run(data_folder("schemas"), "remove", "xurkunde", "1.0")
     assert done.exit_code == REFUSED, done.output
     assert "messages of xurkunde 1.1 are converted into it" in done.stderr
