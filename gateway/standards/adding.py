@@ -20,7 +20,15 @@ from gateway.standards.archive import unpack
 from gateway.standards.catalogue import Catalogue
 from gateway.standards.codelists import used_codes
 from gateway.standards.draft import Identity, completed, draft, identify
-from gateway.standards.manifest import FILE_NAME, CodeListFile, Gap, Manifest, RulesFile, write_manifest
+from gateway.standards.manifest import (
+    FILE_NAME,
+    CodeListFile,
+    Gap,
+    Manifest,
+    RulesFile,
+    explained,
+    write_manifest,
+)
 from gateway.standards.sources import SchemaFiles, Unresolved, find_imports
 from gateway.standards.standard import MessageType, Standard
 from gateway.standards.survey import Survey, fixed_code_lists, survey
@@ -84,7 +92,8 @@ def add(
         found = survey(folder)
         identity = _named(identify(found, source.resolve().name), name, version)
         _require_new(identity, catalogue)
-        report = _examine(found, identity, catalogue)
+        with explained(source.name):
+            report = _examine(found, identity, catalogue)
         if not dry_run:
             report.folder = _install(folder, target / identity.standard / identity.version)
         return report
@@ -133,6 +142,7 @@ def _examine(found: Survey, identity: Identity, catalogue: Catalogue) -> Report:
     manifest, opened = _with_open_lists(manifest, found, files)
     tried = Standard(manifest, found.folder, files)
     Catalogue([*catalogue.standards, tried])  # two standards must not have the same root element
+    tried.check()
     samples = [*_try_samples(found, tried)]
     write_manifest(found.folder / FILE_NAME, manifest)
     unresolved = list(imports.unresolved)
@@ -170,11 +180,13 @@ def _usable_rules(found: Survey) -> tuple[list[RulesFile], dict[Path, str]]:
         ):
             continue
         try:
+            with explained(path.as_posix()):
+                usable = RulesFile(file=path.as_posix())
             Rules([RuleFile(found.folder / path, found.folder)], {}).compile()
         except ConfigurationError as error:
             unusable[path] = error.detail
         else:
-            rules.append(RulesFile(file=path.as_posix()))
+            rules.append(usable)
     return rules, unusable
 
 
