@@ -115,9 +115,11 @@ def test_rules_that_others_include_do_not_stand_by_themselves(standards: Path) -
     assert broken(serving(standards, report), "pudel") == ["HUND-2"]
 
 
-@pytest.mark.parametrize("name", ["hund.xml", "hund.SCH"])
-def test_rules_are_reported_and_left_out_when_they_are_called_otherwise(standards: Path, name: str) -> None:
-    report = adding(standards, release.files() | {name: RULES})
+@pytest.mark.parametrize("name", ["hund.xml", "hund.XSL"])
+def test_rules_are_reported_and_left_out_when_they_are_called_otherwise(
+    standards: Path, tmp_path: Path, name: str
+) -> None:
+    report = adding(standards, release.files() | {name: configured(tmp_path)["hund.xsl"]})
     assert report.manifest.rules == []
     assert name in report.broken[Path(name)]
 
