@@ -17,7 +17,6 @@ from gateway.backchannel.work import CaseWork
 from gateway.contract.ids import new_id
 from gateway.contract.report import Reference, Report, ReportType
 from gateway.contract.states import CitizenStatus, Direction, FindingKind, ReportState
-from gateway.domain.calendar import today
 from gateway.domain.case import FINAL, CaseEvent
 from gateway.errors import Problem, ReportRejected, Unavailable
 from gateway.standards import Catalogue, reading
@@ -61,7 +60,7 @@ class CaseReport:
 
 
 async def read(catalogue: Catalogue, report: Report) -> CaseReport:
-    """Read and validate a case report.
+    """Read and validate a case report; its case was opened in whatever version was served then.
 
     Raises:
         Unavailable: it cannot be validated now; nothing is known of it.
@@ -71,7 +70,7 @@ async def read(catalogue: Catalogue, report: Report) -> CaseReport:
     if report.type is ReportType.CASE_REFERENCE:
         return CaseReport(reference=_read_reference(report.body))
     try:
-        incoming = await reading.read(catalogue, report.body, today=today())
+        incoming = await reading.read(catalogue, report.body, today=None)
     except Unavailable:
         raise
     except Problem as problem:

@@ -1,7 +1,8 @@
 """Commands that change the catalogue: add a published release, say when it is served, remove it."""
 
 import asyncio
-from datetime import datetime
+import re
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,19 +10,31 @@ import typer
 
 from gateway.cli.known import known_standard
 from gateway.cli.run import AsJson, errors, read_quietly, run_in_loop, show
+from gateway.cli.source import visible
 from gateway.domain.calendar import today
 from gateway.errors import ConfigurationError, NotPossible
 from gateway.settings import Settings
 
 if TYPE_CHECKING:
     from gateway.standards.adding import Report
+    from gateway.standards.manifest import Manifest
 
 app = typer.Typer()
 
 _SHOWN = 10
 Name = Annotated[str, typer.Argument(help="The standard, as `standards list` calls it.")]
 Version = Annotated[str, typer.Argument(help="Its version.")]
-Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
+_DAY = "YYYY-MM-DD"
+_ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def _day(text: str) -> date:
+    try:
+        if _ISO_DAY.fullmatch(text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass  # such as a 31st of February
+    raise typer.BadParameter(f"{text!r} is no day; write {_DAY}, such as 2027-05-01")
 
 
 @app.command(epilog="Example: amtsbote standards add xurkunde-release.zip --dry-run")
@@ -39,14 +52,17 @@ def add(
     settings = read_quietly(as_json=as_json)
     with errors(as_json=as_json):
         from gateway.standards import Catalogue
+        from gateway.standards.adding import Misnamed
         from gateway.standards.adding import add as add_release
 
         catalogue = Catalogue.load(settings.standards_folders)
         target = settings.added_standards
         try:
             report = add_release(path, catalogue, target, name=name, version=version, dry_run=dry_run)
+        except Misnamed as error:
+            raise typer.BadParameter(error.detail) from error
         except ConfigurationError as error:
-            raise NotPossible(error.detail) from error
+            raise NotPossible(_visible_lines(error.detail)) from error
     show(_view(report), report_text(report), as_json=as_json)
 
 
@@ -55,17 +71,22 @@ def enable(
     standard: Name,
     version: Version,
     since: Annotated[
-        datetime | None,
+        date | None,
         typer.Option(
-            "--from", formats=["%Y-%m-%d"], help="The first day, in Germany; else as it was, or today."
+            "--from", parser=_day, metavar=_DAY, help="The first day, in Germany; else as it was, or today."
         ),
     ] = None,
     until: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The last day (Stichtag); open otherwise.")
+        date | None,
+        typer.Option(
+            parser=_day,
+            metavar=_DAY,
+            help="The last day (Stichtag); else open, or with --grace-until as it was.",
+        ),
     ] = None,
     grace_until: Annotated[
-        datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Take it until this day with a warning."),
+        date | None,
+        typer.Option(parser=_day, metavar=_DAY, help="Take it until this day with a warning."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -76,18 +97,54 @@ def enable(
         from gateway.standards.serving import enable as enable_standard
 
         found = known_standard(Catalogue.load(settings.standards_folders), standard, version)
-        first = since.date() if since else found.manifest.valid_from or today()
-        days = (first, until and until.date(), grace_until and grace_until.date())
+        days = _days(found.manifest, since, until, grace_until)
         enable_standard(found, since=days[0], until=days[1], grace_until=days[2])
     names = ("valid_from", "valid_until", "grace_until")
-    view = {name: day and day.isoformat() for name, day in zip(names, days, strict=True)}
-    said = [
-        f"{word} {day}"
-        for word, day in zip(("from", "until", "with a warning until"), days, strict=True)
-        if day
-    ]
-    text = f"{standard} {version} is served {', '.join(said)}; routes name it as {standard}:{version}:*"
-    show({"standard": standard, "version": version} | view, text, as_json=as_json)
+    new = found.manifest.model_copy(update=dict(zip(names, days, strict=True)))
+    view = {name: day and day.isoformat() for name, day in new.days.items()}
+    show({"standard": standard, "version": version} | view, _served_text(new, today()), as_json=as_json)
+
+
+def _days(
+    manifest: "Manifest", since: date | None, until: date | None, grace_until: date | None
+) -> tuple[date, date | None, date | None]:
+    """Take from the manifest what no option says, and refuse days that do not follow each other."""
+    kept_until = manifest.valid_until if grace_until and not until else None
+    first, last = since or manifest.valid_from or today(), until or kept_until
+    if grace_until and not last:
+        raise typer.BadParameter(
+            f"--grace-until {grace_until} follows a last day, and there is none; give --until too"
+        )
+    first_said = f"--from {since}" if since else f"valid_from {first} of its standard.yaml"
+    if not (since or manifest.valid_from):
+        first_said = f"today, {first}, from which it is served without --from"
+    last_said = f"--until {until}" if until else f"valid_until {last} of its standard.yaml"
+    if last and last < first:
+        raise typer.BadParameter(f"{last_said} lies before {first_said}")
+    if last and grace_until and grace_until < last:
+        raise typer.BadParameter(f"--grace-until {grace_until} lies before {last_said}")
+    return first, last, grace_until
+
+
+def _served_text(manifest: "Manifest", day: date) -> str:
+    """Say what the days of a version mean on a day, and what routes call it while it matters to them."""
+    from gateway.standards.phase import Phase, phase
+
+    named, days = f"{manifest.standard} {manifest.version}", manifest.days
+    since, until, grace_until = days.values()
+    span = f"from {since}" + (f", until {until}" if until else "")
+    grace = f", with a warning until {grace_until}" if grace_until else ""
+    if not manifest.message_types:
+        return f"{named} has no message types, so nothing of it can be sent; its days are kept: {span}{grace}"
+    stands = phase(manifest, day)
+    if stands is Phase.OVER:
+        return f"{named} was served {span}{grace}; its messages are refused"
+    said = f"is served {span}{grace}"
+    if stands is Phase.COMING:
+        said = f"will be served {span}{grace}"
+    elif stands is Phase.GRACE:
+        said = f"was served {span}, and is taken with a warning until {grace_until}"
+    return f"{named} {said}; routes name it as {manifest.standard}:{manifest.version}:*"
 
 
 @app.command(epilog="Example: amtsbote standards remove xurkunde 1.0")
@@ -102,10 +159,19 @@ def remove(standard: Name, version: Version, as_json: AsJson = False) -> None:
 async def _remove(settings: Settings, name: str, version: str) -> None:
     from gateway.bootstrap import opened_store
     from gateway.standards import Catalogue
+    from gateway.standards.manifest import FILE_NAME
     from gateway.standards.serving import remove as remove_standard
     from gateway.store.standards import count_open
 
-    found = known_standard(Catalogue.load(settings.standards_folders), name, version)
+    catalogue = Catalogue.load(settings.standards_folders)
+    found = known_standard(catalogue, name, version)
+    for other in catalogue.standards:
+        conversions = other.manifest.conversions if other.manifest.standard == name else ()
+        if any(each.to == version for each in conversions):
+            raise NotPossible(
+                f"messages of {other} are converted into it: take that out of the `conversions` in "
+                f"{other.folder / FILE_NAME} first"
+            )
     async with opened_store(settings) as (_, store), store.read() as connection:
         count = await count_open(connection, name, version)
     if count:
@@ -144,11 +210,14 @@ def _view(report: "Report") -> dict[str, Any]:
 
 
 def report_text(report: "Report") -> str:
-    """Say what was found in a release, what is missing, and what to do next."""
+    """Say what was found in a release, what is missing, and what to do next.
+
+    Names of its files, and what stands in them, move no cursor and colour nothing.
+    """
     manifest, found = report.manifest, report.found
     named = f"{manifest.standard} {manifest.version}"
     lines = [
-        f"{named}: {manifest.title.de}",
+        visible(f"{named}: {manifest.title.de}"),
         f"  schemas        {len(found.schemas)} files, {len(manifest.message_types)} message types, "
         f"header profile {manifest.header.profile}",
         f"  code lists     {len(manifest.code_lists)}",
@@ -197,4 +266,8 @@ def _part(title: str, items: Any) -> list[str]:
     if not known:
         return []
     more = [f"    … and {len(known) - _SHOWN} more (--json lists all)"] if len(known) > _SHOWN else []
-    return [f"  {title}: {len(known)}", *(f"    {each}" for each in known[:_SHOWN]), *more]
+    return [f"  {title}: {len(known)}", *(f"    {visible(each)}" for each in known[:_SHOWN]), *more]
+
+
+def _visible_lines(text: str) -> str:
+    return "\n".join(map(visible, text.split("\n")))

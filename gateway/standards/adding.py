@@ -4,15 +4,18 @@ Looked at, compiled by both engines and tried on its own sample messages in a fo
 does it appear where the catalogue looks, by one rename. It is not served before an operator enables it.
 """
 
+import fcntl
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
 from lxml import etree
+from pydantic import ValidationError
 
 from gateway.contract.findings import Severity
 from gateway.errors import ConfigurationError, Problem
@@ -26,17 +29,24 @@ from gateway.standards.manifest import (
     Gap,
     Manifest,
     RulesFile,
-    explained,
     write_manifest,
 )
 from gateway.standards.sources import SchemaFiles, Unresolved, find_imports
 from gateway.standards.standard import MessageType, Standard
-from gateway.standards.survey import Survey, fixed_code_lists, survey
-from gateway.xml.parse import parse
+from gateway.standards.survey import XSLT, Survey, fixed_code_lists, survey
+from gateway.xml.parse import parse, parse_reference
 from gateway.xml.rules import RuleFile, Rules
 
 BROUGHT_ALONG = "imported"
 """The folder within a standard's that holds what it uses of others."""
+_NAME = re.compile(r"[a-z][a-z0-9.-]*")
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_RULE_SUFFIXES = frozenset({".sch", ".xsl", ".xslt"})
+"""What the manifest takes as a file of rules."""
+
+
+class Misnamed(ConfigurationError):
+    """A name or version that was given is none that a standard may have; both become folders and ids."""
 
 
 @dataclass(frozen=True)
@@ -84,19 +94,52 @@ def add(
         dry_run: find out everything and leave nothing.
 
     Raises:
+        Misnamed: no standard can be called so.
         ConfigurationError: it cannot be used, or is there already; nothing was added.
     """
+    _require_usable_names(name, version)
     with tempfile.TemporaryDirectory(prefix="amtsbote-") as scratch:
-        folder = Path(scratch).resolve()
+        # The temporary folder is for its owner alone; one within it has the mode of what others may read.
+        folder = Path(scratch).resolve() / "release"
+        folder.mkdir()
         unpack(source, folder)
+        if (folder / FILE_NAME).is_dir():
+            raise ConfigurationError(
+                f"{FILE_NAME}: is a folder of the release, and the description of a standard is called so; "
+                "rename the folder"
+            )
         found = survey(folder)
         identity = _named(identify(found, source.resolve().name), name, version)
         _require_new(identity, catalogue)
-        with explained(source.name):
+        try:
             report = _examine(found, identity, catalogue)
+        except ValidationError as error:
+            raise ConfigurationError(_unusable(error)) from error
         if not dry_run:
-            report.folder = _install(folder, target / identity.standard / identity.version)
+            report.folder = _install(folder, identity, report.manifest, catalogue, target)
         return report
+
+
+def _require_usable_names(name: str | None, version: str | None) -> None:
+    if name is not None and not _NAME.fullmatch(name):
+        raise Misnamed(
+            f"{name!r} is no name of a standard: write lower-case letters, digits, '.' and '-', a letter "
+            "first, such as xhund"
+        )
+    if version is not None and not _VERSION.fullmatch(version):
+        raise Misnamed(
+            f"{version!r} is no version: write letters, digits, '.', '_' and '-', a letter or digit first, "
+            "such as 2.3"
+        )
+
+
+def _unusable(error: ValidationError) -> str:
+    """Say what the files tell that no manifest can hold; names that are given are checked before."""
+    faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+    return (
+        f"what its files tell makes no usable {FILE_NAME} ({'; '.join(faults)}); correct them, or give "
+        "--name and --version"
+    )
 
 
 def _named(identity: Identity, name: str | None, version: str | None) -> Identity:
@@ -130,12 +173,19 @@ def _examine(found: Survey, identity: Identity, catalogue: Catalogue) -> Report:
     left_out: list[str] = []
     unusable: dict[Path, str] = {}
     if manifest.schemas:
-        standard.schema.compile()
-        manifest, left_out = completed(manifest, dict(standard.schema.xmlschema.maps.elements))
+        try:
+            standard.schema.compile()
+            elements = dict(standard.schema.xmlschema.maps.elements)
+        except RecursionError:
+            raise ConfigurationError(
+                f"{', '.join(manifest.schemas)}: its schemas are nested, or include one another, deeper than "
+                "can be read; join some of the files"
+            ) from None
+        manifest, left_out = completed(manifest, elements)
     if not found.scenarios:
         rules, unusable = _usable_rules(found)
         manifest = manifest.model_copy(update={"rules": rules})
-    foreign, absent = _foreign_lists(found, catalogue)
+    foreign, absent = _foreign_lists(found, imports.files, catalogue)
     brought = [_bring_along(path, found.folder, catalogue) for path in foreign]
     more = [CodeListFile(file=path.as_posix()) for path in brought if path]
     manifest = manifest.model_copy(update={"code_lists": [*manifest.code_lists, *more]})
@@ -174,20 +224,35 @@ def _usable_rules(found: Survey) -> tuple[list[RulesFile], dict[Path, str]]:
     """
     rules: list[RulesFile] = []
     unusable: dict[Path, str] = {}
+    written = {path.with_suffix("") for path in found.rules if path.suffix.lower() == ".sch"}
     for path in found.rules:
         if path in found.parts_of_rules or (
-            path.suffix != ".sch" and path.with_suffix(".sch") in found.rules
+            path.suffix.lower() != ".sch" and path.with_suffix("") in written
         ):
             continue
+        usable = _with_usable_suffix(path, found.folder)
         try:
-            with explained(path.as_posix()):
-                usable = RulesFile(file=path.as_posix())
-            Rules([RuleFile(found.folder / path, found.folder)], {}).compile()
+            Rules([RuleFile(found.folder / usable, found.folder)], {}).compile()
         except ConfigurationError as error:
             unusable[path] = error.detail
         else:
-            rules.append(usable)
+            rules.append(RulesFile(file=usable.as_posix()))
     return rules, unusable
+
+
+def _with_usable_suffix(path: Path, folder: Path) -> Path:
+    """Copy rules that are called `.xml` or `.XSL` beside themselves: their suffix says how they are compiled.
+
+    The file stays under its name as well, because others may refer to it.
+    """
+    if path.suffix in _RULE_SUFFIXES:
+        return path
+    compiled = etree.QName(parse_reference((folder / path).read_bytes())).namespace == XSLT
+    copy = path.with_name(f"{path.name}.{'xsl' if compiled else 'sch'}")
+    if (folder / copy).exists():
+        raise ConfigurationError(f"{path}: rules are called .sch, .xsl or .xslt; {copy} is there already")
+    shutil.copyfile(folder / path, folder / copy)
+    return copy
 
 
 def _with_open_lists(
@@ -210,8 +275,13 @@ def _with_open_lists(
     return manifest.model_copy(update={"code_lists": entries}), sorted(opened)
 
 
-def _foreign_lists(found: Survey, catalogue: Catalogue) -> tuple[list[Path], list[tuple[str, str | None]]]:
+def _foreign_lists(
+    found: Survey, imported: Iterable[Path], catalogue: Catalogue
+) -> tuple[list[Path], list[tuple[str, str | None]]]:
     """Look up the code lists that the schemas fix: in the release, else among the standards beside it.
+
+    Args:
+        imported: schemas of others, whose types its own ones use.
 
     Returns:
         The files beside it that are used, and address and version of the lists that are nowhere.
@@ -224,9 +294,9 @@ def _foreign_lists(found: Survey, catalogue: Catalogue) -> tuple[list[Path], lis
     }
     used: dict[Path, None] = {}
     absent: list[tuple[str, str | None]] = []
-    for uri, version in dict.fromkeys(
-        each for schema in found.schemas for each in fixed_code_lists(schema.root)
-    ):
+    schemas = [schema.root for schema in found.schemas]
+    schemas += [parse_reference(path.read_bytes()) for path in imported]
+    for uri, version in dict.fromkeys(each for schema in schemas for each in fixed_code_lists(schema)):
         if not _matching(own, uri, version):
             there = [beside[each] for each in _matching(beside, uri, version)]
             used |= dict.fromkeys(there)
@@ -280,14 +350,39 @@ def _verdict(
     return agrees, None if agrees else "libxml2 accepts it, xmlschema does not"
 
 
-def _install(folder: Path, home: Path) -> Path:
+def _install(
+    folder: Path, identity: Identity, manifest: Manifest, catalogue: Catalogue, target: Path
+) -> Path:
     """Let the release appear at once as a whole; hidden folders are no standards."""
-    home.parent.mkdir(parents=True, exist_ok=True)
-    arriving = home.parent / f".{uuid4()}"
+    home = target / identity.standard / identity.version
+    arriving = target / f".{uuid4()}"
     try:
+        target.mkdir(parents=True, exist_ok=True)
         shutil.copytree(folder, arriving)
-        arriving.rename(home)
+        with _alone_in(target):
+            _require_still_new(identity, Standard(manifest, folder, SchemaFiles([folder])), catalogue, target)
+            home.parent.mkdir(exist_ok=True)
+            arriving.rename(home)
     except OSError as error:
-        shutil.rmtree(arriving, ignore_errors=True)
         raise ConfigurationError(f"{home}: cannot be written: {error.strerror}") from error
+    finally:
+        shutil.rmtree(arriving, ignore_errors=True)
     return home
+
+
+@contextmanager
+def _alone_in(target: Path) -> Iterator[None]:
+    """Wait until nobody else adds to the folder: two that look at the same time both find room."""
+    with (target / ".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # let go when the file is closed
+        yield
+
+
+def _require_still_new(identity: Identity, tried: Standard, catalogue: Catalogue, target: Path) -> None:
+    """Look again at what the folder holds by now: trying a release takes time, and others add too."""
+    elsewhere = [
+        each for each in catalogue.standards if not each.folder.resolve().is_relative_to(target.resolve())
+    ]
+    now = Catalogue([*elsewhere, *Catalogue.load([target]).standards])
+    _require_new(identity, now)
+    Catalogue([*now.standards, tried])

@@ -4,7 +4,9 @@ Archives are hostile until proven otherwise: names that lead out of the folder, 
 more bytes than a release can have are refused before anything is written where the catalogue looks.
 """
 
+import lzma
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -23,6 +25,17 @@ _MAX_NAME = 200
 _NESTED_ONCE = 1
 """XRepository and KoSIT deliver archives that hold archives; none holds a third layer."""
 _CHUNK = 1024 * 1024
+_DAMAGED = (
+    zipfile.BadZipFile,
+    NotImplementedError,
+    EOFError,
+    OSError,
+    ValueError,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+)
+"""What reading an archive raises that is cut off, altered, or packed in a way that is not known."""
 
 
 class _Budget:
@@ -52,7 +65,11 @@ def unpack(source: Path, target: Path) -> None:
         ConfigurationError: it is neither a folder nor a ZIP, or something in it is not as it should be.
     """
     if source.is_dir():
-        _copy(source, target, _Budget())
+        try:
+            _copy(source, target, _Budget())
+        except OSError as error:
+            where = error.filename or source
+            raise ConfigurationError(f"{where}: cannot be copied: {error.strerror}") from error
     elif zipfile.is_zipfile(source):
         with source.open("rb") as file:
             _extract(file, source.name, target, _Budget(), depth=0)
@@ -75,15 +92,19 @@ def _copy(source: Path, target: Path, budget: _Budget) -> None:
 
 
 def _extract(file: IO[bytes], archive: str, target: Path, budget: _Budget, *, depth: int) -> None:
+    where = archive
     try:
         with zipfile.ZipFile(file) as opened:
             for entry in opened.infolist():
                 name = _safe_name(entry, archive)
+                where = f"{archive}: {_shown(str(name))}"
                 if not entry.is_dir():
                     budget.take_file(f"{archive}: {name}")
                     _extract_entry(opened, entry, archive, target / name, budget, depth=depth)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, ValueError, zlib.error) as error:
-        raise ConfigurationError(f"{archive}: cannot be unpacked: {error}") from error
+    except _DAMAGED as error:
+        raise ConfigurationError(
+            f"{where}: cannot be unpacked: {error}; fetch it anew, or unpack it and add the folder"
+        ) from error
 
 
 def _extract_entry(

@@ -47,7 +47,7 @@ class Opened:
     standard: Standard
     root: etree._Element
     body: bytes = field(repr=False)
-    today: datetime.date
+    today: datetime.date | None
     sent: Sequence[attachments.Sent] | None = None
     accepted: bool = False
     """Whether it is known that schema and code lists find nothing, and that the attachments agree."""
@@ -169,7 +169,7 @@ class Catalogue:
         self,
         body: bytes,
         *,
-        today: datetime.date,
+        today: datetime.date | None,
         limits: Limits = DEFAULT_LIMITS,
         sent: Sequence[attachments.Sent] | None = None,
     ) -> Incoming:
@@ -180,7 +180,7 @@ class Catalogue:
         self,
         body: bytes,
         *,
-        today: datetime.date,
+        today: datetime.date | None,
         limits: Limits = DEFAULT_LIMITS,
         sent: Sequence[attachments.Sent] | None = None,
     ) -> Opened:
@@ -188,7 +188,8 @@ class Catalogue:
 
         Args:
             body: the message as received.
-            today: the day in Europe/Berlin, which decides whether its version is served.
+            today: the day in Europe/Berlin, which decides whether its version is served; None where that is
+                settled, as it is for an answer to what was taken on an earlier day.
             limits: what a message may weigh.
             sent: what came along; None where nobody knows, so that attachments are not looked at.
 
@@ -217,7 +218,8 @@ class Catalogue:
                 compared = standard.compare(root, opened.body, opened.sent, whole=whole)
                 findings = findings.followed_by(compared)
             require_no_errors(findings)
-            if standard.manifest.valid_until and opened.today > standard.manifest.valid_until:
+            last = standard.manifest.valid_until
+            if last and opened.today and opened.today > last:
                 findings = findings.joined(
                     outdated(standard, self._relatives(root), root, opened.body, opened.today)
                 )
@@ -230,7 +232,7 @@ class Catalogue:
         return Incoming(message_type, root, header, standard, findings)
 
     def identify(
-        self, root: etree._Element, body: bytes, today: datetime.date
+        self, root: etree._Element, body: bytes, today: datetime.date | None
     ) -> tuple[MessageType, Standard]:
         """Find the message type of a parsed message.
 
@@ -239,11 +241,14 @@ class Catalogue:
             VersionNotServed: the standard is known, its version is not, or not on that day.
         """
         known = self._by_root.get(str(root.tag), ())
-        found = next(iter(known), None) if len(known) == 1 else _choose(known, root, today)
+        namespace = etree.QName(root).namespace or ""
+        # One namespace for each version: a header that names another is a contradiction, and said as one.
+        versioned = family(namespace) != namespace
+        alone = versioned and len(known) == 1
+        found = next(iter(known)) if alone else _choose(known, root, today)
         if found and found[1].serves(today) and (found[0].match is None or found[0].match(root)):
             return found
         relatives = self._relatives(root)
-        namespace = etree.QName(root).namespace
         in_this_version = [item for item in relatives if item.manifest.namespace == namespace]
         if known or (relatives and not in_this_version):
             raise version_problem(root, body, relatives, today)
@@ -266,7 +271,12 @@ class Catalogue:
 
     def _relatives(self, root: etree._Element) -> list[Standard]:
         wanted = family(etree.QName(root).namespace or "")
-        return [item for item in self.standards if family(item.manifest.namespace) == wanted]
+        owners = {standard.manifest.standard for _, standard in self._by_root.get(str(root.tag), ())}
+        return [
+            item
+            for item in self.standards
+            if family(item.manifest.namespace) == wanted or item.manifest.standard in owners
+        ]
 
 
 def _standard(path: Path, manifest: Manifest, files: SchemaFiles) -> Standard:
@@ -296,7 +306,7 @@ def _by_root(standards: Iterable[Standard]) -> dict[str, list[_Typed]]:
     return found
 
 
-def _choose(known: Iterable[_Typed], root: etree._Element, today: datetime.date) -> _Typed | None:
+def _choose(known: Iterable[_Typed], root: etree._Element, today: datetime.date | None) -> _Typed | None:
     """Choose among versions that share a namespace: what fits, of that the newest that is served."""
     fitting = [each for each in known if each[1].has(each[0], root)]
     served = [each for each in fitting if each[1].serves(today)]

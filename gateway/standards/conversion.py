@@ -5,7 +5,6 @@ would lose something that the sender has stated is not converted, unless the man
 """
 
 import asyncio
-import datetime
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -96,7 +95,7 @@ class Converter:
         try:
             result = parse(converted, self._limits)
             # As if it arrived, but on no day: a destination may take a version that is no longer valid.
-            opened = Opened(step.message_type, step.target, result, converted, datetime.date.min)
+            opened = Opened(step.message_type, step.target, result, converted, None)
             header = self._catalogue.judge(opened.look()).header
         except Problem as problem:
             if problem.retryable:

@@ -11,6 +11,7 @@ from typing import Any
 from lxml import etree
 
 from gateway.standards.catalogue import Catalogue
+from gateway.standards.sources import schema_paths
 from gateway.standards.standard import MessageType, Standard
 
 
@@ -62,7 +63,7 @@ def schema_files(catalogue: Catalogue, standard: Standard) -> list[dict[str, str
 def fetch_schema_file(catalogue: Catalogue, standard: Standard, name: str) -> Path | None:
     """Return the schema file that a standard hands out under this name; None if there is none."""
     folder = standard.folder.resolve()
-    paths = (path.resolve() for path in folder.rglob("*.xsd"))
+    paths = (path.resolve() for path in schema_paths(folder))
     own = {path.relative_to(folder).as_posix(): path for path in paths if path.is_relative_to(folder)}
     path = own.get(name)
     return path if path and _owner(catalogue, path) is standard else None

@@ -83,7 +83,7 @@ def _configured(found: Survey, source_name: str) -> Identity:
     name, version = _names("", source_name.removeprefix("validator-configuration-"))
     numbers = re.findall(r"\d+(?:\.\d+)+", configuration.name)
     title = configuration.name or name
-    return Identity(name, numbers[-1] if numbers else configuration.date or version, title)
+    return Identity(name, numbers[-1] if numbers else _version(configuration.date or version), title)
 
 
 def _configuration(found: Survey) -> Configuration:
@@ -168,6 +168,12 @@ def _from_scenarios(found: Survey, identity: Identity) -> Manifest:
     configuration = _configuration(found)
     typed = [(each, message_types(each, found.schemas)) for each in configuration.scenarios]
     types = [each for _, some in typed for each in some]
+    for path in dict.fromkeys(path for each, _ in typed for path in each.rules):
+        if path.suffix not in (".sch", ".xsl", ".xslt"):
+            raise ConfigurationError(
+                f"{path}: {found.scenarios[0]} names it as rules, which are called .sch, .xsl or .xslt; "
+                "rename the file, in both places"
+            )
     if not types:
         raise ConfigurationError("no scenario has a message type: its schemas declare no such element")
     return Manifest(

@@ -1,8 +1,6 @@
 """The file `standard.yaml` that makes a folder of schemas a standard."""
 
 import datetime
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -198,26 +196,14 @@ def read_manifest(path: Path) -> Manifest:
     """
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506  # it is a safe one
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error}") from error
-    with explained(str(path)):
         return Manifest.model_validate(content)
-
-
-@contextmanager
-def explained(name: str) -> Iterator[None]:
-    """Say what is wrong with a manifest, or a part of one, that is made from something of that name.
-
-    Raises:
-        ConfigurationError: with the place in it and what is wrong there.
-    """
-    try:
-        yield
     except ValidationError as error:
         lines = [
             f"{'.'.join(map(str, fault['loc'])) or '(file)'}: {fault['msg']}" for fault in error.errors()
         ]
-        raise ConfigurationError(f"{name}: {'; '.join(lines)}") from error
+        raise ConfigurationError(f"{path}: {'; '.join(lines)}") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error}") from error
 
 
 _TO_REVIEW = (

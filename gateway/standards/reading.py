@@ -15,6 +15,8 @@ from gateway.xml.workers import shared_workers
 INLINE_BYTES = 256 * 1024
 """Validating a small message in a thread halves the rate; a large one would hold up all others."""
 
+_WAITING = 16
+
 
 def limits_of(settings: Settings) -> Limits:
     """Return what a message may weigh in this installation."""
@@ -25,7 +27,7 @@ async def read(
     catalogue: Catalogue,
     body: bytes,
     *,
-    today: datetime.date,
+    today: datetime.date | None,
     limits: Limits = DEFAULT_LIMITS,
     sent: Sequence[Sent] | None = None,
 ) -> Incoming:
@@ -48,5 +50,8 @@ async def read(
 
 @cache
 def waiting_room() -> ThreadPoolExecutor:
-    """Threads that wait for workers, one for each, so that the loop's own threads stay free."""
-    return ThreadPoolExecutor(shared_workers().count, thread_name_prefix="rules")
+    """Threads that wait for workers, so that the loop's own threads stay free.
+
+    Many for each worker: who waits in here loses patience, who waits outside does not.
+    """
+    return ThreadPoolExecutor(shared_workers().count * _WAITING, thread_name_prefix="rules")

@@ -23,6 +23,7 @@ from gateway.standards.profiles import Header
 from gateway.standards.standard import MessageType, Standard
 from gateway.xml.paths import Names
 from gateway.xml.positions import locate
+from gateway.xml.words import say
 
 _VERSION_NUMBER = re.compile(r"\d+(?:[._]\d+)*")
 
@@ -36,7 +37,7 @@ def version_problem(
     root: etree._Element,
     body: bytes,
     relatives: Iterable[Standard],
-    today: datetime.date,
+    today: datetime.date | None,
     message: Bilingual | None = None,
 ) -> Problem:
     """Return the refusal of a version that is not served: which are, since and until when.
@@ -45,10 +46,13 @@ def version_problem(
         relatives: the versions of the same standard.
         message: what is wrong, where it is something else.
     """
-    served = [item for item in relatives if item.message_types and item.serves(today)]
-    german = "; ".join(_validity(item.manifest, "seit", "bis") for item in served) or "keine"
-    english = "; ".join(_validity(item.manifest, "since", "until") for item in served) or "none"
-    hint = Bilingual(de=f"Bedient werden heute: {german}", en=f"Served today: {english}")
+    dated = [item for item in relatives if item.message_types and item.serves(None)]
+    served = [item for item in dated if item.serves(today)]
+    german, english = _validities(served, "seit", "bis"), _validities(served, "since", "until")
+    hint = say(f"Bedient werden heute: {german or 'keine'}", f"Served today: {english or 'none'}")
+    if dated and not served:
+        german, english = _validities(dated, "ab", "bis"), _validities(dated, "from", "until")
+        hint = say(f"{hint.de}; zu anderer Zeit: {german}", f"{hint.en}; at other times: {english}")
     return at_root(VersionNotServed, root, body, message or _OTHER_VERSION, hint)
 
 
@@ -67,8 +71,13 @@ def outdated(
         en=f"This version was valid until {manifest.valid_until} and is only taken until "
         f"{manifest.grace_until}.",
     )
-    problem = version_problem(root, body, relatives, today, message)
+    others = [each for each in relatives if each is not standard]
+    problem = version_problem(root, body, others, today, message)
     return Findings.of(each.model_copy(update={"severity": Severity.WARNING}) for each in problem.findings)
+
+
+def _validities(standards: Iterable[Standard], since: str, until: str) -> str:
+    return "; ".join(_validity(each.manifest, since, until) for each in standards)
 
 
 def _validity(manifest: Manifest, since: str, until: str) -> str:

@@ -27,13 +27,21 @@ def enable(standard: Standard, *, since: date, until: date | None, grace_until: 
     new = path.with_name(f".{FILE_NAME}.{uuid4()}")
     try:
         new.write_text(text, encoding="utf-8")
-        read_manifest(new)
+        _require_usable(new, path)
         shutil.copymode(path, new)
         os.replace(new, path)
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be written: {error.strerror}") from error
     finally:
         new.unlink(missing_ok=True)
+
+
+def _require_usable(new: Path, path: Path) -> None:
+    """Read what was written, and report on it as on the file that it shall replace: it is gone then."""
+    try:
+        read_manifest(new)
+    except ConfigurationError as error:
+        raise ConfigurationError(error.detail.replace(str(new), str(path))) from error
 
 
 def _with_day(text: str, name: str, day: date | None) -> str:

@@ -77,11 +77,16 @@ class SchemaFiles:
     def _index(self, folder: Path) -> dict[tuple[str, str], list[Path]]:
         if folder not in self._indexes:
             index: dict[tuple[str, str], list[Path]] = {}
-            for path in sorted(folder.rglob("*.xsd")):
+            for path in schema_paths(folder):
                 namespace = read_schema(path).get("targetNamespace", "")
                 index.setdefault((namespace, path.name), []).append(path)
             self._indexes[folder] = index
         return self._indexes[folder]
+
+
+def schema_paths(folder: Path) -> list[Path]:
+    """Return every schema file below a folder, whichever case its suffix is in."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".xsd" and path.is_file())
 
 
 def _only(found: Iterable[Path], what: str, location: str) -> Path:
@@ -109,9 +114,33 @@ def read_schema(path: Path) -> etree._Element:
         ConfigurationError: it cannot be read or is not XML.
     """
     try:
-        return parse_reference(path.read_bytes())
+        root = parse_reference(path.read_bytes())
     except (OSError, etree.XMLSyntaxError) as error:
         raise ConfigurationError(f"{path}: cannot be read: {error}") from error
+    require_no_entities(root, path)
+    return root
+
+
+def require_no_entities(root: etree._Element, path: Path) -> None:
+    """Refuse a schema that uses entities of its own DTD: they are not expanded, and no engine gets the DTD.
+
+    Schemas of the W3C declare some and use none.
+
+    Raises:
+        ConfigurationError: it does.
+    """
+    if root.getroottree().docinfo.internalDTD is None:
+        return
+    try:
+        whole = not any(True for _ in root.iter(etree.Entity))
+        parse_reference(etree.tostring(root))  # in attributes they are no nodes
+    except etree.XMLSyntaxError:
+        whole = False
+    if not whole:
+        raise ConfigurationError(
+            f"{path}: uses entities that its DOCTYPE declares, which are not expanded here; write out in the "
+            "file what they stand for"
+        )
 
 
 def collect(entries: Iterable[Path], files: SchemaFiles, gaps: Iterable[str] = ()) -> Documents:
@@ -179,7 +208,8 @@ class _Collection:
 
     def documents(self, entries: list[Path]) -> Documents:
         for entry in entries:
-            self._import(entry, self._read(entry).get("targetNamespace", ""))
+            for path in self._import(entry, self._read(entry).get("targetNamespace", "")):
+                self._read(path)
         namespaces = dict.fromkeys(self._read(entry).get("targetNamespace", "") for entry in entries)
         gaps = {
             namespace: etree.tostring(stand_in(namespace, self.roots.values()))
@@ -201,9 +231,18 @@ class _Collection:
         return Documents("entry.xsd", written)
 
     def _read(self, path: Path) -> etree._Element:
-        """Read a file once, and everything it refers to; what it refers to is noted in its own tree."""
-        if path in self.roots:
-            return self.roots[path]
+        """Read a file once, and everything it refers to, however long the chain."""
+        waiting = [] if path in self.roots else [self._visit(path)]
+        while waiting:
+            following = next(waiting[-1], None)
+            if following is None:
+                waiting.pop()
+            elif following not in self.roots:
+                waiting.append(self._visit(following))
+        return self.roots[path]
+
+    def _visit(self, path: Path) -> Iterator[Path]:
+        """Read a file and yield what it refers to, which is read then; it is noted in the file's own tree."""
         root = self.roots[path] = read_schema(path)
         # As a location a name is a URI, which has no spaces.
         self.names[path] = f"{len(self.names)}-{_NOT_IN_A_URI.sub('_', path.name)}"
@@ -211,14 +250,13 @@ class _Collection:
         for reference in _references(root):
             location = reference.get("schemaLocation", "")
             if reference.tag == _IMPORT:
-                self._follow(path, reference.get("namespace", ""), location)
+                yield from self._follow(path, reference.get("namespace", ""), location)
             else:
                 included = self._included(path, target, location)
-                self._read(included)
+                yield included
                 reference.set("schemaLocation", self.names[included])
-        return root
 
-    def _follow(self, path: Path, namespace: str, location: str) -> None:
+    def _follow(self, path: Path, namespace: str, location: str) -> Iterator[Path]:
         try:
             found = self.files.resolve(path, namespace, location)
         except UnresolvedImport:
@@ -226,7 +264,7 @@ class _Collection:
                 raise
             self.missing.setdefault(namespace, (path, location))
         else:
-            self._import(found, namespace)
+            yield from self._import(found, namespace)
 
     def _included(self, path: Path, target: str, location: str) -> Path:
         """An included file has the includer's target namespace or none of its own."""
@@ -237,11 +275,12 @@ class _Collection:
                 raise
             return self.files.resolve(path, "", location)
 
-    def _import(self, path: Path, namespace: str) -> None:
+    def _import(self, path: Path, namespace: str) -> Iterator[Path]:
+        """Yield the file, unless the namespace has it already or a copy of it."""
         paths = self.imported.setdefault(namespace, [])
         if path not in paths and not any(_is_copy(path, known) for known in paths):
             paths.append(path)
-            self._read(path)
+            yield path
 
     def _redirect(self, root: etree._Element) -> None:
         for reference in _references(root):

@@ -182,9 +182,11 @@ class Standard:
         for each in self.manifest.conversions:
             shared_workers().compile(self.conversion(each))
 
-    def serves(self, day: datetime.date) -> bool:
-        """Whether its messages are taken on that day in Europe/Berlin."""
+    def serves(self, day: datetime.date | None) -> bool:
+        """Whether its messages are taken on that day in Europe/Berlin; None: on any."""
         since, until = self.manifest.valid_from, self.manifest.grace_until or self.manifest.valid_until
+        if day is None:
+            return since is not None
         return since is not None and since <= day and (until is None or day <= until)
 
     @property

@@ -11,7 +11,7 @@ from lxml import etree
 from gateway.errors import ConfigurationError
 from gateway.standards.codelists import CodeList, load_code_list
 from gateway.standards.gaps import XSD
-from gateway.standards.sources import meaning
+from gateway.standards.sources import meaning, require_no_entities
 from gateway.xml.parse import parse_reference
 
 SCHEMATRON = frozenset({"http://purl.oclc.org/dsdl/schematron", "http://www.ascc.net/xml/schematron"})
@@ -168,6 +168,7 @@ def _depth(path: Path) -> tuple[int, Path]:
 
 def _add_schema(found: Survey, schema: SchemaFile) -> None:
     """Leave out a file that was delivered twice, as releases with several packages do."""
+    require_no_entities(schema.root, schema.path)
     twins = (each for each in found.of(schema.namespace) if each.path.name == schema.path.name)
     if not any(meaning(each.root) == meaning(schema.root) for each in twins):
         found.schemas.append(schema)

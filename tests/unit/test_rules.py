@@ -197,6 +197,32 @@ def test_message_is_put_off_without_its_values_in_the_log_when_a_rule_fails_on_i
     assert one.pids == pids
 
 
+def test_message_that_finds_all_workers_busy_is_put_off_before_they_are_done(
+    some: Callable[..., Workers], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    single = some(time_limit_s=3)
+    monkeypatch.setattr(reading, "shared_workers", lambda: single)
+    monkeypatch.setattr(workers, "PATIENCE_S", 0.5)
+    single.transform(ECHO, DOCUMENT)
+    reading.waiting_room.cache_clear()
+    room, ended = reading.waiting_room(), []
+
+    def run(name: str, sheet: Stylesheet) -> None:
+        with pytest.raises(Unavailable):
+            single.transform(sheet, DOCUMENT)
+        ended.append(name)
+
+    hanging = stylesheet(ENDLESS)
+    single.compile(hanging)
+    first = room.submit(run, "hanging", hanging)
+    wait_until(lambda: single._free.qsize() == 0)
+    room.submit(run, "waiting", ECHO).result()
+    first.result()
+    reading.waiting_room.cache_clear()
+    room.shutdown()
+    assert ended == ["waiting", "hanging"]
+
+
 def test_deep_recursion_is_put_off_and_leaves_the_worker(one: Workers) -> None:
     one.transform(ECHO, DOCUMENT)
     pids = one.pids

@@ -1,8 +1,11 @@
 """Case reports: in the lead's order, each once, and nothing that goes wrong is lost."""
 
 import json
+import re
+import shutil
 from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +17,10 @@ from gateway.config import Config
 from gateway.contract.ids import new_id
 from gateway.contract.report import FailureKind, Reference, Report, ReportType
 from gateway.contract.states import CitizenStatus
-from gateway.errors import ReportRejected
+from gateway.domain.case import CaseEvent
+from gateway.errors import ReportRejected, VersionNotServed
+from gateway.settings import data_folder
+from gateway.standards import Catalogue
 from gateway.store import reads
 from gateway.store.tables import case_references, reports
 from gateway.xml import rueckkanal_read
@@ -409,6 +415,27 @@ async def test_reading_a_report_says_in_one_word_why_it_is_rejected() -> None:
             with pytest.raises(ReportRejected) as rejected:
                 await case_reports.read(catalogue(), report)
             assert rejected.value.detail == fault
+
+
+async def test_decision_is_taken_when_its_standard_is_no_longer_served(tmp_path: Path) -> None:
+    """Its case was opened in time; what the office has decided must not be lost for a date."""
+    shutil.copytree(data_folder("schemas"), tmp_path / "schemas")
+    manifest = tmp_path / "schemas" / "xrueckkanal" / "1.0" / "standard.yaml"
+    ended = re.sub("^valid_until: .*$", "valid_until: 2025-12-31", manifest.read_text("utf-8"), flags=re.M)
+    manifest.write_text(ended, "utf-8")
+    about = SimpleNamespace(case_id=new_id())
+    report = Report(
+        report_id=new_id(),
+        type=ReportType.CASE_DECISION,
+        destination=LEAD,
+        case_id=about.case_id,
+        created_at=START,
+        body=decision_xml(about, "a" * 64),
+    )
+    old = Catalogue.load([tmp_path / "schemas"])
+    with pytest.raises(VersionNotServed):
+        old.read(report.body, today=START.date())
+    assert (await case_reports.read(old, report)).event == CaseEvent.DECISION
 
 
 async def test_fault_in_a_parked_report_is_not_held_against_the_one_that_freed_it(

@@ -1,8 +1,12 @@
 """Adding a published release: what is found, what is reported, that it is all or nothing."""
 
 import datetime
+import fcntl
+import os
 import re
+import stat
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,8 +15,10 @@ import yaml
 from gateway.errors import ConfigurationError, SchemaViolation, VersionNotServed
 from gateway.standards import Catalogue, Standard
 from gateway.standards.adding import Report, add
+from gateway.standards.description import fetch_schema_file, schema_files
 from gateway.standards.manifest import FILE_NAME
 from gateway.standards.serving import enable, remove
+from gateway.standards.sources import SchemaFiles, find_imports
 from tests.unit.standards import release
 from tests.unit.test_bad_inputs import MATERIAL
 
@@ -177,6 +183,8 @@ def test_versions_of_one_namespace_are_told_apart_by_what_the_schema_fixes(stand
     for version, element in (("1.0", "name"), ("2.0", "rufname")):
         adding(standards, {"k.xsd": UNVERSIONED.format(version=version, element=element)}, f"katze-{version}")
         catalogue = enabled(standards, "katze", version)
+        with pytest.raises(VersionNotServed):
+            catalogue.read(cat("3.0", "name"), today=DAY)
     assert catalogue.read(cat("1.0", "name"), today=DAY).message_type.id == "katze:1.0:katze"
     assert catalogue.read(cat("2.0", "rufname"), today=DAY).message_type.id == "katze:2.0:katze"
     with pytest.raises(SchemaViolation):
@@ -247,6 +255,25 @@ def test_list_that_is_not_delivered_is_reported_and_taken_from_another_standard(
     Catalogue.load([standards]).check()
 
 
+def test_list_that_an_imported_type_fixes_is_reported_and_taken_over_as_well(standards: Path) -> None:
+    shared = release.shared_files()
+    (name,) = shared
+    fixed = """<xs:complexType name="Geschlecht"><xs:complexContent><xs:restriction base="Code">
+      <xs:sequence><xs:element name="code" type="xs:token"/></xs:sequence>
+      <xs:attribute name="listURI" type="xs:anyURI" fixed="urn:amtsbote:codeliste:hunderasse"/>
+      </xs:restriction></xs:complexContent></xs:complexType></xs:schema>"""
+    adding(standards, {name: shared[name].replace("</xs:schema>", fixed)}, "gemeinsames")
+    contents = release.files()
+    code_list = contents.pop(release.LIST)
+    unfixed = contents[release.PARTS].replace('fixed="urn:amtsbote:codeliste:hunderasse"', "")
+    contents[release.PARTS] = unfixed
+    report = adding(standards, contents, dry_run=True)
+    assert report.absent_lists == [("urn:amtsbote:codeliste:hunderasse", None)]
+    adding(standards, {"hunderasse.xml": code_list}, "codelisten", version="2026")
+    report = adding(standards, contents)
+    assert [each.file for each in report.manifest.code_lists] == ["imported/codelisten-2026/hunderasse.xml"]
+
+
 def test_sample_that_is_wrong_is_reported_with_the_reason(standards: Path) -> None:
     adding(standards, release.shared_files(), "gemeinsames")
     wrong = release.message().replace("<h:hund>", "<h:hund><h:katze/>")
@@ -301,6 +328,93 @@ def test_nothing_is_added_when_the_release_cannot_be_used(
     assert everything(standards) == before
 
 
+KETTE = '<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:kette:1">{}</xs:schema>'
+CHAIN = {
+    f"k{number}.xsd": KETTE.format(f'<xs:include schemaLocation="k{number + 1}.xsd"/>')
+    for number in range(600)
+}
+CHAIN |= {"k600.xsd": KETTE.format('<xs:element name="kette"/>')}
+ENTITY = '<!DOCTYPE xs:schema [<!ENTITY art "Hund">]>' + KETTE.format(
+    '<xs:annotation><xs:documentation>Ein &art;.</xs:documentation></xs:annotation><xs:element name="hund"/>'
+)
+IN_ATTRIBUTE = '<!DOCTYPE xs:schema [<!ENTITY art "hund">]>' + KETTE.format('<xs:element name="&art;"/>')
+
+
+@pytest.mark.parametrize(
+    ("contents", "words"),
+    [
+        (CHAIN, r"k0\.xsd: its schemas are nested, or include one another, deeper"),
+        ({"a.xsd": ENTITY}, r"a\.xsd: uses entities that its DOCTYPE declares.*write out"),
+        ({"a.xsd": IN_ATTRIBUTE}, r"a\.xsd: uses entities that its DOCTYPE declares.*write out"),
+        ({"a.xsd": ENTITY, "b/a.xsd": ENTITY}, r"a\.xsd: uses entities"),
+        (release.shared_files() | {"standard.yaml/a.xsd": SHARED}, r"standard\.yaml: is a folder.*rename"),
+    ],
+)
+def test_odd_release_is_refused_in_a_sentence(standards: Path, contents: dict[str, str], words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        adding(standards, contents)
+    assert everything(standards) == []
+
+
+def test_entities_that_a_schema_declares_and_does_not_use_are_no_fault(standards: Path) -> None:
+    declared = '<!DOCTYPE xs:schema [<!ENTITY art "Hund">]>' + KETTE.format('<xs:element name="hund"/>')
+    assert adding(standards, {"a.xsd": declared}).manifest.message_types
+
+
+def test_long_chain_of_files_is_followed(tmp_path: Path) -> None:
+    """The engines may give up on it; what is gathered for them does not."""
+    folder = release.write(tmp_path / "kette", CHAIN)
+    imports = find_imports([folder / "k0.xsd"], SchemaFiles([folder]))
+    assert [path.name for path in imports.files] == [f"k{number}.xsd" for number in range(601)]
+
+
+SCHEMATRON = (
+    '<schema xmlns="http://purl.oclc.org/dsdl/schematron" queryBinding="xslt2">'
+    '<pattern><rule context="/*"><assert id="R1" test="true()">x</assert></rule></pattern></schema>'
+)
+COMPILED = (
+    '<xsl:stylesheet version="2.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform" '
+    'xmlns:svrl="http://purl.oclc.org/dsdl/svrl"><xsl:template match="/"><svrl:schematron-output/>'
+    "</xsl:template></xsl:stylesheet>"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "used"),
+    [
+        ("regeln.xml", COMPILED, "regeln.xml.xsl"),
+        ("regeln.XSL", COMPILED, "regeln.XSL.xsl"),
+        ("regeln.SCH", SCHEMATRON, "regeln.SCH.sch"),
+        ("regeln.xml", SCHEMATRON, "regeln.xml.sch"),
+    ],
+)
+def test_rules_are_used_whatever_their_file_is_called(
+    standards: Path, name: str, content: str, used: str
+) -> None:
+    adding(standards, release.shared_files(), "gemeinsames")
+    report = adding(standards, release.files() | {name: content})
+    assert [each.file for each in report.manifest.rules] == [used]
+    enabled(standards).check()
+
+
+def test_schema_is_found_whichever_case_its_suffix_is_in(standards: Path) -> None:
+    renamed = {"g.XSD": SHARED, "b.Xsd": KETTE.format('<xs:include schemaLocation="c.XSD"/>')}
+    contents = renamed | {"c.XSD": KETTE.format('<xs:element name="kette"/>')}
+    adding(standards, {"g.XSD": SHARED}, "gemeinsames")
+    adding(standards, {name: contents[name] for name in ("b.Xsd", "c.XSD")}, "kette-1")
+    catalogue = Catalogue.load([standards])
+    standard = find_standard(catalogue, "kette", "1")
+    standard.check()
+    assert [each["file"] for each in schema_files(catalogue, standard)] == ["b.Xsd", "c.XSD"]
+    assert fetch_schema_file(catalogue, standard, "c.XSD") == standard.folder / "c.XSD"
+
+
+def test_rules_are_used_as_they_were_written_whatever_their_suffix(standards: Path) -> None:
+    adding(standards, release.shared_files(), "gemeinsames")
+    report = adding(standards, release.files() | {"regeln.SCH": SCHEMATRON, "regeln.xsl": COMPILED})
+    assert [each.file for each in report.manifest.rules] == ["regeln.SCH.sch"]
+
+
 def test_version_that_is_there_already_is_refused(standards: Path) -> None:
     add_both(standards)
     before = everything(standards)
@@ -309,6 +423,50 @@ def test_version_that_is_there_already_is_refused(standards: Path) -> None:
     with pytest.raises(ConfigurationError, match="same root element"):
         adding(standards, release.files(), "noch-einmal", version="2.4")
     assert everything(standards) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("xhase", "same root element"), (None, r"xhund 2\.3 is there already")]
+)
+def test_release_that_another_command_added_meanwhile_is_refused(
+    standards: Path, name: str | None, words: str
+) -> None:
+    adding(standards, release.shared_files(), "gemeinsames")
+    known_before = Catalogue.load([standards])
+    adding(standards, release.files())
+    before = everything(standards)
+    with pytest.raises(ConfigurationError, match=words):
+        add(standards.parent / "lieferung", known_before, standards, name=name)
+    assert everything(standards) == before
+    Catalogue.load([standards])
+
+
+def test_commands_look_and_write_one_after_the_other(standards: Path) -> None:
+    adding(standards, release.shared_files(), "gemeinsames")
+    source, known = (
+        release.write(standards.parent / "lieferung", release.files()),
+        Catalogue.load([standards]),
+    )
+    with (standards / ".lock").open("a") as lock, ThreadPoolExecutor() as threads:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        added = threads.submit(add, source, known, standards)
+        with pytest.raises(TimeoutError):
+            added.result(timeout=3)
+        assert not (standards / "xhund" / "2.3").exists()
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        assert added.result().folder == standards / "xhund" / "2.3"
+
+
+def test_standard_can_be_read_by_whom_the_umask_lets(standards: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        adding(standards, release.shared_files(), "gemeinsames")
+    finally:
+        os.umask(before)
+    folder = standards / "gemeinsames" / "1.0"
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in (folder, *folder.rglob("*")) if path.is_dir()}
+    assert modes == {0o750}
+    assert stat.S_IMODE((folder / FILE_NAME).stat().st_mode) == 0o640
 
 
 # From when to when it is served
@@ -341,8 +499,9 @@ def test_enabling_refuses_days_that_contradict_each_other(standards: Path) -> No
     add_both(standards)
     path = standards / "xhund" / "2.3" / FILE_NAME
     before = path.read_bytes()
-    with pytest.raises(ConfigurationError, match="follow each other"):
+    with pytest.raises(ConfigurationError, match="follow each other") as caught:
         enabled(standards, until=DAY - datetime.timedelta(days=1))
+    assert caught.value.detail.startswith(f"{path}: ")  # not the file that was tried and is gone
     assert path.read_bytes() == before
     assert not list(path.parent.glob(".*"))
 
@@ -355,8 +514,14 @@ def test_version_in_its_period_of_grace_is_taken_with_a_warning(standards: Path)
     (warning,) = catalogue.read(body, today=DAY.replace(day=21)).warnings.shown
     assert (warning.code, warning.severity) == ("V000", "warning")
     assert "2026-11-25" in warning.message.de
-    with pytest.raises(VersionNotServed):
-        catalogue.read(body, today=DAY.replace(day=26))
+    assert warning.hint
+    assert warning.hint.en == "Served today: none"  # not the version that it warns of
+    for other, words in ((26, "until 2026-11-20"), (1, "from 2026-11-02")):
+        catalogue = enabled(standards, since=DAY.replace(day=2), until=DAY.replace(day=20))
+        with pytest.raises(VersionNotServed) as refused:
+            catalogue.read(body, today=DAY.replace(day=other))
+        assert refused.value.findings[0].hint
+        assert words in refused.value.findings[0].hint.en
 
 
 def test_standard_of_another_folder_is_not_removed(standards: Path, tmp_path: Path) -> None:

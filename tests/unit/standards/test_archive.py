@@ -146,3 +146,29 @@ def test_damaged_archive_is_refused(tmp_path: Path, target: Path) -> None:
     raw[start : start + 20] = b"\xff" * 20
     with pytest.raises(ConfigurationError, match="cannot be unpacked"):
         unpack(write(tmp_path, bytes(raw)), target)
+
+
+def test_damaged_entry_is_refused_by_its_name_however_it_is_packed(tmp_path: Path, target: Path) -> None:
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_LZMA) as file:
+        file.writestr("a/x.xsd", XSD * 1000)
+    content = bytearray(buffer.getvalue())
+    at = content.index(b"x.xsd") + len("x.xsd") + 4  # the header of the entry's own compression
+    content[at : at + 20] = b"\xff" * 20
+    with pytest.raises(ConfigurationError, match=r"a/x\.xsd.*cannot be unpacked.*fetch it anew"):
+        unpack(write(tmp_path, bytes(content)), target)
+
+
+def test_file_that_cannot_be_read_is_named(
+    tmp_path: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "release"
+    source.mkdir()
+    (source / "x.xsd").write_bytes(XSD)
+
+    def refuse(self: Path, *_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(ConfigurationError, match=r"x\.xsd: cannot be copied: Permission denied"):
+        unpack(source, target)

@@ -115,15 +115,6 @@ def test_rules_that_others_include_do_not_stand_by_themselves(standards: Path) -
     assert broken(serving(standards, report), "pudel") == ["HUND-2"]
 
 
-@pytest.mark.parametrize("name", ["hund.xml", "hund.XSL"])
-def test_rules_are_reported_and_left_out_when_they_are_called_otherwise(
-    standards: Path, tmp_path: Path, name: str
-) -> None:
-    report = adding(standards, release.files() | {name: configured(tmp_path)["hund.xsl"]})
-    assert report.manifest.rules == []
-    assert name in report.broken[Path(name)]
-
-
 @pytest.mark.parametrize(
     "wrong", ['<sch:ns prefix="h" uri=""/>', '<sch:ns uri="urn:h"/>', '<sch:ns prefix="h" uri="a b"/>']
 )
@@ -233,16 +224,26 @@ def test_configuration_is_refused_when_its_rules_do_not_compile(
     """It could be enabled otherwise, and no gateway would start with it."""
     contents = configured(tmp_path) | {"hund.xsl": broken.decode()}
     del contents["beispiele/dackel.xml"]
+    before = sorted(standards.rglob("*"))
     with pytest.raises(ConfigurationError, match=words):
         adding(standards, contents)
-    assert [path.name for path in standards.iterdir()] == ["gemeinsames"]
+    assert sorted(standards.rglob("*")) == before
 
 
-def test_configuration_is_refused_when_its_rules_are_called_otherwise(
+def test_rules_of_a_configuration_whose_suffix_is_not_known_are_refused(
     standards: Path, tmp_path: Path
 ) -> None:
     contents = configured(tmp_path)
-    contents["hund.xml"] = contents.pop("hund.xsl")
-    contents["scenarios.xml"] = contents["scenarios.xml"].replace("hund.xsl", "hund.xml")
-    with pytest.raises(ConfigurationError, match=r"file: String should match"):
+    contents["hund.XSL"] = contents.pop("hund.xsl")
+    contents["scenarios.xml"] = contents["scenarios.xml"].replace("hund.xsl", "hund.XSL")
+    with pytest.raises(ConfigurationError, match=r"hund\.XSL: scenarios\.xml names it as rules.*rename"):
         adding(standards, contents)
+
+
+def test_version_of_a_configuration_is_made_one_that_a_standard_may_have(
+    standards: Path, tmp_path: Path
+) -> None:
+    contents = configured(tmp_path)
+    text = contents["scenarios.xml"].replace("Hund 4.1", "Hund")
+    contents["scenarios.xml"] = text.replace("2026-01-31", "2026-01-31+01:00")
+    assert adding(standards, contents).manifest.version == "2026-01-31-01-00"

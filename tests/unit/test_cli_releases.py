@@ -1,0 +1,174 @@
+"""`amtsbote standards add` and `enable`: what they say, and what they refuse in a sentence."""
+
+import datetime
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from gateway.cli import app, releases
+from gateway.settings import data_folder
+from gateway.standards import Catalogue
+from gateway.standards.adding import add
+from gateway.standards.manifest import FILE_NAME
+from tests.unit.standards import release
+
+DONE, REFUSED, WRONG_USAGE, _, NOT_CONFIGURED = range(5)
+TODAY = datetime.date(2027, 3, 1)
+XHUND = ("enable", "xhund", "2.3")
+
+
+@pytest.fixture
+def standards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that a standard and its shared types were added to, on a fixed day."""
+    monkeypatch.setattr(releases, "today", lambda: TODAY)
+    # Logs would go on to the output of the command, which is closed.
+    monkeypatch.setattr("gateway.cli.run.configure_logs", lambda _: None)
+    folder = tmp_path / "standards"
+    folder.mkdir()
+    for name, contents in (("gemeinsames", release.shared_files()), ("lieferung", release.files())):
+        add(release.write(tmp_path / name, contents), Catalogue.load([folder]), folder)
+    return folder
+
+
+def run(folder: Path, *arguments: str | Path) -> Result:
+    variables = {"AMTSBOTE_STANDARDS": str(folder), "TERMINAL_WIDTH": "1000"}
+    return CliRunner().invoke(app, ["standards", *map(str, arguments)], env=variables)
+
+
+def usage_error(folder: Path, *arguments: str | Path) -> str:
+    """Return what is said about wrong usage, as one line."""
+    done = run(folder, *arguments)
+    assert done.exit_code == WRONG_USAGE, done.output
+    return " ".join(re.sub(r"[^\x20-\x7e]", " ", done.stderr).split())
+
+
+@pytest.mark.parametrize(
+    ("before", "options", "words"),
+    [
+        ((), "--from 2027-05-01 --until 2027-04-01", "--until 2027-04-01 lies before --from 2027-05-01"),
+        (
+            (),
+            "--until 2027-02-01",
+            "--until 2027-02-01 lies before today, 2027-03-01",
+        ),
+        (
+            ("--from", "2027-05-01"),
+            "--until 2027-04-01",
+            "--until 2027-04-01 lies before valid_from 2027-05-01 of its standard.yaml",
+        ),
+        (
+            ("--until", "2027-05-01"),
+            "--from 2027-06-01 --grace-until 2027-07-01",
+            "valid_until 2027-05-01 of its standard.yaml lies before --from 2027-06-01",
+        ),
+        (
+            ("--until", "2027-05-01"),
+            "--grace-until 2027-04-01",
+            "--grace-until 2027-04-01 lies before valid_until 2027-05-01 of its standard.yaml",
+        ),
+        (
+            (),
+            "--until 2027-05-01 --grace-until 2027-04-01",
+            "--grace-until 2027-04-01 lies before --until 2027-05-01",
+        ),
+        ((), "--grace-until 2027-04-01", "--grace-until 2027-04-01 follows a last day, and there is none"),
+        ((), "--from 01.05.2027", "'01.05.2027' is no day; write YYYY-MM-DD"),
+        ((), "--from 2027-02-31", "'2027-02-31' is no day; write YYYY-MM-DD"),
+    ],
+)
+def test_days_that_contradict_each_other_are_refused_by_their_options(
+    standards: Path, before: tuple[str, ...], options: str, words: str
+) -> None:
+    if before:
+        assert run(standards, *XHUND, *before).exit_code == DONE
+    path = standards / "xhund" / "2.3" / FILE_NAME
+    content = path.read_bytes()
+    assert words in usage_error(standards, *XHUND, *options.split())
+    assert path.read_bytes() == content
+
+
+def test_last_day_stays_when_a_period_of_grace_follows_it(standards: Path) -> None:
+    assert run(standards, *XHUND, "--until", "2027-05-01").exit_code == DONE
+    assert run(standards, *XHUND, "--grace-until", "2027-06-01").exit_code == DONE
+    (manifest,) = (each.manifest for each in Catalogue.load([standards]).standards if each.message_types)
+    assert [str(day) for day in manifest.days.values()] == ["2027-03-01", "2027-05-01", "2027-06-01"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("", "xhund 2.3 is served from 2027-03-01; routes name it as xhund:2.3:*"),
+        ("--until 2027-03-01", "xhund 2.3 is served from 2027-03-01, until 2027-03-01; routes name"),
+        ("--from 2027-05-01", "xhund 2.3 will be served from 2027-05-01; routes name"),
+        (
+            "--from 2026-01-01 --until 2026-12-31",
+            "xhund 2.3 was served from 2026-01-01, until 2026-12-31; its messages are refused",
+        ),
+        (
+            "--from 2026-01-01 --until 2026-12-31 --grace-until 2027-04-01",
+            "xhund 2.3 was served from 2026-01-01, until 2026-12-31, and is taken with a warning until "
+            "2027-04-01; routes name",
+        ),
+    ],
+)
+def test_enabling_says_what_the_days_mean_today(standards: Path, options: str, words: str) -> None:
+    done = run(standards, *XHUND, *options.split())
+    assert done.stdout.startswith(words)
+
+
+def test_enabling_shared_types_does_not_say_that_they_are_served(standards: Path) -> None:
+    done = run(standards, "enable", "gemeinsames", "1.0")
+    assert done.stdout.startswith("gemeinsames 1.0 has no message types")
+    assert "routes" not in done.stdout
+
+
+def test_help_says_how_a_day_is_written(standards: Path) -> None:
+    assert run(standards, "enable", "--help").stdout.count("YYYY-MM-DD") == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--name", "XGemein"), "'XGemein' is no name of a standard: write lower-case letters"),
+        (("--name", "../../x"), "'../../x' is no name of a standard"),
+        (("--version", "1.0 beta"), "'1.0 beta' is no version: write letters, digits"),
+        (("--version", "../9"), "'../9' is no version"),
+        (("--version", ""), "'' is no version"),
+    ],
+)
+def test_name_that_no_standard_can_have_is_refused_with_the_form_of_one(
+    standards: Path, tmp_path: Path, options: tuple[str, str], words: str
+) -> None:
+    assert words in usage_error(standards, "add", tmp_path / "lieferung", *options)
+
+
+CLEAR = "\x1b[2J\x9b31m"
+"""What clears a terminal and turns it red, in the two ways of writing it."""
+
+
+def test_file_names_of_a_release_reach_the_terminal_visibly(standards: Path, tmp_path: Path) -> None:
+    unusual = {f"a{CLEAR}.xml": "<", f"{CLEAR}/b.xml": release.message("pudel")}
+    source = release.write(tmp_path / "seltsam", unusual | release.files())
+    empty = tmp_path / "leer"
+    empty.mkdir()
+    done = run(empty, "add", source, "--dry-run")
+    assert done.exit_code == DONE, done.output
+    assert "a␛[2J<U+009B>31m.xml" in done.stdout
+    assert not set(CLEAR[0] + CLEAR[4]) & set(done.stdout)
+
+
+def test_file_names_in_a_refusal_reach_the_terminal_visibly(standards: Path, tmp_path: Path) -> None:
+    done = run(standards, "add", release.write(tmp_path / "seltsam", {f"a{CLEAR}.xml": "<"}))
+    assert done.exit_code == REFUSED
+    assert "a␛[2J<U+009B>31m.xml" in done.stderr
+    assert not set(CLEAR[0] + CLEAR[4]) & set(done.stderr)
+    assert done.stderr.count("\n") == 2  # a line for what is wrong, and one for the file
+
+
+def test_version_is_not_removed_while_messages_are_converted_into_it() -> None:
+    done = run(data_folder("schemas"), "remove", "xurkunde", "1.0")
+    assert done.exit_code == REFUSED, done.output
+    assert "messages of xurkunde 1.1 are converted into it" in done.stderr
+    assert (data_folder("schemas") / "xurkunde" / "1.0" / FILE_NAME).is_file()
