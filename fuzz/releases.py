@@ -12,6 +12,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cache
 from io import BytesIO
@@ -200,9 +201,7 @@ def change_elements(files: dict[str, bytes], draw: Draw) -> None:
         elif parent is not None and kind == "drop":
             parent.remove(element)
         elif parent is not None and kind == "repeat":
-            parent.extend(
-                [etree.fromstring(etree.tostring(element)) for _ in range(draw(st.sampled_from([1, 3])))]
-            )
+            parent.extend([deepcopy(element) for _ in range(draw(st.sampled_from([1, 3])))])
         elif parent is not None and other not in element.iter():
             other.append(element)
         files[name] = etree.tostring(root)

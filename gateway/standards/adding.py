@@ -23,7 +23,14 @@ from gateway.standards.archive import unpack
 from gateway.standards.catalogue import Catalogue
 from gateway.standards.codelists import used_codes
 from gateway.standards.draft import Identity, completed, draft, identify
-from gateway.standards.manifest import FILE_NAME, CodeListFile, Gap, Manifest, RulesFile, write_manifest
+from gateway.standards.manifest import (
+    FILE_NAME,
+    CodeListFile,
+    Gap,
+    Manifest,
+    RulesFile,
+    write_manifest,
+)
 from gateway.standards.sources import SchemaFiles, Unresolved, find_imports
 from gateway.standards.standard import MessageType, Standard
 from gateway.standards.survey import XSLT, Survey, fixed_code_lists, survey
@@ -185,6 +192,7 @@ def _examine(found: Survey, identity: Identity, catalogue: Catalogue) -> Report:
     manifest, opened = _with_open_lists(manifest, found, files)
     tried = Standard(manifest, found.folder, files)
     Catalogue([*catalogue.standards, tried])  # two standards must not have the same root element
+    tried.check()
     samples = [*_try_samples(found, tried)]
     write_manifest(found.folder / FILE_NAME, manifest)
     unresolved = list(imports.unresolved)

@@ -254,11 +254,16 @@ def completed(manifest: Manifest, elements: dict[str, "XsdElement"]) -> tuple[Ma
 
     Args:
         elements: the global elements of the compiled schema, by expanded name.
+
+    Raises:
+        ConfigurationError: a message is declared in a file that no other reads.
     """
-    declared = {
-        each.name: elements[f"{{{each.namespace or manifest.namespace}}}{each.root}"]
-        for each in manifest.message_types
+    roots = {
+        each.name: f"{{{each.namespace or manifest.namespace}}}{each.root}" for each in manifest.message_types
     }
+    if lost := [root for root in roots.values() if root not in elements]:
+        raise ConfigurationError(f"compiled together the schemas do not declare {', '.join(lost)}")
+    declared = {name: elements[root] for name, root in roots.items()}
     profile, fitting = _profile(declared.values())
     names = {name for name, element in declared.items() if element in fitting} or set(declared)
     kept = [each for each in manifest.message_types if each.name in names]

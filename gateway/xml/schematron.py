@@ -93,7 +93,7 @@ class _Compiler:
         for element in self._schema.iter("*"):
             prefixes |= {prefix: uri for prefix, uri in element.nsmap.items() if prefix} | prefixes
         for declared in self._schema.iter(f"{SCH}ns"):
-            prefixes[declared.get("prefix", "")] = declared.get("uri", "")
+            prefixes[_required(declared, "prefix")] = _required(declared, "uri")
         prefixes.pop("xml", None)
         try:
             root = etree.Element(f"{XSL}stylesheet", nsmap=prefixes, version="3.0")

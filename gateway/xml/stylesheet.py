@@ -46,7 +46,9 @@ class Stylesheet:
     @cached_property
     def _places(self) -> dict[int, str]:
         # The same elements in the same order: only their lines are new.
-        written = etree.fromstring(self.text.encode(), etree.XMLParser(huge_tree=True)).iter("*")
+        # libxml2 objects to addresses of namespaces that it has itself written.
+        parser = etree.XMLParser(huge_tree=True, recover=True)
+        written = etree.fromstring(self.text.encode(), parser).iter("*")
         return {
             int(new.sourceline or 0): f"at {self._file(old)}:{old.sourceline}"
             for new, old in zip(written, self._root.iter("*"), strict=True)

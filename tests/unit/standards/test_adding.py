@@ -304,6 +304,7 @@ SHARED = release.shared_files()["gemeinsames.xsd"]
 BROKEN_SCHEMA = {"a.xsd": SHARED.replace("gemeinsames", "anderes").replace("xs:token", "xs:tokn")}
 MAIN = release.files()[release.MAIN]
 MISSING_PART = {"xhund.xsd": MAIN}
+SWAPPED = release.files() | {release.MAIN: release.files()[release.PARTS], release.PARTS: MAIN}
 SEVERAL = release.files() | {"XHase/x.xsd": MAIN.replace("XHund", "XHase").replace("hund", "hase")}
 
 
@@ -314,6 +315,7 @@ SEVERAL = release.files() | {"XHase/x.xsd": MAIN.replace("XHund", "XHase").repla
         (BROKEN_SCHEMA, "tokn"),
         (MISSING_PART, "xhund-bausteine.xsd"),
         (SEVERAL, "several standards"),
+        (SWAPPED, r"do not declare \{urn:amtsbote:xhund:2.3\}hund.anmeldung.0101"),
     ],
 )
 def test_nothing_is_added_when_the_release_cannot_be_used(

@@ -115,6 +115,18 @@ def test_rules_that_others_include_do_not_stand_by_themselves(standards: Path) -
     assert broken(serving(standards, report), "pudel") == ["HUND-2"]
 
 
+@pytest.mark.parametrize(
+    "wrong", ['<sch:ns prefix="h" uri=""/>', '<sch:ns uri="urn:h"/>', '<sch:ns prefix="h" uri="a b"/>']
+)
+def test_rules_are_reported_and_left_out_when_a_prefix_is_wrong(standards: Path, wrong: str) -> None:
+    rules = RULES.replace('<sch:ns prefix="h" uri="urn:amtsbote:xhund:2.3"/>', wrong).replace(
+        " != 'pudel'", " ("
+    )
+    report = adding(standards, release.files() | {"hund.sch": rules})
+    assert report.manifest.rules == []
+    assert "hund.sch" in report.broken[Path("hund.sch")]
+
+
 def test_rules_that_do_not_compile_are_reported_and_left_out(standards: Path) -> None:
     report = adding(standards, release.files() | {"hund.sch": RULES.replace("!= 'pudel'", "!= (")})
     assert report.manifest.rules == []
@@ -193,6 +205,25 @@ def test_configuration_that_cannot_be_followed_is_refused(
     contents = configured(tmp_path)
     text = contents["scenarios.xml"].replace(old, new)
     contents["scenarios.xml"] = text.replace("</scenario>", "</scenario> -->") if "<!--" in new else text
+    before = sorted(standards.rglob("*"))
+    with pytest.raises(ConfigurationError, match=words):
+        adding(standards, contents)
+    assert sorted(standards.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        (b"no XML", "hund.xsl: cannot be read"),
+        (b"<xsl:x xmlns:xsl='http://www.w3.org/1999/XSL/Transform'/>", "XSLT"),
+    ],
+)
+def test_configuration_is_refused_when_its_rules_do_not_compile(
+    standards: Path, tmp_path: Path, broken: bytes, words: str
+) -> None:
+    """It could be enabled otherwise, and no gateway would start with it."""
+    contents = configured(tmp_path) | {"hund.xsl": broken.decode()}
+    del contents["beispiele/dackel.xml"]
     before = sorted(standards.rglob("*"))
     with pytest.raises(ConfigurationError, match=words):
         adding(standards, contents)
