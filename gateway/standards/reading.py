@@ -39,8 +39,9 @@ async def read(
         opened = await asyncio.to_thread(catalogue.open, body, today=today, limits=limits, sent=sent)
     else:
         opened = catalogue.open(body, today=today, limits=limits, sent=sent)
-        if opened.standard.is_ready:
-            opened = opened.look()
+        if not opened.standard.is_ready:
+            await asyncio.to_thread(opened.standard.prepare)
+        opened = opened.look()
     if opened.takes_time:
         return await asyncio.get_running_loop().run_in_executor(waiting_room(), catalogue.judge, opened)
     if not opened.accepted:

@@ -174,13 +174,21 @@ class Standard:
         Raises:
             ConfigurationError: with the first thing that is wrong.
         """
-        if self.manifest.schemas:
-            self.schema.compile()
-        _ = self.code_lists
+        self.prepare()
         for rules in set(self._rules.values()):
             rules.compile()
         for each in self.manifest.conversions:
             shared_workers().compile(self.conversion(each))
+
+    def prepare(self) -> None:
+        """Compile its schema and read its code lists, so that messages are judged at once.
+
+        Raises:
+            ConfigurationError: the schema cannot be compiled, or a code list not be read.
+        """
+        if self.manifest.schemas:
+            self.schema.compile()
+        _ = self.code_lists
 
     def serves(self, day: datetime.date | None) -> bool:
         """Whether its messages are taken on that day in Europe/Berlin; None: on any."""

@@ -1,9 +1,10 @@
 """Attachments against their references: what differs, where it is said, and what is never said."""
 
+import asyncio
 import datetime
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from hashlib import sha256
 
@@ -195,3 +196,18 @@ async def test_event_loop_goes_on_while_it_is_said_what_differs(monkeypatch: pyt
     with pytest.raises(AttachmentMismatch):
         await reading.read(CATALOGUE, BODY, today=TODAY, sent=[LETTER])
     assert threads == [True, False]
+
+
+async def test_only_the_first_message_of_a_standard_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[object] = []
+    original = asyncio.to_thread
+
+    async def noted(function: Callable[..., object], *arguments: object, **named: object) -> object:
+        called.append(function)
+        return await original(function, *arguments, **named)
+
+    monkeypatch.setattr(asyncio, "to_thread", noted)
+    catalogue = Catalogue.load([data_folder("schemas")])
+    for _ in range(3):
+        await reading.read(catalogue, BODY, today=TODAY)
+    assert len(called) == 1
