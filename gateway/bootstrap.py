@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from adapters.kit import Adapter
     from adapters.kit.runner import Runner
     from gateway.http.service import Service
-    from gateway.standards import Catalogue
     from gateway.store import SqlStore
 
 _log = structlog.get_logger()
@@ -36,8 +35,6 @@ REPORT_CONCURRENCY = 128
 DEAD_CONCURRENCY = 8
 GRACE_S = 3.0
 """For reports, dead letters and adapters in hand, of the ten seconds that a stop may take."""
-WATCH_S = 1.0
-"""How often the folders of standards are looked at."""
 INTAKE_GRACE_S = 1.0
 """Whoever still waits then has gone, or been told to come again."""
 _OPTION = re.compile(r"(?:options\.)?([A-Za-z_][\w.\[\]-]*): ")
@@ -81,6 +78,7 @@ async def running_gateway(settings: Settings, roles: Collection[Role] = ALL_ROLE
     from gateway.standards import Catalogue
     from gateway.standards.conversion import Converter
     from gateway.standards.reading import limits_of
+    from gateway.standards.watching import watched
 
     _check_roles(settings, roles)
     config = load_config(settings.config)
@@ -90,7 +88,7 @@ async def running_gateway(settings: Settings, roles: Collection[Role] = ALL_ROLE
         raise ConfigurationError("\n".join(faults))
     catalogue = Catalogue.load(settings.standards_folders)
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(_watched(catalogue, settings))
+        await stack.enter_async_context(watched(catalogue, settings))
         store = open_store(settings)
         stack.push_async_callback(store.close)
         store.claim_file()
@@ -116,35 +114,6 @@ async def running_gateway(settings: Settings, roles: Collection[Role] = ALL_ROLE
         if Role.RELAY in roles:
             await _start_relay(stack, service, rush)
         yield Parts(settings, config, broker, app, runners)
-
-
-@asynccontextmanager
-async def _watched(catalogue: "Catalogue", settings: Settings) -> AsyncIterator[None]:
-    """Let standards that are added, enabled or removed take effect while the gateway runs."""
-    watching = asyncio.create_task(_watch(catalogue, settings))
-    try:
-        yield
-    finally:
-        watching.cancel()
-        with suppress(asyncio.CancelledError):
-            await watching
-
-
-async def _watch(catalogue: "Catalogue", settings: Settings) -> None:
-    fault = ""
-    while True:
-        await asyncio.sleep(WATCH_S)
-        try:
-            changes = await asyncio.to_thread(catalogue.refresh, settings.standards_folders)
-        except Exception as error:  # whatever lies there now, what is put right later must be noticed
-            reason = error.detail if isinstance(error, ConfigurationError) else type(error).__name__
-            if reason != fault:  # said once, not every second
-                fault = reason
-                _log.error("standards_not_usable", reason=fault)
-        else:
-            fault = ""
-            if changes:
-                _log.info("standards_changed", changes=changes)
 
 
 def _check_roles(settings: Settings, roles: Collection[Role]) -> None:

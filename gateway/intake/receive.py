@@ -213,10 +213,10 @@ class Intake:
 
     async def _check_versions(self, posted: _Posted, examined: Examined) -> None:
         """Try conversions now: the sender can still send another version, an operator could do nothing."""
-        for name in (examined.lead, *examined.copies):
-            destination = self._config.destination.get(name)
-            if destination and destination.serves:
-                await self._converter.convert(examined.message_type, posted.body, destination.serves)
+        names = (examined.lead, *examined.copies)
+        served = (self._config.destination[name].serves for name in names if name in self._config.destination)
+        for serves in dict.fromkeys(served):  # most often they all want the same
+            await self._converter.convert(examined.message_type, posted.body, serves)
 
     async def _fetch_earlier(self, posted: _Posted) -> Receipt | None:
         digest = digest_of(posted.body, posted.attachments)

@@ -25,6 +25,9 @@ from gateway.standards.codelists import used_codes
 from gateway.standards.draft import Identity, completed, draft, identify
 from gateway.standards.manifest import (
     FILE_NAME,
+    NAME,
+    RULES,
+    VERSION,
     CodeListFile,
     Gap,
     Manifest,
@@ -39,10 +42,6 @@ from gateway.xml.rules import RuleFile, Rules
 
 BROUGHT_ALONG = "imported"
 """The folder within a standard's that holds what it uses of others."""
-_NAME = re.compile(r"[a-z][a-z0-9.-]*")
-_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_RULE_SUFFIXES = frozenset({".sch", ".xsl", ".xslt"})
-"""What the manifest takes as a file of rules."""
 
 
 class Misnamed(ConfigurationError):
@@ -121,12 +120,12 @@ def add(
 
 
 def _require_usable_names(name: str | None, version: str | None) -> None:
-    if name is not None and not _NAME.fullmatch(name):
+    if name is not None and not re.fullmatch(NAME, name):
         raise Misnamed(
             f"{name!r} is no name of a standard: write lower-case letters, digits, '.' and '-', a letter "
             "first, such as xhund"
         )
-    if version is not None and not _VERSION.fullmatch(version):
+    if version is not None and not re.fullmatch(VERSION, version):
         raise Misnamed(
             f"{version!r} is no version: write letters, digits, '.', '_' and '-', a letter or digit first, "
             "such as 2.3"
@@ -245,7 +244,7 @@ def _with_usable_suffix(path: Path, folder: Path) -> Path:
 
     The file stays under its name as well, because others may refer to it.
     """
-    if path.suffix in _RULE_SUFFIXES:
+    if re.search(RULES, path.name):
         return path
     compiled = etree.QName(parse_reference((folder / path).read_bytes())).namespace == XSLT
     copy = path.with_name(f"{path.name}.{'xsl' if compiled else 'sch'}")

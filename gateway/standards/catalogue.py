@@ -243,8 +243,7 @@ class Catalogue:
         known = self._by_root.get(str(root.tag), ())
         namespace = etree.QName(root).namespace or ""
         # One namespace for each version: a header that names another is a contradiction, and said as one.
-        versioned = family(namespace) != namespace
-        alone = versioned and len(known) == 1
+        alone = len(known) == 1 and family(namespace) != namespace
         found = next(iter(known)) if alone else _choose(known, root, today)
         if found and found[1].serves(today) and (found[0].match is None or found[0].match(root)):
             return found

@@ -14,6 +14,10 @@ from gateway.errors import ConfigurationError
 from gateway.standards.profiles import FIELDS, PROFILES
 
 FILE_NAME = "standard.yaml"
+NAME, VERSION = r"[a-z][a-z0-9.-]*", r"[A-Za-z0-9][A-Za-z0-9._-]*"
+"""What a standard and its version may be called: both become folders and parts of ids."""
+RULES = r"\.(sch|xslt?)$"
+"""What files of rules are called."""
 
 # Ten times as fast, which counts with forty standards; wheels of PyYAML have it, a build may lack it.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -64,7 +68,7 @@ class RulesFile(_Part):
     whatever the file says. Unless `message_types` names some, the rules are for messages of every type.
     """
 
-    file: str = Field(pattern=r"\.(sch|xslt?)$")
+    file: str = Field(pattern=RULES)
     message_types: list[str] = Field(default_factory=list)
     phase: str | None = None
     severity: dict[str, Severity] = Field(default_factory=dict)
@@ -129,8 +133,8 @@ class Manifest(_Part):
     own. Unless `closed_code_lists`, a message may name code lists that are not listed here.
     """
 
-    standard: str = Field(pattern=r"^[a-z][a-z0-9.-]*$")
-    version: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    standard: str = Field(pattern=f"^{NAME}$")
+    version: str = Field(pattern=f"^{VERSION}$")
     identifier: str | None = None
     title: Bilingual
     namespace: str = Field(min_length=1)

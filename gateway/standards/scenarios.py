@@ -17,10 +17,10 @@ from gateway.contract.states import Direction
 from gateway.errors import ConfigurationError
 from gateway.standards.acceptance import DEFAULT, VARL
 from gateway.standards.manifest import MessageTypeRules, RulesFile
-from gateway.standards.survey import SchemaFile
+from gateway.standards.survey import SCENARIOS, SchemaFile
 from gateway.xml.parse import parse_reference
 
-_NS = {"s": "http://www.xoev.de/de/validator/framework/1/scenarios"}
+_NS = {"s": SCENARIOS}
 # A step of the match that names an element, such as `/invoice:Invoice[…]`.
 _NAMED = re.compile(r"/\s*([A-Za-z_][\w.-]*):([A-Za-z_][\w.-]*)")
 # XPath 2 has a function for what XPath 1 converts: the only one that is in use.

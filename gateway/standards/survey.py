@@ -13,10 +13,12 @@ from gateway.standards.codelists import CodeList, load_code_list
 from gateway.standards.gaps import XSD
 from gateway.standards.sources import meaning, require_no_entities
 from gateway.xml.parse import parse_reference
+from gateway.xml.schematron_source import SCH
+from gateway.xml.stylesheet import XSL
+from gateway.xml.svrl import writes_svrl
 
-SCHEMATRON = frozenset({"http://purl.oclc.org/dsdl/schematron", "http://www.ascc.net/xml/schematron"})
-XSLT = "http://www.w3.org/1999/XSL/Transform"
-SVRL = "http://purl.oclc.org/dsdl/svrl"
+SCHEMATRON = frozenset({SCH[1:-1], "http://www.ascc.net/xml/schematron"})
+XSLT = XSL[1:-1]
 SCENARIOS = "http://www.xoev.de/de/validator/framework/1/scenarios"
 
 _INCLUSIONS = (f"{XSD}include", f"{XSD}redefine", f"{XSD}override")
@@ -148,7 +150,7 @@ def _classify(found: Survey, path: Path) -> None:
         found.rules.append(path)
         found.parts_of_rules |= _included_rules(root, path)
     elif namespace == XSLT:
-        (found.rules if _writes_svrl(root) else found.stylesheets).append(path)
+        (found.rules if writes_svrl(root) else found.stylesheets).append(path)
     elif (namespace, local) == (SCENARIOS, "scenarios"):
         found.scenarios.append(path)
     elif local == "CodeList" and "genericode" in namespace.lower():
@@ -172,10 +174,6 @@ def _add_schema(found: Survey, schema: SchemaFile) -> None:
     twins = (each for each in found.of(schema.namespace) if each.path.name == schema.path.name)
     if not any(meaning(each.root) == meaning(schema.root) for each in twins):
         found.schemas.append(schema)
-
-
-def _writes_svrl(root: etree._Element) -> bool:
-    return any(True for _ in root.iter(f"{{{SVRL}}}schematron-output"))
 
 
 def _add_code_list(found: Survey, path: Path) -> None:

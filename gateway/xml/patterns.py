@@ -11,23 +11,22 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
+from gateway.xml.declarations import XSD_NAMESPACE
 from gateway.xml.model import Component
 
 if TYPE_CHECKING:
     import xmlschema
 
-_XS = "http://www.w3.org/2001/XMLSchema"
-
 
 def schema_of(patterns: Sequence[str]) -> etree.XMLSchema:
     """Compile an element `c` whose text matches every one of the patterns."""
-    root = etree.Element(f"{{{_XS}}}schema", nsmap={"xs": _XS})
-    etree.SubElement(root, f"{{{_XS}}}element", name="c", type=f"t{len(patterns)}")
+    root = etree.Element(f"{{{XSD_NAMESPACE}}}schema", nsmap={"xs": XSD_NAMESPACE})
+    etree.SubElement(root, f"{{{XSD_NAMESPACE}}}element", name="c", type=f"t{len(patterns)}")
     for number, pattern in enumerate(patterns, start=1):
-        kind = etree.SubElement(root, f"{{{_XS}}}simpleType", name=f"t{number}")
+        kind = etree.SubElement(root, f"{{{XSD_NAMESPACE}}}simpleType", name=f"t{number}")
         base = f"t{number - 1}" if number > 1 else "xs:string"
-        restriction = etree.SubElement(kind, f"{{{_XS}}}restriction", base=base)
-        etree.SubElement(restriction, f"{{{_XS}}}pattern", value=pattern)
+        restriction = etree.SubElement(kind, f"{{{XSD_NAMESPACE}}}restriction", base=base)
+        etree.SubElement(restriction, f"{{{XSD_NAMESPACE}}}pattern", value=pattern)
     return etree.XMLSchema(root)
 
 

@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 
 from lxml import etree
 
+from gateway.xml.declarations import XSD_NAMESPACE
 from gateway.xml.parse import parse_reference
 from gateway.xml.patterns import matches, schema_of
 
-_XS = "http://www.w3.org/2001/XMLSchema"
-_PATTERN, _RESTRICTION, _ELEMENT = (f"{{{_XS}}}{name}" for name in ("pattern", "restriction", "element"))
+_PATTERN, _RESTRICTION, _ELEMENT = (
+    f"{{{XSD_NAMESPACE}}}{name}" for name in ("pattern", "restriction", "element")
+)
 _ASCII = "\t\n\r" + "".join(map(chr, range(0x20, 0x7F)))
 _ASCII_BYTES = _ASCII.encode()
 _MAX_DIFFERENT = 256

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from lxml import etree
 
+from gateway.xml.declarations import XSD_NAMESPACE
 from gateway.xml.schematron_source import PATTERNS, SCH, fail, file_of, load
 from gateway.xml.stylesheet import XSL, Stylesheet
 from gateway.xml.svrl import SVRL, silence
@@ -89,7 +90,7 @@ class _Compiler:
 
     def _stylesheet(self) -> etree._Element:
         """Bind the prefixes that the schema declares, and those that stand in its files."""
-        prefixes = {"xsl": XSL[1:-1], "svrl": SVRL[1:-1], "xs": "http://www.w3.org/2001/XMLSchema"}
+        prefixes = {"xsl": XSL[1:-1], "svrl": SVRL[1:-1], "xs": XSD_NAMESPACE}
         for element in self._schema.iter("*"):
             prefixes |= {prefix: uri for prefix, uri in element.nsmap.items() if prefix} | prefixes
         for declared in self._schema.iter(f"{SCH}ns"):

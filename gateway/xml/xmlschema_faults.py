@@ -116,7 +116,10 @@ def _attribute(error: Any, kind: Kind) -> str | None:
     found = expression.search(error.reason or "")
     if not found:
         return None
-    prefix, _, local = (found[1] or found[2]).rpartition(":")
+    name: str = found[1] or found[2]
+    if name.startswith("{"):  # an expanded name; its namespace may have a colon
+        return name
+    prefix, _, local = name.rpartition(":")
     uri = (error.namespaces or {}).get(prefix) if prefix else None
     return f"{{{uri}}}{local}" if uri else local
 

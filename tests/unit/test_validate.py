@@ -360,6 +360,12 @@ def test_pattern_over_which_expressions_of_python_take_hours_is_said_like_any_ot
     assert [each.path for each in schema.find(parse(good), good).shown] == ["/r/other"]
 
 
+def test_path_leads_to_an_attribute_of_a_namespace_that_only_the_message_declares(schema: Schema) -> None:
+    body = f'{HEAD}<t:a/><t:b/><t:k xmlns:o="urn:fremd" o:zz="1"/></t:r>'
+    _, found = refuse(schema, body).shown
+    assert parse(body.encode()).xpath(found.path, namespaces=found.namespaces) == ["1"]
+
+
 # What stays behind
 
 

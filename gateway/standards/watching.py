@@ -1,0 +1,45 @@
+"""Let standards that are added, enabled or removed take effect while the gateway runs."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import structlog
+
+from gateway.errors import ConfigurationError
+from gateway.settings import Settings
+from gateway.standards.catalogue import Catalogue
+
+WATCH_S = 1.0
+"""How often the folders of standards are looked at."""
+
+_log = structlog.get_logger()
+
+
+@asynccontextmanager
+async def watched(catalogue: Catalogue, settings: Settings) -> AsyncIterator[None]:
+    """Keep a catalogue as its folders are, meanwhile."""
+    watching = asyncio.create_task(_watch(catalogue, settings))
+    try:
+        yield
+    finally:
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
+
+
+async def _watch(catalogue: Catalogue, settings: Settings) -> None:
+    fault = ""
+    while True:
+        await asyncio.sleep(WATCH_S)
+        try:
+            changes = await asyncio.to_thread(catalogue.refresh, settings.standards_folders)
+        except Exception as error:  # whatever lies there now, what is put right later must be noticed
+            reason = error.detail if isinstance(error, ConfigurationError) else type(error).__name__
+            if reason != fault:  # said once, not every second
+                fault = reason
+                _log.error("standards_not_usable", reason=fault)
+        else:
+            fault = ""
+            if changes:
+                _log.info("standards_changed", changes=changes)
