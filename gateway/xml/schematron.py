@@ -19,7 +19,7 @@ from typing import NamedTuple
 from lxml import etree
 
 from gateway.xml.declarations import XSD_NAMESPACE
-from gateway.xml.schematron_source import PATTERNS, SCH, fail, file_of, load
+from gateway.xml.schematron_source import CHARACTERS, PATTERNS, SCH, Growth, fail, file_of, load
 from gateway.xml.stylesheet import XSL, Stylesheet
 from gateway.xml.svrl import SVRL, silence
 
@@ -78,6 +78,7 @@ class _Compiler:
 
     def __init__(self, schema: etree._Element, phase: str) -> None:
         self.files: dict[etree._Element, str] = {}
+        self._growth = Growth()
         self._schema = schema
         self._rules = {each.get("id"): each for each in schema.iter(f"{SCH}rule") if _is_abstract(each)}
         self._diagnostics = {each.get("id"): each for each in schema.iter(f"{SCH}diagnostic")}
@@ -241,6 +242,7 @@ class _Compiler:
             self._write_string(holder, source, part.tail)
 
     def _write_string(self, holder: etree._Element, source: etree._Element, text: str | None) -> None:
+        self._growth.add_text(source, len(text or ""))
         if text:  # white space by itself would be stripped
             self._add(holder, f"{XSL}text", source).text = text
 
@@ -256,6 +258,7 @@ class _Compiler:
             self._copy(variable, part)
 
     def _copy(self, holder: etree._Element, part: etree._Element) -> None:
+        self._growth.add(part)
         copied = deepcopy(part)
         copied.tail = "\n"
         holder.append(copied)
@@ -263,6 +266,7 @@ class _Compiler:
 
     def _add(self, holder: etree._Element, tag: str, source: etree._Element, **stated: str) -> etree._Element:
         """Append an element that comes from one of the schema, on a line of its own."""
+        self._growth.add_text(source, sum(map(len, stated.values()), CHARACTERS))
         element = etree.SubElement(holder, tag, stated)
         element.sourceline = source.sourceline
         in_text = holder.tag in {f"{SVRL}text", f"{SVRL}diagnostic-reference"}

@@ -380,6 +380,35 @@ def test_include_is_refused_when_files_double_again_and_again(bench: Bench) -> N
     assert bench.complaint('<include href="0.sch"/>').endswith("without end")
 
 
+DOUBLING = "".join(
+    f'<rule abstract="true" id="r{number + 1}">' + f'<extends rule="r{number}"/>' * 2 + "</rule>"
+    for number in range(40)
+)
+SHEET = 'xmlns:xsl="http://www.w3.org/1999/XSL/Transform"'
+LONG, OFTEN, MANY = "x" * 9000, 9000, "<a/>" * 9000
+GROWING = {
+    "extends": f"""<pattern><rule abstract="true" id="r0"><assert test="1">x</assert></rule>{DOUBLING}
+      <rule context="a"><extends rule="r40"/></rule></pattern>""",
+    "is-a": f"""<pattern abstract="true" id="p">{"<title>x</title>" * 2000}</pattern>
+      {"<pattern is-a='p'/>" * 2000}""",
+    "parameters": f"""<pattern abstract="true" id="p"><rule context="a">
+      <assert test="{"$x " * OFTEN}"/></rule></pattern>
+      <pattern is-a="p"><param name="x" value="{LONG}"/></pattern>""",
+    "diagnostics": f"""<pattern><rule context="a"><assert test="1" diagnostics="{"d " * OFTEN}"/></rule>
+      </pattern><diagnostics><diagnostic id="d">{LONG}</diagnostic></diagnostics>""",
+    "XSLT": f"""<pattern><rule abstract="true" id="r0"><xsl:if test="1" {SHEET}>{MANY}</xsl:if></rule>
+      <rule context="a">{"<extends rule='r0'/>" * OFTEN}</rule></pattern>""",
+    "include": '<include href="large.sch"/>' * 50,
+}
+
+
+@pytest.mark.parametrize("content", GROWING.values(), ids=GROWING)
+def test_schema_is_refused_when_it_grows_beyond_all_bounds(bench: Bench, content: str) -> None:
+    """A few kilobytes would take gigabytes."""
+    bench.write("large.sch", f"{HEAD}>{'<title>x</title>' * 20_000}</schema>")
+    assert "here the schema grows too large" in bench.complaint(content)
+
+
 # --- what is wrong, and where
 
 FAULTS = {
