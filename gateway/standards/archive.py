@@ -22,6 +22,7 @@ MAX_FILES = 20_000
 MAX_FILE_BYTES = 64 * 1024 * 1024
 MAX_BYTES = 512 * 1024 * 1024
 _MAX_NAME = 200
+_START = b"PK\x03\x04"
 _NESTED_ONCE = 1
 """XRepository and KoSIT deliver archives that hold archives; none holds a third layer."""
 _CHUNK = 1024 * 1024
@@ -70,11 +71,14 @@ def unpack(source: Path, target: Path) -> None:
         except OSError as error:
             where = error.filename or source
             raise ConfigurationError(f"{where}: cannot be copied: {error.strerror}") from error
-    elif zipfile.is_zipfile(source):
+    else:
         with source.open("rb") as file:
             _extract(file, source.name, target, _Budget(), depth=0)
-    else:
-        raise ConfigurationError(f"{source}: is neither a folder nor a ZIP archive")
+    if not any(path.is_file() for path in target.rglob("*")):
+        raise ConfigurationError(
+            f"{source}: has no file of a standard: none is called {', '.join(sorted(KEPT))}; give the folder "
+            "or ZIP that has them"
+        )
 
 
 def _copy(source: Path, target: Path, budget: _Budget) -> None:
@@ -92,6 +96,7 @@ def _copy(source: Path, target: Path, budget: _Budget) -> None:
 
 
 def _extract(file: IO[bytes], archive: str, target: Path, budget: _Budget, *, depth: int) -> None:
+    _require_whole(file, archive)
     where = archive
     try:
         with zipfile.ZipFile(file) as opened:
@@ -105,6 +110,18 @@ def _extract(file: IO[bytes], archive: str, target: Path, budget: _Budget, *, de
         raise ConfigurationError(
             f"{where}: cannot be unpacked: {error}; fetch it anew, or unpack it and add the folder"
         ) from error
+
+
+def _require_whole(file: IO[bytes], archive: str) -> None:
+    """Refuse what is no archive, and one without its end, where the list of its entries is."""
+    if zipfile.is_zipfile(file):
+        return
+    file.seek(0)
+    if file.read(len(_START)) == _START:
+        raise ConfigurationError(
+            f"{archive}: is an incomplete ZIP archive, its end is missing; fetch it anew"
+        )
+    raise ConfigurationError(f"{archive}: is neither a folder nor a ZIP archive")
 
 
 def _extract_entry(

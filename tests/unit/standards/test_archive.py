@@ -134,10 +134,29 @@ def test_archive_is_refused_when_one_file_is_in_it_twice(tmp_path: Path, target:
         unpack(write(tmp_path, raw), target)
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 no archive", XSD])
+@pytest.mark.parametrize("content", [b"", b"PK\x05\x06 no archive", XSD])
 def test_file_that_is_no_archive_is_refused(tmp_path: Path, target: Path, content: bytes) -> None:
     with pytest.raises(ConfigurationError, match="neither a folder nor a ZIP"):
         unpack(write(tmp_path, content), target)
+
+
+@pytest.mark.parametrize("within", [False, True])
+def test_archive_that_is_cut_off_is_said_to_be_incomplete(tmp_path: Path, target: Path, within: bool) -> None:
+    cut_off = zipped({"x.xsd": XSD * 1000})[:-30]
+    raw = zipped({"parts/inner.zip": cut_off}) if within else cut_off
+    name = "inner.zip" if within else "release.zip"
+    with pytest.raises(ConfigurationError, match=f"{name}: is an incomplete ZIP archive.*fetch it anew"):
+        unpack(write(tmp_path, raw), target)
+
+
+@pytest.mark.parametrize("content", [[], ["liesmich.txt"]])
+def test_folder_with_nothing_of_a_standard_is_named(tmp_path: Path, target: Path, content: list[str]) -> None:
+    source = tmp_path / "leer"
+    source.mkdir()
+    for name in content:
+        (source / name).write_text("x", "utf-8")
+    with pytest.raises(ConfigurationError, match=rf"{source}: has no file of a standard.*\.xsd"):
+        unpack(source, target)
 
 
 def test_damaged_archive_is_refused(tmp_path: Path, target: Path) -> None:
