@@ -11,6 +11,7 @@ import typer
 from gateway.cli.known import known_standard
 from gateway.cli.run import AsJson, errors, read_quietly, run_in_loop, show
 from gateway.cli.source import visible
+from gateway.cli.text import counted
 from gateway.domain.calendar import today
 from gateway.errors import ConfigurationError, NotPossible
 from gateway.settings import Settings
@@ -176,8 +177,8 @@ async def _remove(settings: Settings, name: str, version: str) -> None:
         count = await count_open(connection, name, version)
     if count:
         raise NotPossible(
-            f"{count} messages of {name} {version} are still on their way: see `amtsbote deliveries list`; "
-            "end its service with `standards enable --until` and remove it later"
+            f"{counted(count, 'message')} of {name} {version} still on the way: see `amtsbote deliveries "
+            "list`; end its service with `standards enable --until` and remove it later"
         )
     await asyncio.to_thread(remove_standard, found, settings.added_standards)
 
@@ -218,11 +219,11 @@ def report_text(report: "Report") -> str:
     named = f"{manifest.standard} {manifest.version}"
     lines = [
         visible(f"{named}: {manifest.title.de}"),
-        f"  schemas        {len(found.schemas)} files, {len(manifest.message_types)} message types, "
-        f"header profile {manifest.header.profile}",
-        f"  code lists     {len(manifest.code_lists)}",
-        f"  rule files     {len(manifest.rules)}",
-        f"  sample messages {_counted(report)}",
+        f"  schemas          {counted(len(found.schemas), 'file')}, "
+        f"{counted(len(manifest.message_types), 'message type')}, header profile {manifest.header.profile}",
+        f"  code lists       {len(manifest.code_lists)}",
+        f"  rule files       {len(manifest.rules)}",
+        f"  sample messages  {_valid(report)}",
     ]
     lines += _problems(report)
     if report.folder is None:
@@ -232,7 +233,7 @@ def report_text(report: "Report") -> str:
     return "\n".join([*lines, review, *([served] if manifest.message_types else [])])
 
 
-def _counted(report: "Report") -> str:
+def _valid(report: "Report") -> str:
     valid = sum(each.valid for each in report.samples)
     return f"{len(report.samples)}, {valid} of them valid" if report.samples else "none"
 

@@ -3,6 +3,7 @@
 import getpass
 import json
 import os
+import re
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -38,6 +39,8 @@ NOT_CONFIGURED = 4
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 T = TypeVar("T")
+
+_UNFIT = re.compile("[\x7f-\x9f\ud800-\udfff]")
 
 
 def _account() -> str:
@@ -129,7 +132,7 @@ def exit_code(error: AmtsboteError) -> int:
 
 def announce(data: dict[str, Any]) -> None:
     """Print JSON on one line: the command runs on, and whoever waits for it reads a line."""
-    typer.echo(json.dumps(data, ensure_ascii=False))
+    typer.echo(_json(data))
 
 
 def show(data: dict[str, Any], text: str | Text, *, as_json: bool, err: bool = False) -> None:
@@ -137,7 +140,13 @@ def show(data: dict[str, Any], text: str | Text, *, as_json: bool, err: bool = F
     if not as_json and isinstance(text, Text):
         _console(err=err).print(text, soft_wrap=True)
         return
-    typer.echo(json.dumps(data, ensure_ascii=False, indent=2) if as_json else text, err=err)
+    typer.echo(_json(data, indent=2) if as_json else text, err=err)
+
+
+def _json(data: dict[str, Any], indent: int | None = None) -> str:
+    """Write JSON to be read also by people: only what steers a terminal, or is no character, is escaped."""
+    text = json.dumps(data, ensure_ascii=False, indent=indent)
+    return _UNFIT.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _console(*, err: bool) -> "Console":

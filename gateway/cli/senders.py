@@ -48,7 +48,7 @@ def senders(
             chosen = [each for each in chosen if _is_outdated(each)]
     sent = run_in_loop(_count(settings, days, tenant), as_json=as_json)
     found = [summary(each, today()) | {"senders": _of(each, sent)} for each in chosen]
-    show({"days": days, "standards": found}, senders_text(found, days), as_json=as_json)
+    show({"days": days, "standards": found}, senders_text(found, days, today()), as_json=as_json)
 
 
 async def _count(settings: Settings, days: int, tenant: str | None) -> "list[Sent]":

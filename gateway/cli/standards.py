@@ -23,7 +23,7 @@ def list_(as_json: AsJson = False) -> None:
         from gateway.standards.description import summary
 
         found = [summary(each, today()) for each in _read_catalogue(as_json=as_json).standards]
-    show({"standards": found}, standards_text(found), as_json=as_json)
+    show({"standards": found}, standards_text(found, today()), as_json=as_json)
 
 
 @standards_app.command("show", epilog="Example: amtsbote standards show xurkunde 1.1")
@@ -39,7 +39,7 @@ def show_(
 
         catalogue = _read_catalogue(as_json=as_json)
         found = description(catalogue, known_standard(catalogue, standard, version), today())
-    show(found, standard_text(found), as_json=as_json)
+    show(found, standard_text(found, today()), as_json=as_json)
 
 
 @standards_app.command("example", epilog="Example: amtsbote standards example antrag.0101 --full --seed 7")

@@ -1,6 +1,7 @@
 """What the command line prints for people: documents of the gateway in words."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from rich.text import Text
@@ -57,25 +58,35 @@ def findings_text(findings: Sequence[dict[str, Any]], *, limit: int) -> str:
     return _listed([_finding_line(each) for each in findings], limit)
 
 
-def standards_text(standards: Sequence[dict[str, Any]]) -> str:
-    """List standards: name and version, validity, whether it is served today, how many message types."""
-    names = [f"{each['standard']} {each['version']}" for each in standards]
-    width = max(map(len, names), default=0)
-    lines = [
-        f"{name:{width}}  {'served' if each['served'] else 'not served':10}  {_validity(each):33}  "
-        f"{each['message_count'] or 'no'} message types"
-        for name, each in zip(names, standards, strict=True)
+def standards_text(standards: Sequence[dict[str, Any]], today: date) -> str:
+    """List standards: name and version, whether it is served today, validity, how many message types."""
+    rows = [
+        (
+            f"{each['standard']} {each['version']}",
+            _standing(each, today),
+            _validity(each),
+            counted(each["message_count"], "message type"),
+        )
+        for each in standards
     ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     return "\n".join(lines or ["There are none."])
 
 
-def standard_text(standard: dict[str, Any]) -> str:
+def counted(count: int, what: str) -> str:
+    """Say how many there are: `no files`, `1 file`, `2 files`."""
+    return f"{count or 'no'} {what}{'' if count == 1 else 's'}"
+
+
+def standard_text(standard: dict[str, Any], today: date) -> str:
     """Show a standard: title, namespace, validity, message types, schema files, code lists."""
     own = standard["standard"], standard["version"]
+    titles = dict.fromkeys(standard["title"][language] for language in ("de", "en"))
     lines = [
-        f"{' '.join(own)}: {standard['title']['de']} ({standard['title']['en']})",
+        f"{' '.join(own)}: {' / '.join(titles)}",
         f"  namespace {standard['namespace']}",
-        f"  valid {_validity(standard)}, {'served' if standard['served'] else 'not served'} today",
+        f"  valid {_validity(standard)}, {_standing(standard, today)} today",
         f"  header profile {standard['header_profile']}",
         "message types:",
     ]
@@ -95,17 +106,23 @@ def standard_text(standard: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def senders_text(standards: Sequence[dict[str, Any]], days: int) -> str:
+def senders_text(standards: Sequence[dict[str, Any]], days: int, today: date) -> str:
     """List versions, each with the clients that sent it: how many messages, when the last came in."""
     lines = []
     for each in standards:
-        served = "served" if each["served"] else "not served"
-        lines.append(f"{each['standard']} {each['version']}  {served}  {_validity(each)}")
+        lines.append(f"{each['standard']} {each['version']}  {_standing(each, today)}  {_validity(each)}")
         lines += [
             f"  {sender['client']}  {sender['count']} in {days} days  last {sender['last_at']}"
             for sender in each["senders"]
         ] or [f"  nobody in {days} days"]
     return "\n".join(lines or ["There are none."])
+
+
+def _standing(standard: dict[str, Any], today: date) -> str:
+    if not standard["served"]:
+        return "not served"
+    last = standard["valid_until"]
+    return "in grace" if last and last < today.isoformat() else "served"
 
 
 def _validity(standard: dict[str, Any]) -> str:

@@ -48,8 +48,31 @@ def test_list_says_what_is_served_when_some_is_not(probe: Path) -> None:
         1,
     )
     line = " ".join(run("list", folder=probe).stdout.split())
-    assert line == "probe 1 not served from 2020-01-01, until 2020-12-31 1 message types"
+    assert line == "probe 1 not served from 2020-01-01, until 2020-12-31 1 message type"
     assert {each["standard"] for each in answer("list")["standards"]} >= {"xurkunde", "xparken"}
+
+
+def test_list_says_what_is_in_its_period_of_grace_and_keeps_its_columns(tmp_path: Path) -> None:
+    for version, days in (("1", {}), ("2.0.1", {"valid_until": "2020-12-31", "grace_until": "2999-12-31"})):
+        folder = tmp_path / version
+        folder.mkdir()
+        own = XSD.format('<xs:element name="m" type="xs:token"/>').replace(
+            "urn:example:probe", f"urn:t{version}"
+        )
+        (folder / "probe.xsd").write_text(own, "utf-8")
+        named = {"version": version, "namespace": f"urn:t{version}"}
+        (folder / "standard.yaml").write_text(yaml.safe_dump(MANIFEST | named | days), "utf-8")
+    assert run("list", folder=tmp_path).stdout.splitlines() == [
+        f"probe 1      served    {'from 2020-01-01':66}  1 message type",
+        "probe 2.0.1  in grace  from 2020-01-01, until 2020-12-31, with a warning until 2999-12-31"
+        "  1 message type",
+    ]
+    assert "2999-12-31, in grace today" in run("show", "probe", "2.0.1", folder=tmp_path).stdout
+
+
+def test_title_that_is_the_same_in_both_languages_is_shown_once(probe: Path) -> None:
+    assert run("show", "probe", "1", folder=probe).stdout.startswith("probe 1: Probe\n")
+    assert run("show", "xurkunde", "1.1").stdout.count(" / ") == 1
 
 
 def test_show_tells_everything_that_belongs_to_a_standard() -> None:
