@@ -4,7 +4,6 @@ Looked at, compiled by both engines and tried on its own sample messages in a fo
 does it appear where the catalogue looks, by one rename. It is not served before an operator enables it.
 """
 
-import fcntl
 import re
 import shutil
 import tempfile
@@ -23,6 +22,7 @@ from gateway.standards.archive import unpack
 from gateway.standards.catalogue import Catalogue
 from gateway.standards.codelists import used_codes
 from gateway.standards.draft import Identity, completed, draft, identify
+from gateway.standards.folders import alone_in
 from gateway.standards.manifest import (
     FILE_NAME,
     NAME,
@@ -358,7 +358,7 @@ def _install(
     try:
         target.mkdir(parents=True, exist_ok=True)
         shutil.copytree(folder, arriving)
-        with _alone_in(target):
+        with alone_in(target):
             _require_still_new(identity, Standard(manifest, folder, SchemaFiles([folder])), catalogue, target)
             home.parent.mkdir(exist_ok=True)
             arriving.rename(home)
@@ -367,14 +367,6 @@ def _install(
     finally:
         shutil.rmtree(arriving, ignore_errors=True)
     return home
-
-
-@contextmanager
-def _alone_in(target: Path) -> Iterator[None]:
-    """Wait until nobody else adds to the folder: two that look at the same time both find room."""
-    with (target / ".lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # let go when the file is closed
-        yield
 
 
 def _require_still_new(identity: Identity, tried: Standard, catalogue: Catalogue, target: Path) -> None:

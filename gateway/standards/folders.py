@@ -1,6 +1,8 @@
-"""The manifests in the folders of standards, and whether one has changed."""
+"""The manifests in the folders of standards, whether one has changed, and who may change one."""
 
+import fcntl
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
@@ -35,3 +37,11 @@ def _stamp(path: Path) -> Stamp | None:
     except FileNotFoundError:  # removed at this moment
         return None
     return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+@contextmanager
+def alone_in(target: Path) -> Iterator[None]:
+    """Wait until nobody else changes the folder: two that look at the same time both find room."""
+    with (target / ".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # let go when the file is closed
+        yield

@@ -3,11 +3,13 @@
 import os
 import re
 import shutil
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from uuid import uuid4
 
 from gateway.errors import ConfigurationError
+from gateway.standards.folders import alone_in
 from gateway.standards.manifest import FILE_NAME, read_manifest
 from gateway.standards.standard import Standard
 
@@ -68,5 +70,8 @@ def remove(standard: Standard, folder: Path) -> None:
     try:
         standard.folder.rename(leaving)
         shutil.rmtree(leaving)
+        if standard.folder.parent.resolve() != folder.resolve():
+            with alone_in(folder), suppress(OSError):  # other versions may be in it
+                standard.folder.parent.rmdir()
     except OSError as error:
         raise ConfigurationError(f"{standard.folder}: cannot be removed: {error.strerror}") from error

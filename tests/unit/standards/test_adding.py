@@ -524,6 +524,15 @@ def test_version_in_its_period_of_grace_is_taken_with_a_warning(standards: Path)
         assert words in refused.value.findings[0].hint.en
 
 
+def test_removing_the_last_version_leaves_nothing(standards: Path) -> None:
+    add_both(standards)
+    adding(standards, {"a.xsd": KETTE.format('<xs:element name="k"/>')}, "kette", name="xhund", version="3")
+    for version, left in (("2.3", True), ("3", False)):
+        remove(find_standard(Catalogue.load([standards]), "xhund", version), standards)
+        assert (standards / "xhund").exists() == left
+    assert (standards / "gemeinsames" / "1.0" / FILE_NAME).is_file()
+
+
 def test_standard_of_another_folder_is_not_removed(standards: Path, tmp_path: Path) -> None:
     add_both(standards)
     standard = find_standard(Catalogue.load([standards]), "xhund", "2.3")
