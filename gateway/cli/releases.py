@@ -190,6 +190,7 @@ def _view(report: "Report") -> dict[str, Any]:
         "version": manifest.version,
         "identifier": manifest.identifier,
         "namespace": manifest.namespace,
+        "guessed": report.guessed,
         "folder": report.folder and str(report.folder),
         "header_profile": manifest.header.profile,
         "schema_files": len(report.found.schemas),
@@ -245,7 +246,12 @@ def _problems(report: "Report") -> list[str]:
         f"one anew, or what is used of it may hold anything ({', '.join(each.used) or 'nothing is'})"
         for each in report.unresolved
     ]
+    told = {"name": report.manifest.standard, "version": report.manifest.version}
     return [
+        *_part(
+            "guessed, as no file tells it; if it is wrong, remove it and add it with --name or --version",
+            [f"{each} {told[each]}" for each in report.guessed],
+        ),
         *_part("unresolved imports", unresolved),
         *_part("unusable files", [f"{path}: {reason}" for path, reason in report.broken.items()]),
         *_part(

@@ -17,7 +17,7 @@ from lxml import etree
 from pydantic import ValidationError
 
 from gateway.contract.findings import Severity
-from gateway.errors import ConfigurationError, Problem
+from gateway.errors import ConfigurationError, Problem, Unavailable
 from gateway.standards.archive import unpack
 from gateway.standards.catalogue import Catalogue
 from gateway.standards.codelists import used_codes
@@ -40,6 +40,7 @@ from gateway.standards.survey import XSLT, Survey, fixed_code_lists, survey
 from gateway.xml.parse import parse, parse_reference
 from gateway.xml.rules import RuleFile, Rules
 
+_NOT_COMPILED = "the rules could not be compiled: they are too large, or it takes too long; leave some out"
 BROUGHT_ALONG = "imported"
 """The folder within a standard's that holds what it uses of others."""
 
@@ -74,6 +75,8 @@ class Report:
     """Global elements that are no messages as far as their header tells."""
     opened: list[tuple[str, str]] = field(default_factory=list)
     """Code lists that are declared open, because the release's own messages use other codes."""
+    guessed: list[str] = field(default_factory=list)
+    """`name` or `version`, where no file tells it."""
 
 
 def add(
@@ -102,21 +105,39 @@ def add(
         folder = Path(scratch).resolve() / "release"
         folder.mkdir()
         unpack(source, folder)
+        with _as_delivered(folder):
+            found = survey(folder)
+            identity = _named(identify(found, source.resolve().name), name, version)
+            _require_new(identity, catalogue)
+            report = _examine(found, identity, catalogue)
+        report.guessed = sorted(identity.guessed)
+        if not dry_run:
+            report.folder = _install(folder, identity, report.manifest, catalogue, target)
+        return report
+
+
+@contextmanager
+def _as_delivered(folder: Path) -> Iterator[None]:
+    """Say what is wrong with a release, of files as they are called in it: `folder` is gone by then."""
+    try:
         if (folder / FILE_NAME).is_dir():
             raise ConfigurationError(
                 f"{FILE_NAME}: is a folder of the release, and the description of a standard is called so; "
                 "rename the folder"
             )
-        found = survey(folder)
-        identity = _named(identify(found, source.resolve().name), name, version)
-        _require_new(identity, catalogue)
-        try:
-            report = _examine(found, identity, catalogue)
-        except ValidationError as error:
-            raise ConfigurationError(_unusable(error)) from error
-        if not dry_run:
-            report.folder = _install(folder, identity, report.manifest, catalogue, target)
-        return report
+        yield
+    except ValidationError as error:
+        raise ConfigurationError(_unusable(error)) from error
+    except Unavailable as error:
+        raise ConfigurationError(_NOT_COMPILED) from error
+    except etree.XMLSyntaxError as error:  # so libxml2 says it: every file has been read before
+        raise MemoryError from error
+    except ConfigurationError as error:
+        raise ConfigurationError(_within(folder, error.detail)) from error
+
+
+def _within(folder: Path, complaint: str) -> str:
+    return complaint.replace(f"{folder}/", "")
 
 
 def _require_usable_names(name: str | None, version: str | None) -> None:
@@ -148,6 +169,7 @@ def _named(identity: Identity, name: str | None, version: str | None) -> Identit
         identity.title,
         identity.identifier,
         identity.namespaces,
+        identity.guessed - {word for word, given in (("name", name), ("version", version)) if given},
     )
 
 
@@ -233,7 +255,9 @@ def _usable_rules(found: Survey) -> tuple[list[RulesFile], dict[Path, str]]:
         try:
             Rules([RuleFile(found.folder / usable, found.folder)], {}).compile()
         except ConfigurationError as error:
-            unusable[path] = error.detail
+            unusable[path] = _within(found.folder, error.detail)
+        except Unavailable:
+            unusable[path] = _NOT_COMPILED
         else:
             rules.append(RulesFile(file=usable.as_posix()))
     return rules, unusable

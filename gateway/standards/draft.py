@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lxml import etree
 
@@ -42,13 +42,17 @@ _MAX_TITLE = 150
 
 @dataclass(frozen=True)
 class Identity:
-    """Which standard a release is, and in which namespaces its messages are; none for shared types only."""
+    """Which standard a release is, and in which namespaces its messages are; none for shared types only.
+
+    `guessed` are `name` and `version`, where no file tells them.
+    """
 
     standard: str
     version: str
     title: str
     identifier: str | None = None
     namespaces: tuple[str, ...] = field(default=())
+    guessed: frozenset[str] = frozenset()
 
 
 def identify(found: Survey, source_name: str) -> Identity:
@@ -70,20 +74,25 @@ def identify(found: Survey, source_name: str) -> Identity:
     if said is None:
         versions = {each.root.get("version") for each in leading} - {None}
         version = next(iter(versions)) if len(versions) == 1 else names[1]
-        return Identity(names[0], _version(str(version)), names[0], None, tuple(namespaces))
-    name = said.stated(_STANDARD, "nameTechnisch") or said.stated(_STANDARD, "nameKurz") or names[0]
-    version = said.stated(_VERSION, "version") or said.root.get("version") or names[1]
+        guessed = names.guessed - ({"version"} if len(versions) == 1 else set())
+        return Identity(names.name, _version(str(version)), names.name, None, tuple(namespaces), guessed)
+    name = said.stated(_STANDARD, "nameTechnisch") or said.stated(_STANDARD, "nameKurz") or names.name
+    stated_version = said.stated(_VERSION, "version") or said.root.get("version")
     title = said.stated(_STANDARD, "nameLang") or said.stated(_STANDARD, "nameKurz") or name
     identifier = said.stated(_STANDARD, "kennung")
-    return Identity(_slug(name), _version(version), title, identifier, tuple(namespaces))
+    guessed = names.guessed - ({"name", "version"} if stated_version else {"name"})
+    version = _version(stated_version or names.version)
+    return Identity(_slug(name), version, title, identifier, tuple(namespaces), guessed)
 
 
 def _configured(found: Survey, source_name: str) -> Identity:
     configuration = _configuration(found)
-    name, version = _names("", source_name.removeprefix("validator-configuration-"))
+    names = _names("", source_name.removeprefix("validator-configuration-"))
     numbers = re.findall(r"\d+(?:\.\d+)+", configuration.name)
-    title = configuration.name or name
-    return Identity(name, numbers[-1] if numbers else _version(configuration.date or version), title)
+    said = numbers[-1] if numbers else configuration.date
+    title = configuration.name or names.name
+    guessed = names.guessed - ({"version"} if said else set())
+    return Identity(names.name, _version(said or names.version), title, guessed=guessed)
 
 
 def _configuration(found: Survey) -> Configuration:
@@ -107,7 +116,13 @@ def _stated(schema: SchemaFile) -> tuple[str | None, str | None] | None:
     return (name, schema.stated(_VERSION, "version")) if name else None
 
 
-def _names(namespace: str, source_name: str) -> tuple[str, str]:
+class _Names(NamedTuple):
+    name: str
+    version: str
+    guessed: frozenset[str]
+
+
+def _names(namespace: str, source_name: str) -> _Names:
     """Take name and version from a namespace, and what it does not tell from a folder's or file's name."""
     parts = [part for part in re.split(r"[/:#?]+", namespace) if part]
     words = [
@@ -120,7 +135,10 @@ def _names(namespace: str, source_name: str) -> tuple[str, str]:
     found = re.search(r"\d+([._]\d+)*$", name)
     base = name[: found.start()] if found else name
     version = ".".join(numbers) or (found[0] if found else "1")
-    return _slug(words[-1] if words else base), version
+    guessed = {"name": not words, "version": not numbers}
+    return _Names(
+        _slug(words[-1] if words else base), version, frozenset(word for word in guessed if guessed[word])
+    )
 
 
 def _slug(text: str) -> str:

@@ -225,10 +225,11 @@ class _Collection:
         for namespace, paths in self.imported.items():
             if len(paths) > 1:
                 written[self._stand_in(namespace)] = self._including(namespace, paths)
+        origins = {name: str(path) for path, name in self.names.items()}
         if len(namespaces) == 1:
-            return Documents(self._stand_in(next(iter(namespaces))), written)
+            return Documents(self._stand_in(next(iter(namespaces))), written, origins)
         written["entry.xsd"] = self._importing(namespaces)
-        return Documents("entry.xsd", written)
+        return Documents("entry.xsd", written, origins)
 
     def _read(self, path: Path) -> etree._Element:
         """Read a file once, and everything it refers to, however long the chain."""

@@ -10,7 +10,7 @@ import tempfile
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,16 +38,27 @@ _CHUNK_BYTES = 64 * 1024
 
 @dataclass(frozen=True)
 class Documents:
-    """Schema documents by file name, each naming the others by these names; `entry` is read first."""
+    """Schema documents by file name, each naming the others by these names; `entry` is read first.
+
+    `origins` says which files they were, as an operator knows them.
+    """
 
     entry: str
     files: Mapping[str, bytes]
+    origins: Mapping[str, str] = field(default_factory=dict)
 
     def write(self, folder: str) -> str:
         """Write them all into `folder` and return the path of the entry."""
         for name, content in self.files.items():
             Path(folder, name).write_bytes(content)
         return str(Path(folder, self.entry))
+
+    def localise(self, complaint: str, folder: str) -> str:
+        """Return what an engine says of the documents in `folder` as said of the files that they were."""
+        for name, origin in self.origins.items():
+            for written in (f"file://{folder}/{name}", f"{folder}/{name}"):
+                complaint = complaint.replace(written, origin)
+        return complaint
 
 
 class Schema:
@@ -135,7 +146,7 @@ class Schema:
         if not (parts := split(self.documents.files)):
             return None
         files, repertoire = parts
-        return _compile(Documents(self.documents.entry, files)), repertoire
+        return _compile(replace(self.documents, files=files)), repertoire
 
     @cached_property
     def identifiers(self) -> Identifiers | None:
@@ -172,7 +183,8 @@ class Schema:
                     entry, base_url=folder, allow="sandbox", use_fallback=False, use_location_hints=False
                 )
             except (xmlschema.XMLSchemaException, ValueError) as error:
-                raise ConfigurationError(f"xmlschema cannot compile the schema: {error}") from error
+                told = self.documents.localise(str(error), folder)
+                raise ConfigurationError(f"xmlschema cannot compile the schema: {told}") from error
         match_by_libxml2(schema)
         return schema
 
@@ -181,10 +193,14 @@ def _compile(documents: Documents) -> etree.XMLSchema:
     files = {name: _without_values_at_references(content) for name, content in documents.files.items()}
     with tempfile.TemporaryDirectory(prefix="amtsbote-") as folder:
         try:
-            entry = Documents(documents.entry, files).write(folder)
+            entry = replace(documents, files=files).write(folder)
             return etree.XMLSchema(file=entry, attribute_defaults=True)  # type: ignore[call-arg]
         except etree.XMLSchemaParseError as error:
-            raise ConfigurationError(f"the schema cannot be compiled: {error}") from error
+            # Not its line, which is that of a document that was written anew.
+            told = error.error_log.last_error
+            where = documents.localise(f"{told.filename}: ", folder) if told else ""
+            what = told.message if told else error
+            raise ConfigurationError(f"{where}the schema cannot be compiled: {what}") from error
 
 
 def _without_values_at_references(content: bytes) -> bytes:
