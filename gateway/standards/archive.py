@@ -19,7 +19,8 @@ from gateway.errors import ConfigurationError
 KEPT = frozenset({".xsd", ".xml", ".sch", ".xsl", ".xslt", ".gc"})
 """What schemas, code lists, rules, conversions and sample messages are called."""
 MAX_FILES = 20_000
-MAX_FILE_BYTES = 64 * 1024 * 1024
+MAX_FILE_BYTES = 16 * 1024 * 1024
+"""The largest of nine thousand published files has three, and is in memory as a whole when it is read."""
 MAX_BYTES = 512 * 1024 * 1024
 _MAX_NAME = 200
 _START = b"PK\x03\x04"

@@ -20,6 +20,7 @@ from gateway.standards.manifest import (
 )
 from gateway.standards.profiles import NAMESPACES, PROFILES
 from gateway.standards.scenarios import (
+    MAX_MESSAGE_TYPES,
     Configuration,
     message_types,
     prefixes,
@@ -161,12 +162,18 @@ def draft(found: Survey, identity: Identity, gaps: Iterable[Gap] = ()) -> Manife
     namespaces = identity.namespaces
     main = next(iter(namespaces), "") or next(filter(None, found.namespaces), "")
     _require_one_of_each(found, namespaces)
-    types = [
-        _message_type(element, each.namespace, main)
+    declared = [
+        (element, each.namespace)
         for name in namespaces
         for each in found.of(name)
         for element in each.elements
     ]
+    if len(declared) > MAX_MESSAGE_TYPES:
+        raise ConfigurationError(
+            f"its schemas declare {len(declared)} elements that may be messages, at most {MAX_MESSAGE_TYPES} "
+            "are taken; add the folders of single standards"
+        )
+    types = [_message_type(element, namespace, main) for element, namespace in declared]
     prefixes = _prefixes(found, namespaces or [main])
     return Manifest(
         standard=identity.standard,

@@ -20,6 +20,10 @@ from gateway.standards.manifest import MessageTypeRules, RulesFile
 from gateway.standards.survey import SCENARIOS, SchemaFile
 from gateway.xml.parse import parse_reference
 
+MAX_MESSAGE_TYPES = 5_000
+"""Of one release; XBau has 121."""
+_MAX_WEIGHTS = 50_000
+"""Rule files of all scenarios, each with all that its scenario says of single rules. XRechnung has 3,000."""
 _NS = {"s": SCENARIOS}
 # A step of the match that names an element, such as `/invoice:Invoice[…]`.
 _NAMED = re.compile(r"/\s*([A-Za-z_][\w.-]*):([A-Za-z_][\w.-]*)")
@@ -67,6 +71,12 @@ def read_scenarios(path: Path, folder: Path) -> Configuration:
     scenarios = tuple(_scenario(each, path, folder) for each in root.iterfind("s:scenario", _NS))
     if not scenarios:
         raise ConfigurationError(f"{path.relative_to(folder)}: has no scenario")
+    # Every scenario is at least one message type.
+    weights = sum(len(each.rules) * (1 + len(each.levels)) for each in scenarios)
+    if len(scenarios) > MAX_MESSAGE_TYPES or weights > _MAX_WEIGHTS:
+        raise ConfigurationError(
+            f"{path.relative_to(folder)}: has more scenarios, rules and customLevels than are taken; part it"
+        )
     return Configuration(_text(root, "s:name"), _text(root, "s:date"), scenarios)
 
 

@@ -1,6 +1,7 @@
 """What there is in a folder of a published release, told by what the files contain, never by their names."""
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +13,7 @@ from gateway.errors import ConfigurationError
 from gateway.standards.codelists import CodeList, load_code_list
 from gateway.standards.gaps import XSD
 from gateway.standards.sources import meaning, require_no_entities
-from gateway.xml.parse import parse_reference
+from gateway.xml.parse import count_nodes, parse_reference
 from gateway.xml.schematron_source import SCH
 from gateway.xml.stylesheet import XSL
 from gateway.xml.svrl import writes_svrl
@@ -20,6 +21,16 @@ from gateway.xml.svrl import writes_svrl
 SCHEMATRON = frozenset({SCH[1:-1], "http://www.ascc.net/xml/schematron"})
 XSLT = XSL[1:-1]
 SCENARIOS = "http://www.xoev.de/de/validator/framework/1/scenarios"
+
+MAX_NODES = 300_000
+"""Of one file, in elements, attributes and notes; a tree costs 240 bytes for each. Of nine thousand published
+files the largest code list has 160,000, and an export that lies beside schemas 230,000."""
+MAX_WEIGHT = {"schemas": 200_000, "code lists": 1_000_000, "rules": 200_000}
+"""Of all files of a kind, which are in memory together: nodes, or what is as long. The schemas of XJustiz 3.6
+weigh 95,000 and cost 1.7 KiB a node when they are compiled, those of a profile of UBL weigh 175,000; the 72
+code lists of XWasser 370,000; the rules of public procurement 73,000."""
+_NODE_BYTES = 32
+"""As long are published files for each of their nodes."""
 
 _INCLUSIONS = (f"{XSD}include", f"{XSD}redefine", f"{XSD}override")
 _GLOBAL = (f"{XSD}element",)
@@ -95,7 +106,9 @@ class Survey:
     """Configurations of the KoSIT validator."""
     instances: list[Instance] = field(default_factory=list)
     unreadable: dict[Path, str] = field(default_factory=dict)
-    """What should be XML and is not, with the reason."""
+    """What should be XML and is not, or is too large to look at, with the reason."""
+    weights: Counter[str] = field(default_factory=Counter)
+    """How much of MAX_WEIGHT is taken."""
 
     @cached_property
     def namespaces(self) -> list[str]:
@@ -124,7 +137,7 @@ def survey(folder: Path) -> Survey:
     """Look at every file below `folder`.
 
     Raises:
-        ConfigurationError: there is neither a schema nor a code list.
+        ConfigurationError: there is neither a schema nor a code list, or more than fits into memory.
     """
     found = Survey(folder)
     # The shallowest first: what lies deeper may be a copy of it.
@@ -137,26 +150,48 @@ def survey(folder: Path) -> Survey:
 
 
 def _classify(found: Survey, path: Path) -> None:
+    body = (found.folder / path).read_bytes()
     try:
-        root = parse_reference((found.folder / path).read_bytes())
+        if (nodes := count_nodes(body, MAX_NODES)) > MAX_NODES:
+            found.unreadable[path] = (
+                f"has more than {MAX_NODES} tags and attributes, or a DOCTYPE and more than "
+                f"{MAX_NODES * 4 >> 20} MiB; leave it out, or part it"
+            )
+            return
+        root = parse_reference(body)
     except etree.XMLSyntaxError as error:
         found.unreadable[path] = str(error.msg)
         return
+    weight = max(nodes, len(body) // _NODE_BYTES)
     name = etree.QName(root)
     namespace, local = name.namespace or "", name.localname
     if (namespace, local) == (XSD[1:-1], "schema"):
+        _weigh(found, "schemas", weight)
         _add_schema(found, SchemaFile(path, root))
     elif namespace in SCHEMATRON and local == "schema":
+        _weigh(found, "rules", weight)
         found.rules.append(path)
         found.parts_of_rules |= _included_rules(root, path)
     elif namespace == XSLT:
+        _weigh(found, "rules", weight)
         (found.rules if writes_svrl(root) else found.stylesheets).append(path)
     elif (namespace, local) == (SCENARIOS, "scenarios"):
         found.scenarios.append(path)
     elif local == "CodeList" and "genericode" in namespace.lower():
+        _weigh(found, "code lists", weight)
+        del root  # it is parsed once more, and two trees need twice the memory
         _add_code_list(found, path)
     else:
         found.instances.append(Instance(path, str(root.tag)))
+
+
+def _weigh(found: Survey, kind: str, weight: int) -> None:
+    found.weights[kind] += weight
+    if found.weights[kind] > MAX_WEIGHT[kind]:
+        raise ConfigurationError(
+            f"its {kind} have more than {MAX_WEIGHT[kind]} tags and attributes altogether, or more than "
+            f"{MAX_WEIGHT[kind] * _NODE_BYTES >> 20} MiB; add folders of it one by one"
+        )
 
 
 def _included_rules(root: etree._Element, path: Path) -> set[Path]:

@@ -1,10 +1,16 @@
 """`amtsbote standards add` and `enable`: what they say, and what they refuse in a sentence."""
 
 import datetime
+import json
+import os
 import re
+import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from lxml import etree
 from typer.testing import CliRunner, Result
 
 from gateway.cli import app, releases
@@ -144,6 +150,18 @@ def test_name_that_no_standard_can_have_is_refused_with_the_form_of_one(
     assert words in usage_error(standards, "add", tmp_path / "lieferung", *options)
 
 
+SCHEMA = (
+    '<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:schema">'
+    '<xs:element name="a"/></xs:schema>'
+)
+MEASURED = """import atexit, pathlib, re, sys
+def tell():
+    status = pathlib.Path("/proc/self/status").read_text()
+    print(int(re.search(r"VmHWM:\\s+(\\d+)", status)[1]) // 1024, end="", file=sys.stderr)
+atexit.register(tell)
+from gateway.cli import app
+app()"""
+"""Runs the command line, and says last how many MiB it has taken."""
 CLEAR = "\x1b[2J\x9b31m"
 """What clears a terminal and turns it red, in the two ways of writing it."""
 
@@ -165,6 +183,65 @@ def test_file_names_in_a_refusal_reach_the_terminal_visibly(standards: Path, tmp
     assert "a␛[2J<U+009B>31m.xml" in done.stderr
     assert not set(CLEAR[0] + CLEAR[4]) & set(done.stderr)
     assert done.stderr.count("\n") == 2  # a line for what is wrong, and one for the file
+
+
+def test_report_counts_and_says_what_was_guessed(standards: Path, tmp_path: Path) -> None:
+    source = release.write(tmp_path / "katze", {"a.xsd": SCHEMA})
+    said = run(standards, "add", source, "--dry-run").stdout
+    assert "1 file, 1 message type, header" in said
+    assert "if it is wrong, remove it and add it with --name or --version: 2\n" in said
+    assert "    name katze\n    version 1\n" in said
+    report = json.loads(run(standards, "add", source, "--dry-run", "--json").stdout)
+    assert report["guessed"] == ["name", "version"]
+    told = run(standards, "add", source, "--dry-run", "--name", "katze", "--version", "1").stdout
+    assert "guessed" not in told
+
+
+def test_json_has_nothing_that_steers_a_terminal(standards: Path, tmp_path: Path) -> None:
+    source = release.write(tmp_path / "seltsam", {f"a{CLEAR}ü.xml": "<", "b.xsd": SCHEMA})
+    (source / os.fsdecode(b"\xff.xml")).write_text("<", "utf-8")
+    said = run(standards, "add", source, "--dry-run", "--json").stdout
+    assert said.replace("\n", "").isprintable()
+    assert "ü" in said
+    assert {*json.loads(said)["unusable_files"]} == {f"a{CLEAR}ü.xml", "\udcff.xml"}
+
+
+WIDE = "".join(
+    f'<xs:complexType name="t{kind}"><xs:sequence>'
+    + "".join(f'<xs:element name="a{number}"/>' for number in range(900))
+    + "</xs:sequence></xs:complexType>"
+    for kind in range(110)
+)
+"""Four megabytes of schema, of which libxml2 makes five gigabytes."""
+
+
+def test_adding_takes_no_more_memory_than_it_may(standards: Path, tmp_path: Path) -> None:
+    source = release.write(
+        tmp_path / "breit", {"a.xsd": SCHEMA.replace("</xs:schema>", f"{WIDE}</xs:schema>")}
+    )
+    variables = os.environ | {"AMTSBOTE_STANDARDS": str(standards)}
+    command = [sys.executable, "-c", MEASURED, "standards", "add", str(source)]
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    refused, _, mebibytes = done.stderr.rpartition("\n")
+    assert refused.startswith("a.xsd: the schema cannot be compiled"), done.stderr
+    assert int(mebibytes) < releases.MEMORY_BYTES // 2**20 + 128  # what the program itself takes
+
+
+@pytest.mark.parametrize("error", [MemoryError(), etree.XMLSyntaxError("unknown error", 0, 0, 0)])
+def test_release_is_refused_in_a_sentence_when_memory_is_short(
+    standards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """The second is what the parser says then."""
+
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("gateway.standards.adding.draft", fail)
+    limits = resource.getrlimit(resource.RLIMIT_DATA)
+    done = run(standards, "add", release.write(tmp_path / "voll", {"a.xsd": SCHEMA}))
+    assert done.exit_code == REFUSED, done.output
+    assert done.stderr.startswith("it takes more than 384 MiB of memory, so nothing was added")
+    assert resource.getrlimit(resource.RLIMIT_DATA) == limits
 
 
 def test_version_is_not_removed_while_messages_are_converted_into_it(monkeypatch: pytest.MonkeyPatch) -> None:
