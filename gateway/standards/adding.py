@@ -26,7 +26,6 @@ from gateway.standards.folders import alone_in
 from gateway.standards.manifest import (
     FILE_NAME,
     NAME,
-    RULES,
     VERSION,
     CodeListFile,
     Gap,
@@ -36,7 +35,7 @@ from gateway.standards.manifest import (
 )
 from gateway.standards.sources import SchemaFiles, Unresolved, find_imports
 from gateway.standards.standard import MessageType, Standard
-from gateway.standards.survey import XSLT, Survey, fixed_code_lists, survey
+from gateway.standards.survey import Survey, fixed_code_lists, survey
 from gateway.xml.parse import parse, parse_reference
 from gateway.xml.rules import RuleFile, Rules
 
@@ -210,8 +209,8 @@ def _examine(found: Survey, identity: Identity, catalogue: Catalogue) -> Report:
     brought = [_bring_along(path, found.folder, catalogue) for path in foreign]
     more = [CodeListFile(file=path.as_posix()) for path in brought if path]
     manifest = manifest.model_copy(update={"code_lists": [*manifest.code_lists, *more]})
-    manifest, opened = _with_open_lists(manifest, found, files)
-    tried = Standard(manifest, found.folder, files)
+    manifest, opened = _with_open_lists(_revised(standard, manifest, files), found)
+    tried = _revised(standard, manifest, files)
     Catalogue([*catalogue.standards, tried])  # two standards must not have the same root element
     tried.check()
     samples = [*_try_samples(found, tried)]
@@ -251,38 +250,27 @@ def _usable_rules(found: Survey) -> tuple[list[RulesFile], dict[Path, str]]:
             path.suffix.lower() != ".sch" and path.with_suffix("") in written
         ):
             continue
-        usable = _with_usable_suffix(path, found.folder)
         try:
-            Rules([RuleFile(found.folder / usable, found.folder)], {}).compile()
+            Rules([RuleFile(found.folder / path, found.folder)], {}).compile()
         except ConfigurationError as error:
             unusable[path] = _within(found.folder, error.detail)
         except Unavailable:
             unusable[path] = _NOT_COMPILED
         else:
-            rules.append(RulesFile(file=usable.as_posix()))
+            rules.append(RulesFile(file=path.as_posix()))
     return rules, unusable
 
 
-def _with_usable_suffix(path: Path, folder: Path) -> Path:
-    """Copy rules that are called `.xml` or `.XSL` beside themselves: their suffix says how they are compiled.
-
-    The file stays under its name as well, because others may refer to it.
-    """
-    if re.search(RULES, path.name):
-        return path
-    compiled = etree.QName(parse_reference((folder / path).read_bytes())).namespace == XSLT
-    copy = path.with_name(f"{path.name}.{'xsl' if compiled else 'sch'}")
-    if (folder / copy).exists():
-        raise ConfigurationError(f"{path}: rules are called .sch, .xsl or .xslt; {copy} is there already")
-    shutil.copyfile(folder / path, folder / copy)
-    return copy
+def _revised(standard: Standard, manifest: Manifest, files: SchemaFiles) -> Standard:
+    """Return it by another manifest of the same schemas, which take long and much memory to compile."""
+    revised = Standard(manifest, standard.folder, files)
+    revised.schema = standard.schema
+    return revised
 
 
-def _with_open_lists(
-    manifest: Manifest, found: Survey, files: SchemaFiles
-) -> tuple[Manifest, list[tuple[str, str]]]:
+def _with_open_lists(standard: Standard, found: Survey) -> tuple[Manifest, list[tuple[str, str]]]:
     """Declare those lists open that the release's own messages contradict: they do not name all codes."""
-    standard = Standard(manifest, found.folder, files)
+    manifest = standard.manifest
     lists = {(known.uri, known.version): known.codes for known, _ in standard.code_list_files}
     opened = {
         key

@@ -193,12 +193,6 @@ def _from_scenarios(found: Survey, identity: Identity) -> Manifest:
     configuration = _configuration(found)
     typed = [(each, message_types(each, found.schemas)) for each in configuration.scenarios]
     types = [each for _, some in typed for each in some]
-    for path in dict.fromkeys(path for each, _ in typed for path in each.rules):
-        if path.suffix not in (".sch", ".xsl", ".xslt"):
-            raise ConfigurationError(
-                f"{path}: {found.scenarios[0]} names it as rules, which are called .sch, .xsl or .xslt; "
-                "rename the file, in both places"
-            )
     if not types:
         raise ConfigurationError("no scenario has a message type: its schemas declare no such element")
     return Manifest(

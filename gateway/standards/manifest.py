@@ -16,8 +16,6 @@ from gateway.standards.profiles import FIELDS, PROFILES
 FILE_NAME = "standard.yaml"
 NAME, VERSION = r"[a-z][a-z0-9.-]*", r"[A-Za-z0-9][A-Za-z0-9._-]*"
 """What a standard and its version may be called: both become folders and parts of ids."""
-RULES = r"\.(sch|xslt?)$"
-"""What files of rules are called."""
 
 # Ten times as fast, which counts with forty standards; wheels of PyYAML have it, a build may lack it.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -68,16 +66,10 @@ class RulesFile(_Part):
     whatever the file says. Unless `message_types` names some, the rules are for messages of every type.
     """
 
-    file: str = Field(pattern=RULES)
+    file: str
     message_types: list[str] = Field(default_factory=list)
     phase: str | None = None
     severity: dict[str, Severity] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _phase_is_of_schematron(self) -> Self:
-        if self.phase and not self.file.endswith(".sch"):
-            raise ValueError("a phase is chosen when Schematron is compiled; an XSLT file has none")
-        return self
 
 
 class ConversionRules(_Part):

@@ -138,8 +138,9 @@ class Standard:
 
     @cached_property
     def _rules(self) -> dict[str, Rules]:
+        known: dict[tuple[Path, str | None], Stylesheet] = {}
         files = [
-            RuleFile(self.folder / each.file, self.folder, each.phase, each.severity)
+            RuleFile(self.folder / each.file, self.folder, each.phase, each.severity, known)
             for each in self.manifest.rules
         ]
         sets: dict[tuple[int, ...], Rules] = {}  # types that keep the same rules share what is compiled

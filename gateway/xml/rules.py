@@ -16,7 +16,7 @@ from gateway.xml import svrl
 from gateway.xml.paths import Names
 from gateway.xml.positions import locate
 from gateway.xml.schematron import compile_schematron
-from gateway.xml.stylesheet import Stylesheet, read_tree, require_stylesheet
+from gateway.xml.stylesheet import XSL, Stylesheet, read_tree, require_stylesheet
 from gateway.xml.svrl import Failure
 from gateway.xml.workers import Workers, shared_workers
 
@@ -28,16 +28,17 @@ _WARNINGS = frozenset({"warn", "warning", "info", "information"})
 
 @dataclass(frozen=True)
 class RuleFile:
-    """One file of rules, `.sch`, `.xsl` or `.xslt`.
+    """One file of rules, Schematron or XSLT, whatever it is called.
 
     `within` is the folder it may include from, `phase` one of Schematron's phases, `severity` what rules
-    weigh here, by their ids, whatever the file says.
+    weigh here, by their ids, whatever the file says. `known` has the stylesheets of all that share it.
     """
 
     path: Path
     within: Path
     phase: str | None = None
     severity: Mapping[str, Severity] = field(default_factory=dict)
+    known: dict[tuple[Path, str | None], Stylesheet] = field(default_factory=dict)
 
     def stylesheet(self) -> Stylesheet:
         """Return the XSLT that reports on a message without repeating its values.
@@ -45,9 +46,20 @@ class RuleFile:
         Raises:
             ConfigurationError: the file cannot be read, or is wrong.
         """
-        if self.path.suffix == ".sch":
-            return compile_schematron(self.path, self.within, self.phase)
+        key = self.path, self.phase
+        if key not in self.known:
+            self.known[key] = self._read()
+        return self.known[key]
+
+    def _read(self) -> Stylesheet:
         root = read_tree(self.path)
+        if not str(root.tag).startswith(XSL):
+            return compile_schematron(self.path, self.within, self.phase)
+        if self.phase:
+            raise ConfigurationError(
+                f"{self.path}: is XSLT, of which no phase can be chosen any more; take {self.phase} out of "
+                "standard.yaml"
+            )
         require_stylesheet(root, self.path)
         if not svrl.writes_svrl(root):
             raise ConfigurationError(f"{self.path}: writes no SVRL, so nothing would be heard of its rules")

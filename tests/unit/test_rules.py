@@ -26,7 +26,7 @@ from gateway.standards.codelists import CodeLists
 from gateway.xml import worker, workers
 from gateway.xml.parse import parse
 from gateway.xml.rules import RuleFile, Rules
-from gateway.xml.stylesheet import Stylesheet
+from gateway.xml.stylesheet import Stylesheet, read_stylesheet
 from gateway.xml.workers import Workers
 
 TODAY = datetime.date(2026, 6, 1)
@@ -586,8 +586,7 @@ def test_check_names_file_and_line_when_a_rule_does_not_compile(schemas: Path) -
 @pytest.mark.parametrize(
     ("rule", "said"),
     [
-        ("{file: rules/xparken.txt}", "rules.0.file"),
-        ("{file: rules/x.xsl, phase: a}", "a phase is chosen when Schematron is compiled"),
+        ("{file: rules/xparken.sch, phase: 1}", "rules.0.phase"),
         ("{file: rules/x.sch, severity: {A: information}}", "rules.0.severity.A"),
     ],
 )
@@ -597,6 +596,55 @@ def test_manifest_is_refused_when_its_rules_are_wrong(schemas: Path, rule: str, 
     manifest.write_text(text.replace("{file: rules/xparken.sch}", rule), encoding="utf-8")
     with pytest.raises(ConfigurationError, match=said):
         Catalogue.load([schemas])
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("{file: rules/fehlt.sch}", r"fehlt\.sch: cannot be read"),
+        ("{file: rules/x.xsl, phase: a}", r"x\.xsl: is XSLT, of which no phase can be chosen.*take a out"),
+        ("{file: standard.yaml}", r"standard\.yaml: cannot be read"),
+        ("{file: xparken.xsd}", r"xparken\.xsd:\d+: is no Schematron"),
+    ],
+)
+def test_check_refuses_rules_that_are_none(schemas: Path, rule: str, said: str) -> None:
+    folder = schemas / "xparken" / "1.0"
+    (folder / "rules" / "x.xsl").write_text(XSLT.format("x"), encoding="utf-8")
+    text = (folder / "standard.yaml").read_text(encoding="utf-8")
+    changed = text.replace("{file: rules/xparken.sch}", rule)
+    (folder / "standard.yaml").write_text(changed, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=said):
+        Catalogue.load([schemas]).check()
+
+
+def test_rules_are_told_by_their_root_element_whatever_they_are_called(schemas: Path) -> None:
+    folder = schemas / "xparken" / "1.0"
+    (folder / "rules" / "xparken.sch").rename(folder / "rules" / "xparken.xml")
+    text = (folder / "standard.yaml").read_text(encoding="utf-8")
+    (folder / "standard.yaml").write_text(text.replace("xparken.sch", "xparken.xml"), encoding="utf-8")
+    with pytest.raises(RuleViolation):
+        Catalogue.load([schemas]).read(ENDS_EARLY, today=TODAY)
+
+
+@pytest.mark.parametrize("content", [XSLT.format("&a;"), XSLT.format('<x b="&a;"/>'), XSLT.format("x")])
+def test_stylesheet_with_a_doctype_is_refused(tmp_path: Path, content: str) -> None:
+    """Also where an entity stands in an attribute, which the parser expands, or nowhere."""
+    path = tmp_path / "x.xsl"
+    path.write_text(f'<!DOCTYPE x [<!ENTITY a SYSTEM "{path}"><!ENTITY a "b">]>{content}', encoding="utf-8")
+    with pytest.raises(
+        ConfigurationError, match=r"x\.xsl: cannot be read: .*(has a DOCTYPE.*take it out|external entity)"
+    ):
+        read_stylesheet(path)
+
+
+def test_rules_that_weigh_differently_share_what_is_compiled(tmp_path: Path) -> None:
+    """Every scenario of a configuration may weigh them in a way of its own."""
+    (tmp_path / "r.sch").write_text(RULES, encoding="utf-8")
+    known: dict[tuple[Path, str | None], Stylesheet] = {}
+    one, other = (
+        RuleFile(tmp_path / "r.sch", tmp_path, None, {"A": severity}, known) for severity in Severity
+    )
+    assert one.stylesheet() is other.stylesheet()
 
 
 async def test_loop_goes_on_while_a_message_waits_for_its_rules(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ import fcntl
 import os
 import re
 import stat
+import tempfile
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,13 +13,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gateway.errors import ConfigurationError, SchemaViolation, VersionNotServed
-from gateway.standards import Catalogue, Standard
+from gateway.errors import ConfigurationError, SchemaViolation, Unavailable, VersionNotServed
+from gateway.standards import Catalogue, Standard, draft, survey
 from gateway.standards.adding import Report, add
 from gateway.standards.description import fetch_schema_file, schema_files
 from gateway.standards.manifest import FILE_NAME
 from gateway.standards.serving import enable, remove
 from gateway.standards.sources import SchemaFiles, find_imports
+from gateway.standards.survey import SCENARIOS
+from gateway.xml.rules import Rules
+from gateway.xml.validate import Schema
 from tests.unit.standards import release
 from tests.unit.test_bad_inputs import MATERIAL
 
@@ -380,21 +384,169 @@ COMPILED = (
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "used"),
+    ("name", "content"),
     [
-        ("regeln.xml", COMPILED, "regeln.xml.xsl"),
-        ("regeln.XSL", COMPILED, "regeln.XSL.xsl"),
-        ("regeln.SCH", SCHEMATRON, "regeln.SCH.sch"),
-        ("regeln.xml", SCHEMATRON, "regeln.xml.sch"),
+        ("regeln.xml", COMPILED),
+        ("regeln.XSL", COMPILED),
+        ("regeln.SCH", SCHEMATRON),
+        ("regeln.xml", SCHEMATRON),
     ],
 )
-def test_rules_are_used_whatever_their_file_is_called(
-    standards: Path, name: str, content: str, used: str
-) -> None:
+def test_rules_are_used_whatever_their_file_is_called(standards: Path, name: str, content: str) -> None:
     adding(standards, release.shared_files(), "gemeinsames")
     report = adding(standards, release.files() | {name: content})
-    assert [each.file for each in report.manifest.rules] == [used]
+    assert [each.file for each in report.manifest.rules] == [name]
     enabled(standards).check()
+
+
+def test_rules_that_no_worker_can_compile_are_left_out(
+    standards: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def give_up(_: Rules) -> None:
+        raise Unavailable
+
+    monkeypatch.setattr(Rules, "compile", give_up)
+    report = adding(standards, {"gemeinsames.xsd": SHARED, "regeln.sch": SCHEMATRON}, "gemeinsames")
+    assert report.manifest.rules == []
+    assert "too large, or it takes too long" in report.broken[Path("regeln.sch")]
+
+
+LAUGHING = "".join(f"<!ENTITY a{number + 1} '{f'&a{number};' * 10}'>" for number in range(12))
+DOCTYPES = {
+    "internal": "<!DOCTYPE x [<!ENTITY a12 'b'>]>",
+    "external": "<!DOCTYPE x [<!ENTITY a12 SYSTEM 'file:///etc/hostname'>]>",
+    "laughs": f"<!DOCTYPE x [<!ENTITY a0 'x'>{LAUGHING}]>",
+}
+
+
+@pytest.mark.parametrize("doctype", DOCTYPES.values(), ids=DOCTYPES)
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("regeln.sch", SCHEMATRON.replace(">x<", ">&a12;<")),
+        ("regeln.xsl", COMPILED.replace("<svrl:schematron-output/>", "&a12;<svrl:schematron-output/>")),
+        ("liste.xml", release.files()[release.LIST].partition("?>")[2].replace("dackel", "&a12;")),
+        ("scenarios.xml", f'<scenarios xmlns="{SCENARIOS}"><name>&a12;</name></scenarios>'),
+    ],
+)
+def test_file_with_a_doctype_is_left_out_unless_it_is_a_schema(
+    standards: Path, doctype: str, name: str, content: str
+) -> None:
+    contents = {"gemeinsames.xsd": SHARED, name: doctype + content}
+    report = adding(standards, contents, "gemeinsames")
+    assert re.search("DOCTYPE|amplification", report.broken[Path(name)])
+    assert (report.manifest.rules, report.manifest.code_lists) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["<r>" + "<a/>" * survey.MAX_NODES + "</r>", "<!DOCTYPE r><r>" + " " * 4 * survey.MAX_NODES + "</r>"],
+)
+def test_file_that_would_be_too_large_a_tree_is_left_out(standards: Path, content: str) -> None:
+    report = adding(standards, {"gemeinsames.xsd": SHARED, "a.xml": content}, "gemeinsames")
+    assert "more than 300000 tags and attributes" in report.broken[Path("a.xml")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "contents"),
+    [
+        ("schemas", release.files()),
+        ("code lists", release.files()),
+        ("rules", release.files() | {"a.sch": SCHEMATRON, "b.xsl": COMPILED}),
+    ],
+)
+def test_release_is_refused_when_it_does_not_fit_into_memory(
+    standards: Path, monkeypatch: pytest.MonkeyPatch, kind: str, contents: dict[str, str]
+) -> None:
+    adding(standards, release.shared_files(), "gemeinsames")
+    weight = adding(standards, contents, dry_run=True).found.weights[kind]
+    monkeypatch.setitem(survey.MAX_WEIGHT, kind, weight - 1)
+    with pytest.raises(ConfigurationError, match=f"its {kind} have more than {weight - 1} tags.*one by one"):
+        adding(standards, contents)
+
+
+def test_long_texts_weigh_as_well(standards: Path) -> None:
+    text = f"<!--{'x' * 32_000}--></xs:schema>"
+    report = adding(standards, {"gemeinsames.xsd": SHARED.replace("</xs:schema>", text)}, "gemeinsames")
+    assert report.found.weights["schemas"] > 1000
+
+
+def test_release_is_refused_when_it_declares_more_messages_than_are_taken(
+    standards: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adding(standards, release.shared_files(), "gemeinsames")
+    monkeypatch.setattr(draft, "MAX_MESSAGE_TYPES", 1)
+    with pytest.raises(ConfigurationError, match="declare 3 elements that may be messages, at most 1"):
+        adding(standards, release.files())
+
+
+def test_schema_is_compiled_once(standards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes most of the time and of the memory."""
+    adding(standards, release.shared_files(), "gemeinsames")
+    compiled = []
+    monkeypatch.setattr(Schema, "compile", lambda schema: compiled.append(schema))
+    adding(standards, release.files(), dry_run=True)
+    assert len({*compiled}) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "contents", "words"),
+    [
+        ("a/b.xsd", {"a/b.xsd": KETTE.format('<xs:element name="k" type="xs:tokn"/>')}, "cannot be compiled"),
+        ("a/b.xsd", {"a/b.xsd": KETTE.format('<xs:include schemaLocation="c.xsd"/>')}, "import of"),
+        (
+            "a/c.xsd",
+            {"a/b.xsd": KETTE.format('<xs:include schemaLocation="c.xsd"/>'), "a/c.xsd": "<"},
+            "cannot be",
+        ),
+    ],
+)
+def test_schema_that_is_wrong_is_named_as_in_the_release(
+    standards: Path, path: str, contents: dict[str, str], words: str
+) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        adding(standards, contents)
+    assert refused.value.detail.startswith(f"{path}: ")
+    assert words in refused.value.detail
+    assert tempfile.gettempdir() not in refused.value.detail
+
+
+def test_rules_that_are_wrong_are_named_as_in_the_release(standards: Path) -> None:
+    wrong = SCHEMATRON.replace("true()", "true(")
+    report = adding(standards, {"gemeinsames.xsd": SHARED, "r/r.sch": wrong}, "gemeinsames")
+    (reason,) = report.broken.values()
+    assert reason.startswith("r/r.sch")
+    assert tempfile.gettempdir() not in reason
+
+
+@pytest.mark.parametrize(
+    ("schema", "options", "guessed"),
+    [
+        (UNVERSIONED.format(version="1.0", element="n"), {}, []),
+        (KETTE.format('<xs:element name="k"/>'), {}, []),
+        (KETTE.format('<xs:element name="k"/>').replace("urn:kette:1", "urn:kette"), {}, ["version"]),
+        (
+            KETTE.format('<xs:element name="k"/>').replace("urn:kette:1", "urn:schema"),
+            {},
+            ["name", "version"],
+        ),
+        (
+            KETTE.format('<xs:element name="k"/>').replace("urn:kette:1", "urn:schema"),
+            {"version": "2"},
+            ["name"],
+        ),
+    ],
+)
+def test_what_no_file_tells_is_reported_as_guessed(
+    standards: Path, schema: str, options: dict[str, str], guessed: list[str]
+) -> None:
+    assert adding(standards, {"a.xsd": schema}, **options).guessed == guessed
+
+
+def test_rules_are_used_as_they_were_written_whatever_their_suffix(standards: Path) -> None:
+    adding(standards, release.shared_files(), "gemeinsames")
+    report = adding(standards, release.files() | {"regeln.SCH": SCHEMATRON, "regeln.xsl": COMPILED})
+    assert [each.file for each in report.manifest.rules] == ["regeln.SCH"]
 
 
 def test_schema_is_found_whichever_case_its_suffix_is_in(standards: Path) -> None:
@@ -407,12 +559,6 @@ def test_schema_is_found_whichever_case_its_suffix_is_in(standards: Path) -> Non
     standard.check()
     assert [each["file"] for each in schema_files(catalogue, standard)] == ["b.Xsd", "c.XSD"]
     assert fetch_schema_file(catalogue, standard, "c.XSD") == standard.folder / "c.XSD"
-
-
-def test_rules_are_used_as_they_were_written_whatever_their_suffix(standards: Path) -> None:
-    adding(standards, release.shared_files(), "gemeinsames")
-    report = adding(standards, release.files() | {"regeln.SCH": SCHEMATRON, "regeln.xsl": COMPILED})
-    assert [each.file for each in report.manifest.rules] == ["regeln.SCH.sch"]
 
 
 def test_version_that_is_there_already_is_refused(standards: Path) -> None:

@@ -230,13 +230,29 @@ def test_configuration_is_refused_when_its_rules_do_not_compile(
     assert sorted(standards.rglob("*")) == before
 
 
-def test_rules_of_a_configuration_whose_suffix_is_not_known_are_refused(
-    standards: Path, tmp_path: Path
-) -> None:
+def test_rules_of_a_configuration_are_used_whatever_they_are_called(standards: Path, tmp_path: Path) -> None:
     contents = configured(tmp_path)
     contents["hund.XSL"] = contents.pop("hund.xsl")
     contents["scenarios.xml"] = contents["scenarios.xml"].replace("hund.xsl", "hund.XSL")
-    with pytest.raises(ConfigurationError, match=r"hund\.XSL: scenarios\.xml names it as rules.*rename"):
+    assert broken(serving(standards, adding(standards, contents)), "mischling") == ["HUND-1"]
+
+
+def test_configuration_is_refused_when_it_has_more_scenarios_than_are_taken(
+    standards: Path, tmp_path: Path
+) -> None:
+    contents = configured(tmp_path)
+    scenario = "<scenario><name>x</name><match>1</match></scenario>"
+    several = contents["scenarios.xml"].replace("</scenarios>", f"{scenario * 5000}</scenarios>")
+    with pytest.raises(ConfigurationError, match=r"scenarios\.xml: has more scenarios"):
+        adding(standards, contents | {"scenarios.xml": several})
+
+
+def test_configuration_is_refused_when_it_weighs_more_rules_than_are_taken(
+    standards: Path, tmp_path: Path
+) -> None:
+    rules = " ".join(f"R{number}" for number in range(50_000))
+    contents = configured(tmp_path, levels=f'<customLevel level="warning">{rules}</customLevel>')
+    with pytest.raises(ConfigurationError, match=r"scenarios\.xml: has more scenarios"):
         adding(standards, contents)
 
 
