@@ -171,7 +171,8 @@ def _require_plain_utf8(body: bytes) -> None:
         body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise _at_byte(NotUtf8, body, error.start, _INVALID_BYTES) from None
-    if found := _DOCTYPE.match(body, 3 if body.startswith(_BOM) else 0):
+    # One byte is found ten times as fast as what it begins is ruled out.
+    if b"!" in body and (found := _DOCTYPE.match(body, 3 if body.startswith(_BOM) else 0)):
         raise _at_byte(ForbiddenXml, body, found.end() - len(b"<!DOCTYPE"), _DOCTYPE_FORBIDDEN)
 
 
