@@ -30,7 +30,7 @@ from gateway.contract.findings import Bilingual, Finding
 from gateway.errors import ForbiddenXml, MalformedXml, MessageTooLarge, NotUtf8, Problem
 from gateway.xml.paths import Names
 from gateway.xml.positions import Counter, iterate_tags, locate
-from gateway.xml.wellformed import LIMIT_ERRORS, NODE_TOO_LARGE, sentence
+from gateway.xml.wellformed import LIMIT_ERRORS, NODE_TOO_LARGE, open_element, sentence
 
 _BOM = b"\xef\xbb\xbf"
 _UTF16_STARTS = (b"\xff\xfe", b"\xfe\xff", b"<\x00", b"\x00<")
@@ -126,10 +126,10 @@ def parse(body: bytes, limits: Limits = DEFAULT_LIMITS) -> etree._Element:
     try:
         root = etree.fromstring(body, parser)
     except etree.XMLSyntaxError as error:
-        raise _syntax_problem(int(error.code), *error.position) from None  # type: ignore[attr-defined]
+        raise _syntax_problem(int(error.code), *error.position, error.msg) from None  # type: ignore[attr-defined]
     # lxml goes by the last complaint alone: a warning hides an error about namespaces that came before it.
     for complaint in parser.error_log.filter_from_errors():
-        raise _syntax_problem(complaint.type, complaint.line, complaint.column)
+        raise _syntax_problem(complaint.type, complaint.line, complaint.column, complaint.message)
     _require_small(root, body, limits)
     return root
 
@@ -232,10 +232,10 @@ def _first(root: etree._Element, xpath: str) -> etree._Element:
     return cast("list[etree._Element]", root.xpath(f"({xpath})[1]"))[0]
 
 
-def _syntax_problem(code: int, line: int, column: int) -> Problem:
+def _syntax_problem(code: int, line: int, column: int, said: str) -> Problem:
     if code in LIMIT_ERRORS:
         return _problem(ForbiddenXml, line, column, NODE_TOO_LARGE)
-    return _problem(MalformedXml, line, column, sentence(code))
+    return _problem(MalformedXml, line, column, sentence(code), open_element(said))
 
 
 def _at_byte(kind: type[Problem], body: bytes, offset: int, message: Bilingual) -> Problem:
@@ -243,8 +243,10 @@ def _at_byte(kind: type[Problem], body: bytes, offset: int, message: Bilingual) 
     return _problem(kind, position.line, position.column, message)
 
 
-def _problem(kind: type[Problem], line: int, column: int, message: Bilingual) -> Problem:
-    finding = Finding(code=_code(kind), line=max(line, 1), column=max(column, 1), message=message)
+def _problem(
+    kind: type[Problem], line: int, column: int, message: Bilingual, hint: Bilingual | None = None
+) -> Problem:
+    finding = Finding(code=_code(kind), line=max(line, 1), column=max(column, 1), message=message, hint=hint)
     return kind(findings=[finding])
 
 
