@@ -1,13 +1,17 @@
 """Commands that read the catalogue of standards: what there is, what belongs to it, and an example of it."""
 
+import re
+from collections.abc import Iterable
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.cli.known import known_standard, near_names, suggested
+from gateway.cli.known import MOST_SUGGESTED, known_standard, near_names, suggested
 from gateway.cli.run import REFUSED, AsJson, errors, read_settings, show
 from gateway.cli.text import standard_text, standards_text
 from gateway.errors import ConfigurationError, NotPossible
+from gateway.xml.near import nearest
 
 if TYPE_CHECKING:
     from gateway.standards import Catalogue, MessageType
@@ -91,5 +95,16 @@ def _get_message_type(catalogue: "Catalogue", wanted: str) -> "MessageType":
         return known[containing[0]]
     if containing:
         raise ConfigurationError(f"{wanted} may be any of {', '.join(containing)}; give more of it")
-    near = near_names(wanted, known) or near_names(wanted, (each.name for each in known.values()))
+    near = (
+        near_names(wanted, known)
+        or near_names(wanted, (each.name for each in known.values()))
+        or _with_a_near_word(wanted, known)
+    )
     raise ConfigurationError(f"there is no message type {wanted}; {suggested(near)}")
+
+
+def _with_a_near_word(wanted: str, known: Iterable[str]) -> list[str]:
+    """Return some ids with a word in them that may have been meant: a part is enough to name a type."""
+    words = {each: re.split(r"[:._-]", each.lower()) for each in known}
+    near = nearest(wanted.lower(), chain.from_iterable(words.values()))
+    return [each for each, parts in words.items() if near in parts][:MOST_SUGGESTED]

@@ -99,6 +99,8 @@ def test_example_is_found_by_a_part_of_its_type_when_no_other_has_it(part: str) 
         ),
         (("example", "xparken:1.0:bewohnerparken.antarg.0101"), [TYPE]),
         (("example", "bewohnerparkn.antrag"), ["bewohnerparken.antrag.0101"]),
+        (("example", "antrg"), [TYPE]),
+        (("example", "Gewerve"), ["xgewerbe:1.0:gewerbe."]),
         (("example", "qqq"), ["no message type qqq", "standards list"]),
         (("show", "xurkunde", "9.9"), ["xurkunde 1.0", "xurkunde 1.1"]),
         (("show", "xurkude", "1.1"), ["xurkunde 1.1"]),
