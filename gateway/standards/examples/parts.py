@@ -35,6 +35,8 @@ class Part:
     full: bool = False
     again: bool = False
     """It stands somewhere within an element of the same type."""
+    foreign: bool = False
+    """It stands for a wildcard, or within what does."""
     open: frozenset[XsdType] = frozenset()
     coding: Coding | None = None
     depth: int = 0

@@ -32,6 +32,8 @@ MAX_ELEMENTS = 1000
 _MAX_DEPTH = 30
 _MAX_SPAN = 40
 """How much larger than the smallest alternative another may be that the seed chooses."""
+_MAX_FOREIGN = 3
+"""How many elements may come of a wildcard that may be left empty: it takes a whole message, too."""
 ID = "xs:ID"
 FOREIGN = "urn:example:beispiel"
 
@@ -216,7 +218,8 @@ class Tree:
         child = Part(element, option, parent=parent, spare=spare, depth=parent.depth + 1)
         if option is not None:
             child.again = self._is_open(option, parent)
-            child.full = self.full and not child.again
+            child.foreign = parent.foreign or isinstance(particle, XsdAnyElement)
+            child.full = self.full and not child.again and not child.foreign
             child.open = parent.open | {option.type}
         if spare is not None:
             spare.add(child)
@@ -259,7 +262,7 @@ class Tree:
             return False
         if self.model.of_particle(particle, once=True) == math.inf:
             return False
-        if isinstance(particle, XsdAnyElement) and not self._can_be_written(particle):
+        if not self._is_small(particle):
             return False
         return not self._is_large or particle not in self._written
 
@@ -291,7 +294,7 @@ class Tree:
     def _choose(self, alternatives: list[Particle], part: Part) -> Particle:
         """Let the seed decide among what does not lead back to where it came from, unless all of it does."""
         sized = [(self.model.of_particle(each, once=True), each) for each in alternatives]
-        possible = [(size, each) for size, each in sized if size < math.inf] or sized
+        possible = [(size, each) for size, each in sized if size < math.inf and self._is_small(each)] or sized
         calm = [(size, each) for size, each in possible if not self._reopens(each, part)]
         return self._picked(calm or possible, settle=not calm or part.depth >= _MAX_DEPTH)
 
@@ -326,10 +329,13 @@ class Tree:
         calm = [(size, each) for size, each in possible if part is None or not self._is_open(each, part)]
         return self._picked(calm or possible, settle=not calm)
 
-    def _can_be_written(self, wildcard: XsdAnyElement) -> bool:
-        if wildcard.process_contents == "strict":
-            return bool(self.model.globals(wildcard))
-        return bool(_foreign_names(wildcard))
+    def _is_small(self, particle: Particle) -> bool:
+        """Say whether it is no wildcard, or one that takes something small."""
+        if not isinstance(particle, XsdAnyElement):
+            return True
+        if particle.process_contents == "strict":
+            return any(self.model.of_element(each) <= _MAX_FOREIGN for each in self._smallest(particle))
+        return bool(_foreign_names(particle))
 
     def _qname(self, name: str) -> str:
         qname = etree.QName(name)
