@@ -81,6 +81,8 @@ def _of_xmlschema(error: Any) -> str | None:
     said = f"{getattr(error.validator, '__name__', '')} {error.reason or ''}"
     if _is_identity(error):
         return "identifiers and references, which libxml2 leaves out and the gateway looks at itself"
+    if error.elem is not None and str(error.elem.tag).startswith(_XSD):
+        return "accepted by libxml2 alone: an element of XML Schema itself in lax content (right: undeclared)"
     if _OTHER_SPACE.search(_values(error)):
         return _SPACE
     return next((why for words, why in _ACCEPTED if words in said), None)

@@ -92,7 +92,7 @@ def _of_fixture(loaded: Catalogue, path: Path) -> Start:
 def _examples(writer: Examples, standard: Standard, message_type: MessageType) -> Iterator[Start]:
     for full in (False, True):
         try:
-            body = writer.write(message_type, full=full)
+            body = writer.write(message_type, full=full).body
         except NotPossible:  # a published schema may ask for what cannot be made up
             continue
         yield Start(standard, f"{message_type.id} {'full' if full else 'minimal'}", body)

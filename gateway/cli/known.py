@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gateway.standards import Catalogue, Standard
     from gateway.store import SqlStore
 
-_NEAR = 3
+MOST_SUGGESTED = 3
 
 
 async def known_tenants(store: "SqlStore", config: Config, only: str | None = None) -> list[str]:
@@ -68,7 +68,7 @@ def known_standard(catalogue: "Catalogue", name: str, version: str) -> "Standard
 
 def near_names(wanted: str, known: Iterable[str]) -> list[str]:
     """Return the names that may have been meant, the nearest first."""
-    return difflib.get_close_matches(wanted, dict.fromkeys(known), _NEAR)
+    return difflib.get_close_matches(wanted, dict.fromkeys(known), MOST_SUGGESTED)
 
 
 def suggested(near: list[str]) -> str:

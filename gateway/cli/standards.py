@@ -1,13 +1,17 @@
 """Commands that read the catalogue of standards: what there is, what belongs to it, and an example of it."""
 
+import re
+from collections.abc import Iterable
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.cli.known import known_standard, near_names, suggested
-from gateway.cli.run import REFUSED, AsJson, errors, read_settings, show
-from gateway.cli.text import standard_text, standards_text
+from gateway.cli.known import MOST_SUGGESTED, known_standard, near_names, suggested
+from gateway.cli.run import REFUSED, AsJson, errors, read_quietly, read_settings, show
+from gateway.cli.text import example_warning, standard_text, standards_text
 from gateway.errors import ConfigurationError, NotPossible
+from gateway.xml.near import nearest
 
 if TYPE_CHECKING:
     from gateway.standards import Catalogue, MessageType
@@ -60,20 +64,36 @@ def example(
     seed: Annotated[int, typer.Option(min=0, help="The same seed writes the same; another, another.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Write a valid message with made-up content; its schema, code lists and header have been checked."""
+    """Write a message with made-up content, judged as the gateway does: by schema, code lists, header, rules.
+
+    Where no attempt keeps all rules, the best is written, standard error says what it breaks, and the exit
+    code is 0 all the same.
+    """
+    settings = read_quietly(as_json=as_json)
     with errors(as_json=as_json):
+        from gateway.standards import Catalogue
         from gateway.standards.examples import Examples
 
-        catalogue = _read_catalogue(as_json=as_json)
+        catalogue = Catalogue.load(settings.standards_folders)
         wanted = _get_message_type(catalogue, message_type)
         standard = known_standard(catalogue, wanted.standard, wanted.version)
         try:
-            body = Examples(standard).write(wanted, full=full, seed=seed).decode()
+            written = Examples(standard).write(wanted, full=full, seed=seed)
         except NotPossible as error:
             show({"detail": error.detail}, error.detail, as_json=as_json, err=not as_json)
             raise typer.Exit(REFUSED) from error
-    found = {"message_type": wanted.id, "full": full, "seed": seed, "message": body}
+    body = written.body.decode()
+    found = {
+        "message_type": wanted.id,
+        "full": full,
+        "seed": seed,
+        "message": body,
+        "judged": written.judged,
+        "findings": [each.model_dump() for each in written.broken],
+    }
     show(found, body.rstrip("\n"), as_json=as_json)
+    if not as_json and (said := example_warning(found)):
+        show({}, said, as_json=False, err=True)
 
 
 def _read_catalogue(*, as_json: bool) -> "Catalogue":
@@ -91,5 +111,16 @@ def _get_message_type(catalogue: "Catalogue", wanted: str) -> "MessageType":
         return known[containing[0]]
     if containing:
         raise ConfigurationError(f"{wanted} may be any of {', '.join(containing)}; give more of it")
-    near = near_names(wanted, known) or near_names(wanted, (each.name for each in known.values()))
+    near = (
+        near_names(wanted, known)
+        or near_names(wanted, (each.name for each in known.values()))
+        or _with_a_near_word(wanted, known)
+    )
     raise ConfigurationError(f"there is no message type {wanted}; {suggested(near)}")
+
+
+def _with_a_near_word(wanted: str, known: Iterable[str]) -> list[str]:
+    """Return some ids with a word in them that may have been meant: a part is enough to name a type."""
+    words = {each: re.split(r"[:._-]", each.lower()) for each in known}
+    near = nearest(wanted.lower(), chain.from_iterable(words.values()))
+    return [each for each, parts in words.items() if near in parts][:MOST_SUGGESTED]

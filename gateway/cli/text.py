@@ -9,6 +9,8 @@ from rich.text import Text
 from gateway.cli.report import findings_report
 from gateway.cli.source import Source
 
+_WARN = "bold yellow"
+
 
 def receipt_text(receipt: dict[str, Any], source: Source) -> Text:
     """Say that a submission is stored, whether it was before, and what its message is warned of."""
@@ -21,6 +23,18 @@ def valid_text(answer: dict[str, Any], source: Source) -> Text:
     """Say that a message is valid, and what it is warned of."""
     valid = Text(f"{source.name}: gültig / valid: {answer['message_type']}", "bold green")
     return Text("\n").join([*findings_report(answer, source), valid])
+
+
+def example_warning(example: dict[str, Any]) -> Text | None:
+    """Say why the gateway would refuse an example, or that nobody knows; nothing where it would not."""
+    if not example["judged"]:
+        return Text("The rules of the standard could not be run on this example: it may break some.", _WARN)
+    if not example["findings"]:
+        return None
+    advice = (
+        "The gateway would refuse this example: no attempt kept all rules. Try another --seed, or mend it."
+    )
+    return Text("\n").join([*findings_report(example), Text(advice, _WARN)])
 
 
 def submission_text(view: dict[str, Any]) -> str:

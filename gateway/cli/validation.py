@@ -36,9 +36,10 @@ class Verdict:
     warnings: "Findings | None" = None
 
     def document(self) -> dict[str, Any]:
-        """Return it as HTTP has it."""
+        """Return it as HTTP has it; `valid` is None where it cannot be said now."""
         if self.problem:
-            return as_document(self.problem)
+            valid = None if self.problem.retryable else False
+            return {"valid": valid, "message_type": self.message_type} | as_document(self.problem)
         assert self.warnings is not None  # noqa: S101 there is one of both
         return {
             "valid": True,

@@ -1,7 +1,8 @@
 """Examples on demand: written one at a time beside the event loop, and the last few kept.
 
-An example of a large standard takes a second, its schema several when it is compiled. However many are asked
-for at once, one thread writes them, only so many wait, and the rest are told to come again.
+An example of a large standard takes a second or two, its schema several when it is compiled. However many
+are asked for at once, one thread writes them, only so many wait, and the rest are told to come again. What
+could not be judged is not kept: the next time it may be.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from gateway.errors import Unavailable
 from gateway.standards import MessageType, Standard
 
 if TYPE_CHECKING:
-    from gateway.standards.examples import Examples
+    from gateway.standards.examples import Example, Examples
 
 MAX_WAITING = 16
 _MAX_KEPT = 64
@@ -33,12 +34,14 @@ class ExampleDesk:
     """Writes examples; what it keeps it keeps by standard, so that one that was replaced is never shown."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[_Key, bytes] = OrderedDict()
-        self._waiting: dict[_Key, asyncio.Future[bytes]] = {}
+        self._kept: OrderedDict[_Key, Example] = OrderedDict()
+        self._waiting: dict[_Key, asyncio.Future[Example]] = {}
         self._writers: OrderedDict[Standard, Examples] = OrderedDict()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="examples")
 
-    async def write(self, standard: Standard, message_type: MessageType, *, full: bool, seed: int) -> bytes:
+    async def write(
+        self, standard: Standard, message_type: MessageType, *, full: bool, seed: int
+    ) -> "Example":
         """Return an example.
 
         Raises:
@@ -60,7 +63,7 @@ class ExampleDesk:
         # A caller who goes away takes nobody else's example along.
         return await asyncio.shield(self._waiting[key])
 
-    def _write(self, standard: Standard, message_type: MessageType, *, full: bool, seed: int) -> bytes:
+    def _write(self, standard: Standard, message_type: MessageType, *, full: bool, seed: int) -> "Example":
         from gateway.standards.examples import Examples
 
         writer = self._writers.pop(standard, None) or Examples(standard)
@@ -69,9 +72,9 @@ class ExampleDesk:
             self._writers.popitem(last=False)
         return writer.write(message_type, full=full, seed=seed)
 
-    def _done(self, key: _Key, future: asyncio.Future[bytes]) -> None:
+    def _done(self, key: _Key, future: "asyncio.Future[Example]") -> None:
         del self._waiting[key]
-        if future.cancelled() or future.exception() is not None:
+        if future.cancelled() or future.exception() is not None or not future.result().judged:
             return
         self._kept[key] = future.result()
         if len(self._kept) > _MAX_KEPT:

@@ -1,7 +1,7 @@
 """Take a submission in: examine, store, answer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import partial
 
@@ -20,7 +20,7 @@ from gateway.rush import Rush
 from gateway.settings import Settings
 from gateway.standards import Catalogue, Incoming
 from gateway.standards.conversion import Converter
-from gateway.standards.reading import limits_of
+from gateway.standards.reading import limits_of, read_message_id
 from gateway.store import SqlStore, reads
 from gateway.store.rows import Accepted, Case, NewSubmission, Part
 
@@ -138,15 +138,22 @@ class Intake:
             DuplicateMessageId: the same id was used before for other bytes.
             Unavailable: whether it is stored is unknown; a resend is safe.
         """
-        posted = await self._read(client, body, metadata, attachments, case_id, idempotency_key)
+        # What is stored stays receipted, whatever the day or the configuration has become since.
+        try:
+            posted = await self._read(client, body, metadata, attachments, case_id, idempotency_key)
+        except Problem:
+            stated = metadata.message_id or idempotency_key
+            message_id = await read_message_id(self._catalogue, body, self._limits) or stated
+            if earlier := await self._fetch_earlier(client, message_id, body, attachments):
+                return earlier
+            raise
         stored = await self._accept_as_new(posted)
         if stored is None:
             try:
                 examined, case = await self._examine(posted)
             except Problem:
-                # What is stored stays receipted, whatever the configuration has become since.
-                if earlier := await self._fetch_earlier(posted):
-                    return earlier
+                if earlier := await self._fetch_earlier(client, posted.facts.message_id, body, attachments):
+                    return replace(earlier, warnings=posted.incoming.warnings)
                 raise
             item = self._new_submission(posted, examined, case)
             stored = item, await self._commit.accept(item)
@@ -218,11 +225,14 @@ class Intake:
         for serves in dict.fromkeys(served):  # most often they all want the same
             await self._converter.convert(examined.message_type, posted.body, serves)
 
-    async def _fetch_earlier(self, posted: _Posted) -> Receipt | None:
-        digest = digest_of(posted.body, posted.attachments)
+    async def _fetch_earlier(
+        self, client: Client, message_id: str | None, body: bytes, attachments: Sequence[Attachment]
+    ) -> Receipt | None:
+        if not message_id:
+            return None
         async with self._store.read() as connection:
-            row = await reads.fetch_by_sender_id(connection, posted.facts.message_id, client=posted.client.id)
-        if row is None or row.digest != digest:
+            row = await reads.fetch_by_sender_id(connection, message_id, client=client.id)
+        if row is None or row.digest != digest_of(body, attachments):
             return None
         return Receipt(
             submission_id=row.message_id,
@@ -236,7 +246,6 @@ class Intake:
             portal_reference=row.portal_reference,
             test=row.test,
             created=False,
-            warnings=posted.incoming.warnings,
         )
 
     async def _read(

@@ -54,8 +54,9 @@ ANSWERS_HERE = Bilingual(
 )
 NO_ID = Bilingual(de="Die Nachricht hat keine eigene Kennung.", en="The message has no id of its own.")
 SEND_KEY = Bilingual(
-    de="Senden Sie den Kopf `Idempotency-Key`, bei jeder Wiederholung denselben.",
-    en="Send the header `Idempotency-Key`, the same on every resend.",
+    de="Senden Sie den Kopf `Idempotency-Key` oder in den Metadaten `message_id`, bei jeder Wiederholung "
+    "dasselbe.",
+    en="Send the header `Idempotency-Key`, or `message_id` in the metadata, the same on every resend.",
 )
 NO_CASE = Bilingual(
     de="Diese Nachricht gehört zu einem Vorgang, und unter dem genannten Bezug haben Sie hier keinen "

@@ -21,6 +21,18 @@ NAME, VERSION = r"[a-z][a-z0-9.-]*", r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+def _day(value: object) -> object:
+    if not isinstance(value, str):  # YAML makes a day of what is written as one
+        return value
+    try:
+        return datetime.date.fromisoformat(value)
+    except ValueError as error:
+        raise ValueError(f"{value!r} is no day: write YYYY-MM-DD, such as 2027-01-01") from error
+
+
+Day = Annotated[datetime.date, BeforeValidator(_day)]
+
+
 def _known_profile(name: object) -> object:
     if name not in PROFILES:
         raise ValueError(f"must be one of {', '.join(PROFILES)}")
@@ -130,9 +142,9 @@ class Manifest(_Part):
     identifier: str | None = None
     title: Bilingual
     namespace: str = Field(min_length=1)
-    valid_from: datetime.date | None = None
-    valid_until: datetime.date | None = None
-    grace_until: datetime.date | None = None
+    valid_from: Day | None = None
+    valid_until: Day | None = None
+    grace_until: Day | None = None
     schemas: list[str]
     gaps: list[Gap] = Field(default_factory=list)
     header: HeaderRules = Field(default_factory=HeaderRules)
@@ -195,7 +207,8 @@ def read_manifest(path: Path) -> Manifest:
         return Manifest.model_validate(content)
     except ValidationError as error:
         lines = [
-            f"{'.'.join(map(str, fault['loc'])) or '(file)'}: {fault['msg']}" for fault in error.errors()
+            f"{'.'.join(map(str, fault['loc'])) or '(file)'}: {fault['msg'].removeprefix('Value error, ')}"
+            for fault in error.errors()
         ]
         raise ConfigurationError(f"{path}: {'; '.join(lines)}") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
+from gateway.errors import Problem
 from gateway.settings import Settings
 from gateway.standards.catalogue import Catalogue, Incoming
 from gateway.xml.attachments import Sent
@@ -47,6 +48,15 @@ async def read(
     if not opened.accepted:
         return await asyncio.to_thread(catalogue.judge, opened)
     return catalogue.judge(opened)
+
+
+async def read_message_id(catalogue: Catalogue, body: bytes, limits: Limits = DEFAULT_LIMITS) -> str | None:
+    """Return the id that a message gives itself, valid and served today or not; None where it has none."""
+    try:
+        opened = await asyncio.to_thread(catalogue.open, body, today=None, limits=limits)
+    except Problem:
+        return None
+    return opened.standard.read_header(opened.root).message_id
 
 
 @cache

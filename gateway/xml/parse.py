@@ -32,7 +32,7 @@ from gateway.contract.findings import Bilingual, Finding
 from gateway.errors import ForbiddenXml, MalformedXml, MessageTooLarge, NotUtf8, Problem
 from gateway.xml.paths import Names
 from gateway.xml.positions import Counter, iterate_tags, locate
-from gateway.xml.wellformed import LIMIT_ERRORS, NODE_TOO_LARGE, sentence
+from gateway.xml.wellformed import LIMIT_ERRORS, NODE_TOO_LARGE, open_element, sentence
 
 _BOM = b"\xef\xbb\xbf"
 _UTF16_STARTS = (b"\xff\xfe", b"\xfe\xff", b"<\x00", b"\x00<")
@@ -130,10 +130,10 @@ def parse(body: bytes, limits: Limits = DEFAULT_LIMITS) -> etree._Element:
     try:
         root = etree.fromstring(body, parser)
     except etree.XMLSyntaxError as error:
-        raise _syntax_problem(int(error.code), *error.position) from None  # type: ignore[attr-defined]
+        raise _syntax_problem(int(error.code), *error.position, error.msg) from None  # type: ignore[attr-defined]
     # lxml goes by the last complaint alone: a warning hides an error about namespaces that came before it.
     for complaint in parser.error_log.filter_from_errors():
-        raise _syntax_problem(complaint.type, complaint.line, complaint.column)
+        raise _syntax_problem(complaint.type, complaint.line, complaint.column, complaint.message)
     _require_small(root, body, limits)
     return root
 
@@ -238,7 +238,8 @@ def _require_plain_utf8(body: bytes) -> None:
         body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise _at_byte(NotUtf8, body, error.start, _INVALID_BYTES) from None
-    if found := _DOCTYPE.match(body, 3 if body.startswith(_BOM) else 0):
+    # One byte is found ten times as fast as what it begins is ruled out.
+    if b"!" in body and (found := _DOCTYPE.match(body, 3 if body.startswith(_BOM) else 0)):
         raise _at_byte(ForbiddenXml, body, found.end() - len(b"<!DOCTYPE"), _DOCTYPE_FORBIDDEN)
 
 
@@ -298,10 +299,10 @@ def _first(root: etree._Element, xpath: str) -> etree._Element:
     return cast("list[etree._Element]", root.xpath(f"({xpath})[1]"))[0]
 
 
-def _syntax_problem(code: int, line: int, column: int) -> Problem:
+def _syntax_problem(code: int, line: int, column: int, said: str) -> Problem:
     if code in LIMIT_ERRORS:
         return _problem(ForbiddenXml, line, column, NODE_TOO_LARGE)
-    return _problem(MalformedXml, line, column, sentence(code))
+    return _problem(MalformedXml, line, column, sentence(code), open_element(said))
 
 
 def _at_byte(kind: type[Problem], body: bytes, offset: int, message: Bilingual) -> Problem:
@@ -309,8 +310,10 @@ def _at_byte(kind: type[Problem], body: bytes, offset: int, message: Bilingual) 
     return _problem(kind, position.line, position.column, message)
 
 
-def _problem(kind: type[Problem], line: int, column: int, message: Bilingual) -> Problem:
-    finding = Finding(code=_code(kind), line=max(line, 1), column=max(column, 1), message=message)
+def _problem(
+    kind: type[Problem], line: int, column: int, message: Bilingual, hint: Bilingual | None = None
+) -> Problem:
+    finding = Finding(code=_code(kind), line=max(line, 1), column=max(column, 1), message=message, hint=hint)
     return kind(findings=[finding])
 
 

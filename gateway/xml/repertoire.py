@@ -40,7 +40,7 @@ class Repertoire:
             return False
         # Of ASCII all are covered, or the patterns would not be here.
         others = set(body.translate(None, _ASCII_BYTES).decode())
-        return len(others) <= _MAX_DIFFERENT and all(map(self._has, others))
+        return others <= self._known or (len(others) <= _MAX_DIFFERENT and all(map(self._has, others)))
 
     def _has(self, character: str) -> bool:
         if character in self._known:

@@ -149,11 +149,17 @@ def _first(rules: RuleFile, report: str, count: Counter[Severity]) -> list[tuple
         count[severity] += 1
         return count[severity] <= MAX_FINDINGS
 
+    found: list[tuple[Severity, Failure]] = []
     try:
-        return [(rules.weigh(each.rule, each.level), each) for each in svrl.read(report, wanted)]
+        for each in svrl.read(report, wanted):
+            found.append((rules.weigh(each.rule, each.level), each))
     except ValueError as error:
-        _log.error("rules_unavailable", reason=f"{rules.path.name}: {error}")
-        raise Unavailable from error
+        if not count[Severity.ERROR]:
+            _log.error("rules_unavailable", reason=f"{rules.path.name}: {error}")
+            raise Unavailable from error
+        # A report that is cut off refuses with what it says up to there; that more is broken is known.
+        count[Severity.ERROR] += 1
+    return found
 
 
 def _sentence(failure: Failure) -> Bilingual:

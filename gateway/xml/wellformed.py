@@ -5,6 +5,8 @@ general sentence; line and column stand beside it.
 Source: libxml2, include/libxml/xmlerror.h (xmlParserErrors)
 """
 
+import re
+
 from gateway.contract.findings import Bilingual
 
 LIMIT_ERRORS = frozenset({110, 114})
@@ -139,3 +141,16 @@ def sentence(code: int) -> Bilingual:
         return _GENERAL
     german, english = _SENTENCES[code]
     return Bilingual(de=german, en=english)
+
+
+_OPEN_ELEMENT = re.compile(r"(?:mismatch:|in tag) \S+ line (\d+)")
+
+
+def open_element(said: str) -> Bilingual | None:
+    """Return a hint to the element that is still open, where libxml2's sentence has its line."""
+    if not (found := _OPEN_ELEMENT.search(said)):
+        return None
+    return Bilingual(
+        de=f"Offen ist noch das Element, das in Zeile {found[1]} beginnt.",
+        en=f"Still open is the element that begins in line {found[1]}.",
+    )

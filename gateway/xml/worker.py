@@ -19,6 +19,9 @@ COMPILE, RUN, DONE, FAILED = range(4)
 """What is asked: the seconds that it may take, then a stylesheet, or numbers of stylesheets and a document.
 And what is answered: results, or what went wrong and at which of the stylesheets."""
 
+RESULT_BYTES = 32 * 1024 * 1024
+"""What a stylesheet may write; the rest is cut off, so that it is no XML any more."""
+
 _HEAD = struct.Struct(">BI")
 _NUMBER = struct.Struct(">I")
 # What Saxon reports of a run, without its sentences, which repeat the message: `FORG0001`, and `on line 12`.
@@ -126,7 +129,7 @@ def _answer(engine: _Engine, reports: _Reports, kind: int, parts: list[bytes]) -
             engine.compile(parts[0].decode())
         else:
             *numbers, document = parts
-            results += (each.encode() for each in engine.run(numbers, document.decode()))
+            results += (each.encode()[:RESULT_BYTES] for each in engine.run(numbers, document.decode()))
     except Exception as error:
         reason = str(error).encode() if kind == COMPILE else reports.take()
         return FAILED, [reason, str(len(results)).encode()]

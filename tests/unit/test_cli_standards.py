@@ -9,15 +9,24 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from gateway.cli import app
+from gateway.errors import Unavailable
 from gateway.settings import data_folder
 from gateway.standards import Catalogue
-from tests.unit.test_example import MANIFEST, XSD
+from gateway.xml.parse import parse
+from gateway.xml.rules import Rules
+from tests.unit.test_example import CHOICE, MANIFEST, XSD, with_rules
 
 DONE, REFUSED, WRONG_USAGE, _, NOT_CONFIGURED = range(5)
 NOTICE = "xgewerbe:1.0:gewerbe.anmeldung.0101"
 """Of a standard without rules: an example is made from the schema alone."""
 TYPE = "xparken:1.0:bewohnerparken.antrag.0101"
 OURS = Catalogue.load([data_folder("schemas")])
+
+
+@pytest.fixture(autouse=True)
+def no_logs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command sets up the logs of its process, which here is that of all tests."""
+    monkeypatch.setattr("gateway.cli.run.configure_logs", lambda level: None)
 
 
 def run(*arguments: str, folder: Path | None = None) -> Result:
@@ -108,6 +117,41 @@ def test_example_is_a_message_that_can_be_sent_on(arguments: tuple[str, ...], fu
     assert (found["message_type"], found["full"], found["seed"]) == (NOTICE, full, 3)
 
 
+@pytest.mark.parametrize("arguments", [(), ("--full",)])
+def test_example_is_accepted_as_it_is_printed_when_its_standard_has_rules(arguments: tuple[str, ...]) -> None:
+    done = run("example", TYPE, *arguments)
+    assert (done.exit_code, done.stderr) == (DONE, "")
+    assert (
+        OURS.read(done.stdout.encode(), today=OURS.standards[0].manifest.valid_from).message_type.id == TYPE
+    )
+
+
+def test_example_is_printed_with_what_refuses_it_when_no_attempt_keeps_all_rules(tmp_path: Path) -> None:
+    standard = with_rules(tmp_path, CHOICE, ("t:art", "false()"))
+    done = run("example", "probe:1:m", folder=tmp_path)
+    assert done.exit_code == DONE
+    assert standard.schema.accepts(parse(done.stdout.encode()), done.stdout.encode())
+    assert "3:3: error X002 [R1] /t:m/t:art" in done.stderr
+    assert "The gateway would refuse this example" in done.stderr
+    found = answer("example", "probe:1:m", folder=tmp_path)
+    assert (found["judged"], [each["rule"] for each in found["findings"]]) == (True, ["R1"])
+
+
+def test_example_is_printed_with_a_warning_when_rules_cannot_be_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise Unavailable
+
+    monkeypatch.setattr(Rules, "find", fail)
+    with_rules(tmp_path, CHOICE, ("t:art", "true()"))
+    done = run("example", "probe:1:m", folder=tmp_path)
+    assert done.exit_code == DONE
+    assert "<t:art>" in done.stdout
+    assert "could not be run" in done.stderr
+    assert answer("example", "probe:1:m", folder=tmp_path)["judged"] is False
+
+
 @pytest.mark.parametrize("part", ["bewohnerparken.antrag", "ANTRAG.0101", "parken.antrag"])
 def test_example_is_found_by_a_part_of_its_type_when_no_other_has_it(part: str) -> None:
     assert answer("example", part)["message_type"] == TYPE
@@ -122,6 +166,8 @@ def test_example_is_found_by_a_part_of_its_type_when_no_other_has_it(part: str) 
         ),
         (("example", "xparken:1.0:bewohnerparken.antarg.0101"), [TYPE]),
         (("example", "bewohnerparkn.antrag"), ["bewohnerparken.antrag.0101"]),
+        (("example", "antrg"), [TYPE]),
+        (("example", "Gewerve"), ["xgewerbe:1.0:gewerbe."]),
         (("example", "qqq"), ["no message type qqq", "standards list"]),
         (("show", "xurkunde", "9.9"), ["xurkunde 1.0", "xurkunde 1.1"]),
         (("show", "xurkude", "1.1"), ["xurkunde 1.1"]),

@@ -118,6 +118,7 @@ def test_attachments_are_compared_with_their_references(tmp_path: Path) -> None:
 def test_json_is_the_problem_document_and_has_no_line_of_the_message() -> None:
     problem = json.loads(run(FAULTY, "--json").stdout)
     assert problem["type"] == "/problems/schema-violation"
+    assert (problem["valid"], problem["message_type"]) == (False, "xparken:1.0:bewohnerparken.antrag.0101")
     assert (problem["status"], problem["code"], problem["retryable"]) == (422, "X001", False)
     assert problem["detail_de"].startswith("Zeile 45, Spalte 7 (1 von 7 Befunden): »betrag«")
     assert problem["instance"] == f"urn:uuid:{problem['request_id']}"

@@ -11,11 +11,15 @@ import pytest
 import yaml
 from lxml import etree
 
-from gateway.errors import NotPossible, Problem
+from gateway.contract.findings import Severity
+from gateway.errors import NotPossible, Problem, RuleViolation, Unavailable
 from gateway.settings import data_folder
 from gateway.standards import Catalogue, MessageType, Standard
+from gateway.standards.catalogue import Opened
 from gateway.standards.examples import Examples
+from gateway.standards.examples.tree import MAX_ELEMENTS
 from gateway.xml.parse import parse
+from gateway.xml.rules import Rules
 from tests.unit.test_standards import code_list
 
 SEEDS = range(5)
@@ -48,7 +52,7 @@ def standard_of(folder: Path, schema: str, **manifest: Any) -> Standard:
 
 
 def write(standard: Standard, *, full: bool = False, seed: int = 0) -> bytes:
-    return Examples(standard).write(standard.message_types[0], full=full, seed=seed)
+    return Examples(standard).write(standard.message_types[0], full=full, seed=seed).body
 
 
 def assert_valid(standard: Standard, body: bytes) -> None:
@@ -64,11 +68,13 @@ def assert_valid(standard: Standard, body: bytes) -> None:
 @pytest.mark.parametrize("message_type", OURS.message_types, ids=lambda each: each.id)
 def test_example_is_accepted_as_a_message_of_its_type(message_type: MessageType, full: bool) -> None:
     key = message_type.standard, message_type.version
-    bodies = {WRITERS[key].write(message_type, full=full, seed=seed) for seed in SEEDS}
-    assert len(bodies) == len(SEEDS)
-    for body in bodies:
+    written = [WRITERS[key].write(message_type, full=full, seed=seed) for seed in SEEDS]
+    assert not written[0].broken
+    assert len({each.body for each in written}) == len(SEEDS)
+    for each in written:
+        body, root = each.body, parse(each.body)
         assert_valid(STANDARDS[key], body)
-        root = parse(body)
+        assert _rules_that_refuse(message_type, body) == [broken.rule for broken in each.broken]
         assert OURS.identify(root, body, STANDARDS[key].manifest.valid_from) == (message_type, STANDARDS[key])
         header = STANDARDS[key].read_header(root)
         assert (header.standard, header.version) == key
@@ -78,20 +84,29 @@ def test_example_is_accepted_as_a_message_of_its_type(message_type: MessageType,
         assert header.test is full  # it is an optional attribute
 
 
-def test_example_is_the_same_when_the_seed_is() -> None:
-    standard = STANDARDS["xgewerbe", "1.0"]
-    for message_type in standard.message_types:
+def _rules_that_refuse(message_type: MessageType, body: bytes) -> list[str | None]:
+    standard = STANDARDS[message_type.standard, message_type.version]
+    try:
+        OURS.judge(Opened(message_type, standard, parse(body), body, standard.manifest.valid_from))
+    except RuleViolation as refused:
+        return [each.rule for each in refused.findings if each.severity is Severity.ERROR]
+    return []
+
+
+@pytest.mark.parametrize("key", [("xgewerbe", "1.0"), ("xparken", "1.0")])
+def test_example_is_the_same_when_the_seed_is(key: tuple[str, str]) -> None:
+    for message_type in STANDARDS[key].message_types:
         for full in (False, True):
             # A writer that has written others before, and one that has not.
-            bodies = [WRITERS["xgewerbe", "1.0"].write(message_type, full=full, seed=8)]
-            bodies.append(Examples(standard).write(message_type, full=full, seed=8))
-            assert bodies[0] == bodies[1]
+            written = [WRITERS[key].write(message_type, full=full, seed=8)]
+            written.append(Examples(STANDARDS[key]).write(message_type, full=full, seed=8))
+            assert written[0] == written[1]
 
 
 def test_minimal_example_needs_everything_that_is_in_it() -> None:
     for key, standard in STANDARDS.items():
         for message_type in standard.message_types:
-            body = WRITERS[key].write(message_type)
+            body = WRITERS[key].write(message_type).body
             spare = [what for what, less in _with_one_less(body) if _is_accepted(standard, less)]
             # A choice may leave a part out altogether; the seed has decided for one with something in it.
             assert len(spare) <= 1, (message_type.id, spare)
@@ -128,7 +143,7 @@ def test_example_is_as_it_should_be_when_a_schema_uses(name: str, tmp_path: Path
     seen: dict[str, set[bool]] = {xpath: set() for xpath in case.get("varies", ())}
     for kind in ("minimal", "full"):
         for seed in range(30 if seen else 6):
-            body = writer.write(standard.message_types[0], full=kind == "full", seed=seed)
+            body = writer.write(standard.message_types[0], full=kind == "full", seed=seed).body
             assert_valid(standard, body)
             root = parse(body)
             false = [each for each in case[kind] if not root.xpath(f"boolean({each})", namespaces=PREFIXES)]
@@ -256,7 +271,7 @@ def test_example_takes_codes_from_the_lists_that_the_schema_leaves(
     written = set()
     for seed in range(40):
         for full in (False, True):
-            body = writer.write(standard.message_types[0], full=full, seed=seed)
+            body = writer.write(standard.message_types[0], full=full, seed=seed).body
             assert not standard.find(parse(body), body, standard.message_types[0]).shown
             written.add(parse(body).findtext("*/code"))
     assert written == codes
@@ -273,6 +288,104 @@ def test_example_carries_what_the_header_profile_reads(tmp_path: Path) -> None:
     header = standard.read_header(parse(write(standard)))
     assert (header.message_type_code, header.standard) == ("4711", "probe")
     assert len(header.message_id or "") == 36
+
+
+# Rules
+
+CHOICE = """<xs:element name="m"><xs:complexType><xs:sequence>
+ <xs:element name="art"><xs:simpleType><xs:restriction base="xs:string">
+   <xs:enumeration value="neu"/><xs:enumeration value="alt"/><xs:enumeration value="fremd"/>
+ </xs:restriction></xs:simpleType></xs:element>
+ <xs:element name="person" maxOccurs="2"><xs:complexType><xs:sequence>
+   <xs:element name="name" minOccurs="0"><xs:complexType><xs:sequence>
+     <xs:element name="vor" type="xs:string" minOccurs="0"/>
+     <xs:element name="nach" type="xs:string" minOccurs="0"/></xs:sequence></xs:complexType></xs:element>
+   <xs:element name="zusatz" type="xs:string" minOccurs="0"/></xs:sequence></xs:complexType></xs:element>
+ <xs:element name="rest" type="xs:string" minOccurs="0"/>
+</xs:sequence></xs:complexType></xs:element>"""
+NOTHING_EMPTY = ("*", "* or normalize-space()")
+
+
+def with_rules(folder: Path, schema: str, *rules: tuple[str, str]) -> Standard:
+    """Write a standard with rules R1, R2 …, each of a context and a test; a pattern each."""
+    patterns = "".join(
+        f'<sch:pattern><sch:rule context="{context}"><sch:assert id="R{number}" test="{test}">Nein.'
+        "</sch:assert></sch:rule></sch:pattern>"
+        for number, (context, test) in enumerate(rules, start=1)
+    )
+    (folder / "probe.sch").write_text(
+        '<sch:schema xmlns:sch="http://purl.oclc.org/dsdl/schematron" queryBinding="xslt2">'
+        f'<sch:ns prefix="t" uri="urn:example:probe"/>{patterns}</sch:schema>',
+        "utf-8",
+    )
+    return standard_of(folder, schema, rules=[{"file": "probe.sch"}])
+
+
+@pytest.mark.parametrize(
+    ("rules", "full", "xpath"),
+    [
+        ([("t:m", "t:art = 'neu'")], False, "t:person"),
+        ([("t:m", "t:art = 'neu'")], True, "t:person/t:name/t:nach"),
+        ([NOTHING_EMPTY], False, "count(t:person/*) = 1 and not(t:rest)"),
+        ([NOTHING_EMPTY], True, "t:person/t:name/t:vor and t:rest"),
+        ([("t:person", "t:name/t:vor")], False, "not(t:rest)"),
+        ([("t:name", "not(t:vor)")], True, "t:person/t:name[not(*)] and t:person/t:zusatz and t:rest"),
+        ([("t:name", "not(t:vor)"), NOTHING_EMPTY], True, "t:person/t:zusatz and t:rest"),
+        ([("t:zusatz", "false()")], True, "t:person/t:name/t:vor and t:rest and not(//t:zusatz)"),
+    ],
+)
+def test_example_keeps_rules_by_changing_what_they_object_to(
+    rules: list[tuple[str, str]], full: bool, xpath: str, tmp_path: Path
+) -> None:
+    standard = with_rules(tmp_path, CHOICE, *rules)
+    (message_type,) = standard.message_types
+    for seed in SEEDS:
+        example = Examples(standard).write(message_type, full=full, seed=seed)
+        assert (example.judged, example.broken) == (True, ())
+        root = parse(example.body)
+        assert not standard.find(root, example.body, message_type).shown
+        assert root.xpath(f"boolean({xpath})", namespaces=PREFIXES), example.body.decode()
+
+
+def test_large_example_has_nothing_empty_when_a_rule_forbids_it(tmp_path: Path) -> None:
+    def level(number: int, *kinds: str) -> str:
+        each = "".join(
+            f'<xs:element name="e{n}" type="{kind}" minOccurs="0"/>' for n, kind in enumerate(kinds)
+        )
+        return f'<xs:complexType name="L{number}"><xs:sequence>{each}</xs:sequence></xs:complexType>'
+
+    levels = [level(0, *["t:L1"] * 10), level(1, *["t:L2"] * 10), level(2, "t:L3", *["xs:string"] * 9)]
+    schema = f'<xs:element name="m" type="t:L0"/>{"".join(levels)}{level(3, "xs:string")}'
+    standard = with_rules(tmp_path, schema, NOTHING_EMPTY)
+    example = Examples(standard).write(standard.message_types[0], full=True)
+    assert not example.broken
+    assert example.body.count(b"<t:") > MAX_ELEMENTS
+
+
+def test_example_says_which_rules_it_breaks_when_none_keeps_all(tmp_path: Path) -> None:
+    standard = with_rules(tmp_path, CHOICE, ("t:m", "t:art = 'neu'"), ("t:art", "false()"))
+    writer = Examples(standard)
+    written = [writer.write(standard.message_types[0], seed=seed) for seed in SEEDS]
+    assert {tuple(broken.rule for broken in each.broken) for each in written} == {("R2",)}
+    assert {each.broken[0].path for each in written} == {"/t:m/t:art"}
+    for each in written:
+        assert_valid(standard, each.body)
+
+
+def test_example_is_not_judged_when_rules_cannot_be_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    standard = with_rules(tmp_path, CHOICE, ("t:m", "false()"))
+    asked = []
+
+    def fail(*_: object) -> None:
+        asked.append(1)
+        raise Unavailable
+
+    monkeypatch.setattr(Rules, "find", fail)
+    example = Examples(standard).write(standard.message_types[0])
+    assert (example.judged, example.broken, len(asked)) == (False, (), 1)
+    assert_valid(standard, example.body)
 
 
 # What cannot be written
@@ -369,4 +482,4 @@ if MATERIAL.is_dir():
         for message_type in standard.message_types:
             for full in (False, True):
                 # It would raise if it were not valid; what it looks at is tested above.
-                assert writer.write(message_type, full=full)
+                assert writer.write(message_type, full=full).body

@@ -61,8 +61,8 @@ def kinds(oracle: Oracle, start: Start, body: bytes | None = None) -> list[str]:
 
 def test_messages_that_are_started_from_break_nothing(oracle: Oracle, messages: list[Start]) -> None:
     assert [each.name for each in messages if kinds(oracle, each)] == []
-    # Examples keep to the schema, not to rules, and no attachment comes along.
-    assert set(oracle.outcomes) == {"accepted", "rule-violation", "attachment-mismatch"}
+    # No attachment comes along.
+    assert set(oracle.outcomes) == {"accepted", "attachment-mismatch"}
 
 
 def test_changed_messages_break_no_promise(oracle: Oracle, messages: list[Start], tmp_path: Path) -> None:

@@ -509,6 +509,32 @@ def test_many_failures_cost_neither_time_nor_memory(one: Workers, tmp_path: Path
     assert findings.more == 2 * 30_000 - 200
 
 
+ENDLESS_REPORT = XSLT.replace(
+    "<out>{}</out>",
+    """<svrl:schematron-output xmlns:svrl="http://purl.oclc.org/dsdl/svrl">
+     <svrl:failed-assert id="R-1" role="{role}" location="/">
+      <svrl:text>Falsch.</svrl:text></svrl:failed-assert>
+     <xsl:for-each select="1 to 350000">
+      <svrl:fired-rule context="{filling}"/>
+     </xsl:for-each></svrl:schematron-output>""",
+)
+
+
+def test_report_that_is_too_long_refuses_with_what_it_says_up_to_there(one: Workers, tmp_path: Path) -> None:
+    report = ENDLESS_REPORT.format(role="error", filling="x" * 100)
+    (tmp_path / "rules.xsl").write_text(report, encoding="utf-8")
+    findings = rules(one, tmp_path, "rules.xsl").find(parse(ORDER.encode()), ORDER.encode())
+    assert [each.message.de for each in findings.shown] == ["Falsch."]
+    assert findings.more == 1
+
+
+def test_report_that_is_too_long_allows_nothing(one: Workers, tmp_path: Path) -> None:
+    report = ENDLESS_REPORT.format(role="warning", filling="x" * 100)
+    (tmp_path / "rules.xsl").write_text(report, encoding="utf-8")
+    with pytest.raises(Unavailable):
+        found(rules(one, tmp_path, "rules.xsl"), ORDER)
+
+
 def test_rules_of_several_files_are_all_found(one: Workers, tmp_path: Path) -> None:
     rules(one, tmp_path)
     files = [RuleFile(tmp_path / "rules.sch", tmp_path), RuleFile(tmp_path / "rules.sch", tmp_path)]

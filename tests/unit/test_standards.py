@@ -140,7 +140,7 @@ def only_finding(problem: Problem) -> Finding:
         ),
         ("message_type_code: x:code", 'message_type_code: "@code"', ["header.xpaths.message_type_code"]),
         ("schemas: []", "schemas: [probe.xsd]", ["schemas"]),
-        ("valid_from: someday", "valid_from: 2020-01-01", ["valid_from"]),
+        ("valid_from: someday", "valid_from: 2020-01-01", ["valid_from", "YYYY-MM-DD"]),
         ("colour: blue\nstandard: probe", "standard: probe", ["colour"]),
         ("standard: [", "standard: probe", ["cannot be read"]),
     ],

@@ -257,7 +257,13 @@ GET_CODE_LIST = _call(
     *(*_AUTH, errors.NotFound, *_FAULTS),
 )
 GET_EXAMPLE = _call(
-    {200: ("The message.", {_XML: examples.MESSAGE})},
+    {
+        200: (
+            "The message. X-Broken-Rules, where it is there, has the ids of rules that refuse it, or "
+            "`unknown` where they could not be run.",
+            {_XML: examples.MESSAGE},
+        )
+    },
     *(*_AUTH, errors.NotFound, errors.InvalidRequest, *_FAULTS),
 )
 POST_TOKEN = _call(

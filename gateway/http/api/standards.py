@@ -1,8 +1,9 @@
 """Standards: which there are, their schema files and code lists, and an example of every message."""
 
 import asyncio
+from itertools import islice
 from pathlib import Path as File
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -19,7 +20,12 @@ from gateway.standards import Standard
 from gateway.standards.codelists import CodeList
 from gateway.standards.description import description, fetch_schema_file, summary
 
+if TYPE_CHECKING:
+    from gateway.standards.examples import Example
+
 _MAX_SEED = 999_999
+_MAX_NAMED = 20
+BROKEN_RULES = "X-Broken-Rules"
 
 Name = Annotated[str, Path(description="Its name, such as `xurkunde`.")]
 Version = Annotated[str, Path(description="Its version, such as `1.1`.")]
@@ -99,9 +105,10 @@ async def get_example(
     full: Full = False,
     seed: Seed = 0,
 ) -> Response:
-    """Fetch a valid message with made-up content; its schema, code lists and header have been checked.
+    """Fetch a message with made-up content, checked as yours are: by schema, code lists, header and rules.
 
-    It need not keep to rules beyond the schema, and its attachments do not exist.
+    Where no attempt keeps all rules, `X-Broken-Rules` names what the best one breaks. Its attachments do not
+    exist.
     """
     found = _get(await service_of(request), standard, version)
     wanted = next((each for each in found.message_types if each.name == message), None)
@@ -109,11 +116,18 @@ async def get_example(
         raise NotFound
     desk: ExampleDesk = request.app.state.example_desk
     try:
-        body = await desk.write(found, wanted, full=full, seed=seed)
+        example = await desk.write(found, wanted, full=full, seed=seed)
     except NotPossible as error:
         german = f"Aus dem Schema allein lässt sich dieses Beispiel nicht schreiben: {error.detail}"
         raise NotFound(Bilingual(de=german, en=error.detail)) from None
-    return Response(body, media_type=XML)
+    return Response(example.body, media_type=XML, headers=_broken_rules(example))
+
+
+def _broken_rules(example: "Example") -> dict[str, str]:
+    if not example.judged:
+        return {BROKEN_RULES: "unknown"}
+    rules = dict.fromkeys(_quoted(each.rule or each.code) for each in example.broken)
+    return {BROKEN_RULES: ", ".join(islice(rules, _MAX_NAMED))} if rules else {}
 
 
 def _get(service: Service, name: str, version: str) -> Standard:

@@ -1,5 +1,5 @@
-"""Examples: a valid message with made-up content of any message type, from its schema alone."""
+"""Examples: a message with made-up content of any message type, from its schema alone."""
 
-from gateway.standards.examples.writer import Examples
+from gateway.standards.examples.writer import Example, Examples
 
-__all__ = ["Examples"]
+__all__ = ["Example", "Examples"]

@@ -128,7 +128,7 @@ class Model:
                 group = group_of(option.type)
                 if group is not None and option.type not in reached and option.type not in self._sizes:
                     reached[option.type] = group
-                    waiting.extend(_elements(group))
+                    waiting.extend(elements_of(group))
         return reached
 
 
@@ -143,9 +143,10 @@ def _parts(group: XsdGroup) -> list[Particle]:
     return [each for each in group if each.max_occurs != 0]
 
 
-def _elements(group: XsdGroup) -> Iterator[XsdElement]:
+def elements_of(group: XsdGroup) -> Iterator[XsdElement]:
+    """Return the elements that a content model names, in order."""
     for each in _parts(group):
         if isinstance(each, XsdElement):
             yield each
         elif isinstance(each, XsdGroup):
-            yield from _elements(each)
+            yield from elements_of(each)

@@ -1,12 +1,17 @@
 """What an example consists of: elements, what the schema says of them, what may go, where values stand."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeAlias
 
 from lxml import etree
 from xmlschema.validators import XsdAttribute, XsdComplexType, XsdElement, XsdSimpleType, XsdType
 
 from gateway.standards.examples.codes import Coding
 from gateway.standards.examples.model import Option
+
+Tags: TypeAlias = tuple[str, ...]
+"""Where an element stands, whichever it is of its kind there: the names from the root to itself."""
 
 
 @dataclass(eq=False)
@@ -35,6 +40,8 @@ class Part:
     full: bool = False
     again: bool = False
     """It stands somewhere within an element of the same type."""
+    foreign: bool = False
+    """It stands for a wildcard, or within what does."""
     open: frozenset[XsdType] = frozenset()
     coding: Coding | None = None
     depth: int = 0
@@ -44,6 +51,11 @@ class Part:
         """The local name."""
         return etree.QName(self.element).localname
 
+    @cached_property
+    def place(self) -> Tags:
+        """Where it stands; it is asked for when it stands there."""
+        return tags(self.element)
+
     @property
     def simple(self) -> XsdSimpleType | None:
         """The type of its text; None where it has only elements, or is of no declared type."""
@@ -51,6 +63,12 @@ class Part:
         if isinstance(declared, XsdComplexType):
             declared = declared.content if isinstance(declared.content, XsdSimpleType) else None
         return declared if isinstance(declared, XsdSimpleType) else None
+
+
+def tags(element: etree._Element) -> Tags:
+    """Return where an element stands."""
+    around = reversed(list(element.iterancestors()))
+    return (*(str(each.tag) for each in around), str(element.tag))
 
 
 @dataclass(frozen=True)

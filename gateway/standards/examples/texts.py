@@ -27,6 +27,7 @@ _BY_NAME = [
         (r"ort$|ortsname|stadt|wohnort|city", ["Musterstadt", "Beispielhausen"]),
         (r"staat$|land$|country", ["Deutschland", "DE"]),
         (r"staatsangeh", ["deutsch"]),
+        (r"^note$|grade$", ["2,3", "2.3"]),
         (r"iban", ["DE02120300000000202051"]),
         (r"waehrung|währung|currency", ["EUR"]),
         (r"sprache$|language|lang$", ["de", "Deutsch"]),

@@ -8,6 +8,7 @@ import math
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from random import Random
 from typing import TypeVar
 
@@ -23,8 +24,9 @@ from xmlschema.validators import (
 )
 
 from gateway.standards.examples.codes import URI, VERSION, Codes
-from gateway.standards.examples.model import Model, Option, Particle, group_of
+from gateway.standards.examples.model import Model, Option, Particle, elements_of, group_of
 from gateway.standards.examples.parts import Field, Part, Spare
+from gateway.standards.examples.plan import Plan
 from gateway.standards.examples.values import NoValue, Values, builtin_name, is_valid
 
 MAX_ELEMENTS = 1000
@@ -32,6 +34,8 @@ MAX_ELEMENTS = 1000
 _MAX_DEPTH = 30
 _MAX_SPAN = 40
 """How much larger than the smallest alternative another may be that the seed chooses."""
+_MAX_FOREIGN = 3
+"""How many elements may come of a wildcard that may be left empty: it takes a whole message, too."""
 ID = "xs:ID"
 FOREIGN = "urn:example:beispiel"
 
@@ -52,7 +56,7 @@ class Tree:
     codes: Codes
     random: Random
     prefixes: Mapping[str, str]
-    full: bool
+    plan: Plan
     needed: frozenset[str] = frozenset()
     """Local names of elements (and ID) to write wherever they may stand: a reference leads to them."""
     parts: dict[etree._Element, Part] = field(default_factory=dict)
@@ -61,6 +65,8 @@ class Tree:
     ids: list[str] = field(default_factory=list)
     values: Values = field(init=False)
     _waiting: deque[Part] = field(default_factory=deque)
+    _filling: XsdElement | None = None
+    """What is written because an element must not stay empty."""
     _written: set[Particle] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -80,7 +86,7 @@ class Tree:
             raise Unfillable(f"/{self._qname(declaration.name)}") from None
         nsmap = {prefix: namespace for namespace, prefix in self.prefixes.items()}
         element = etree.Element(declaration.name, nsmap=nsmap)
-        root = Part(element, option, full=self.full, open=frozenset({option.type}))
+        root = Part(element, option, full=self.plan.full, open=frozenset({option.type}))
         self._add(root)
         while self._waiting:
             part = self._waiting.popleft()
@@ -206,7 +212,13 @@ class Tree:
     def _write_children(self, part: Part, group: XsdGroup) -> None:
         if part.full and part.option and part.option.type.has_mixed_content():
             part.element.text = "Beispieltext "
-        for particle, spare in self._places(group, part, None):
+        places = list(self._places(group, part, None))
+        if not places and self.plan.fills(part.place):
+            # That nothing be empty is the most common rule of all.
+            self._filling = self._smallest_of(group)
+            places = list(self._places(group, part, None))
+            self._filling = None
+        for particle, spare in places:
             self._write_child(part, particle, spare)
 
     def _write_child(self, parent: Part, particle: Leaf, spare: Spare | None) -> None:
@@ -216,7 +228,8 @@ class Tree:
         child = Part(element, option, parent=parent, spare=spare, depth=parent.depth + 1)
         if option is not None:
             child.again = self._is_open(option, parent)
-            child.full = self.full and not child.again
+            child.foreign = parent.foreign or isinstance(particle, XsdAnyElement)
+            child.full = self.plan.full and not child.again and not child.foreign
             child.open = parent.open | {option.type}
         if spare is not None:
             spare.add(child)
@@ -253,21 +266,23 @@ class Tree:
 
     def _is_wanted(self, particle: Particle, part: Part, *, once: bool = False) -> bool:
         """Say whether something is written that need not be there."""
-        if not (part.full or self._is_led_to(particle)):
+        if not (self.plan.has_all(part.place, full=part.full) or self._is_led_to(particle)):
+            return False
+        if isinstance(particle, XsdElement) and self.plan.leaves_out((*part.place, particle.name)):
             return False
         if part.depth >= _MAX_DEPTH or self._reopens(particle, part):
             return False
         if self.model.of_particle(particle, once=True) == math.inf:
             return False
-        if isinstance(particle, XsdAnyElement) and not self._can_be_written(particle):
+        if not self._is_small(particle):
             return False
-        return not self._is_large or particle not in self._written
+        return not self._is_large or self._filling is not None or particle not in self._written
 
     def _is_led_to(self, particle: Particle) -> bool:
-        if not self.needed or isinstance(particle, XsdAnyElement):
+        if isinstance(particle, XsdAnyElement) or not (self.needed or self._filling is not None):
             return False
         if isinstance(particle, XsdElement):
-            return particle.local_name in self.needed
+            return particle is self._filling or particle.local_name in self.needed
         return any(self._is_led_to(each) for each in particle)
 
     @property
@@ -291,7 +306,7 @@ class Tree:
     def _choose(self, alternatives: list[Particle], part: Part) -> Particle:
         """Let the seed decide among what does not lead back to where it came from, unless all of it does."""
         sized = [(self.model.of_particle(each, once=True), each) for each in alternatives]
-        possible = [(size, each) for size, each in sized if size < math.inf] or sized
+        possible = [(size, each) for size, each in sized if size < math.inf and self._is_small(each)] or sized
         calm = [(size, each) for size, each in possible if not self._reopens(each, part)]
         return self._picked(calm or possible, settle=not calm or part.depth >= _MAX_DEPTH)
 
@@ -311,6 +326,10 @@ class Tree:
             [each for one in self._smallest(particle) for each in self.model.options(one)], part
         )
 
+    def _smallest_of(self, group: XsdGroup) -> XsdElement | None:
+        sized = [(self.model.of_particle(each, once=True), each) for each in elements_of(group)]
+        return min(sized, key=itemgetter(0), default=(0, None))[1]
+
     def _smallest(self, wildcard: XsdAnyElement) -> list[XsdElement]:
         """Return the declared elements for a wildcard that make the least of it."""
         declared = self.model.globals(wildcard)
@@ -326,10 +345,13 @@ class Tree:
         calm = [(size, each) for size, each in possible if part is None or not self._is_open(each, part)]
         return self._picked(calm or possible, settle=not calm)
 
-    def _can_be_written(self, wildcard: XsdAnyElement) -> bool:
-        if wildcard.process_contents == "strict":
-            return bool(self.model.globals(wildcard))
-        return bool(_foreign_names(wildcard))
+    def _is_small(self, particle: Particle) -> bool:
+        """Say whether it is no wildcard, or one that takes something small."""
+        if not isinstance(particle, XsdAnyElement):
+            return True
+        if particle.process_contents == "strict":
+            return any(self.model.of_element(each) <= _MAX_FOREIGN for each in self._smallest(particle))
+        return bool(_foreign_names(particle))
 
     def _qname(self, name: str) -> str:
         qname = etree.QName(name)

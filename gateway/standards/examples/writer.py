@@ -1,11 +1,14 @@
-"""A valid sample message for any message type of any standard, from its schema alone.
+"""A sample message for any message type of any standard, from its schema alone.
 
 The same seed gives the same bytes. A minimal example has only what is required; a full one has every
 optional element and attribute once, up to a size, and never a type within itself. Where the schema leaves a
 choice, the seed decides. Both engines and the header profile have read an example before it is returned.
-Rules that a schema cannot state are not kept.
+
+Rules that a schema cannot state are not read, only obeyed: what breaks some is written anew, differently
+where it did, and if nothing helps, the example says which it breaks.
 """
 
+from dataclasses import dataclass, field
 from functools import cached_property
 from random import Random
 
@@ -13,12 +16,14 @@ from lxml import etree
 from xmlschema import XMLSchema
 from xmlschema.names import XSI_NAMESPACE
 
-from gateway.contract.findings import Severity
-from gateway.errors import NotPossible, Problem
+from gateway.contract.codes import RejectCode
+from gateway.contract.findings import Finding, Findings, Severity
+from gateway.errors import NotPossible, Problem, Unavailable
 from gateway.standards.examples.codes import Codes
 from gateway.standards.examples.links import NoTarget, link
 from gateway.standards.examples.model import Model
 from gateway.standards.examples.parts import Field, Part
+from gateway.standards.examples.plan import Plan
 from gateway.standards.examples.texts import made_up_uuid, of_datatype
 from gateway.standards.examples.tree import FOREIGN, Tree, Unfillable
 from gateway.standards.examples.values import is_valid
@@ -27,10 +32,28 @@ from gateway.standards.refusals import require_agreement
 from gateway.standards.standard import MessageType, Standard
 from gateway.xml.parse import parse
 
-_ATTEMPTS = 4
+_ATTEMPTS = 24
+_VALID_ATTEMPTS = 4
+"""How many of them there are where the schema is not met by any."""
 _ROUNDS = 4
 """How often an example is written anew because a reference in it needs something more to lead to."""
 _NOT_DECLARED = ("", "http://www.w3.org/2001/XMLSchema", "http://www.w3.org/XML/1998/namespace")
+
+
+@dataclass(frozen=True)
+class Example:
+    """A message in UTF-8, valid but for `broken`: rules of its standard that refuse it, in document order.
+
+    Where they could not be run, it is not `judged`.
+    """
+
+    body: bytes = field(repr=False)
+    broken: tuple[Finding, ...] = ()
+    judged: bool = True
+
+
+class _Invalid(Exception):
+    """An attempt is no valid message; with what is wrong, and where."""
 
 
 class Examples:
@@ -39,8 +62,10 @@ class Examples:
     def __init__(self, standard: Standard) -> None:
         self._standard = standard
 
-    def write(self, message_type: MessageType, *, full: bool = False, seed: int = 0) -> bytes:
-        """Return an example of a message type of this standard, in UTF-8.
+    def write(self, message_type: MessageType, *, full: bool = False, seed: int = 0) -> Example:
+        """Return an example of a message type of this standard.
+
+        Of several attempts, the first that breaks no rule, or the one that breaks the fewest.
 
         Raises:
             NotPossible: the schema asks for something that cannot be made up; says what and where.
@@ -48,36 +73,45 @@ class Examples:
         """
         if message_type.root not in self._schema.maps.elements:
             raise NotPossible(f"{message_type.id}: the schema declares no element {message_type.root}")
-        failure = ""
+        plan, best, failure = Plan(full=full), None, ""
         for attempt in range(_ATTEMPTS):
+            if best is None and attempt == _VALID_ATTEMPTS:
+                break
             random = Random(f"{message_type.id} {full} {seed} {attempt}")  # noqa: S311 nothing secret
             try:
-                body = self._attempt(message_type, random, full=full)
+                example = self._examined(message_type, self._attempt(message_type, random, plan))
             except Unfillable as error:
                 failure = f"nothing valid can be made up for {error}"
                 continue
-            failure = self._fault(message_type, body)
-            if not failure:
-                return body
+            except _Invalid as error:
+                failure = str(error)
+                continue
+            if best is None or len(example.broken) < len(best.broken):
+                best = example
+            if not example.broken:
+                break
+            plan.learn(parse(example.body), example.broken)
+        if best is not None:
+            return best
         kind = "full" if full else "minimal"
         raise NotPossible(
             f"{message_type.id}: no {kind} example with seed {seed} follows from the schema alone: {failure}"
         )
 
-    def _attempt(self, message_type: MessageType, random: Random, *, full: bool) -> bytes:
+    def _attempt(self, message_type: MessageType, random: Random, plan: Plan) -> bytes:
         state, needed = random.getstate(), frozenset[str]()
         for _ in range(_ROUNDS):
             try:
-                return self._written(message_type, random, full=full, needed=needed)
+                return self._written(message_type, random, plan, needed)
             except NoTarget as error:
                 needed |= error.needed
                 random.setstate(state)
         raise Unfillable(f"a reference to {', '.join(sorted(needed))}")
 
     def _written(
-        self, message_type: MessageType, random: Random, *, full: bool, needed: frozenset[str]
+        self, message_type: MessageType, random: Random, plan: Plan, needed: frozenset[str]
     ) -> bytes:
-        tree = Tree(self._model, self._codes, random, self._prefixes, full=full, needed=needed)
+        tree = Tree(self._model, self._codes, random, self._prefixes, plan, needed)
         root = tree.grow(self._schema.maps.elements[message_type.root])
         link(tree, root)
         self._write_header(tree, root, message_type, random)
@@ -130,23 +164,33 @@ class Examples:
                 if text and place and _may_say(place, text):
                     place.write(text)
 
-    def _fault(self, message_type: MessageType, body: bytes) -> str:
-        """Say what is wrong with an example, and where; nothing where it is as it should be."""
+    def _examined(self, message_type: MessageType, body: bytes) -> Example:
+        """Judge an attempt as the gateway would.
+
+        Raises:
+            _Invalid: not only rules have something against it.
+        """
         try:
             root = parse(body)
-            findings = self._standard.schema.find(root, body)
-            lists = self._standard.code_lists.find(
-                root, body, self._standard.manifest.namespaces, self._standard.schema.describe
-            )
-            if faults := [each for each in findings.joined(lists).shown if each.severity is Severity.ERROR]:
-                return f"{faults[0].path}: {faults[0].message.en}"
+            findings, judged = self._find(root, body, message_type)
+            errors = tuple(each for each in findings.shown if each.severity is Severity.ERROR)
+            if fault := next((each for each in errors if each.code != RejectCode.RULE), None):
+                raise _Invalid(f"{fault.path}: {fault.message.en}")
             header = self._standard.read_header(root)
             require_agreement(header, message_type, self._standard.manifest, root, body)
-            # lxml has added to its tree what the schema gives by default.
-            error = next(self._schema.iter_errors(parse(body)), None)
         except Problem as problem:
-            return problem.detail
-        return f"{error.path}: {error.reason}" if error is not None else ""
+            raise _Invalid(problem.detail) from problem
+        # lxml has added to its tree what the schema gives by default.
+        error = next(self._schema.iter_errors(parse(body)), None)
+        if error is not None:
+            raise _Invalid(f"{error.path}: {error.reason}")
+        return Example(body, errors, judged)
+
+    def _find(self, root: etree._Element, body: bytes, message_type: MessageType) -> tuple[Findings, bool]:
+        try:
+            return self._standard.find(root, body, message_type), True
+        except Unavailable:  # only rules ever are
+            return Findings(), False
 
 
 def _place(tree: Tree, found: etree._Element) -> Field | None:

@@ -1,6 +1,7 @@
 """Take submissions in: what refuses them, where they go, and that each is stored once."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date
@@ -25,9 +26,10 @@ from gateway.errors import (
     TrustLevelTooLow,
     Unavailable,
     UnknownMessageType,
+    VersionNotServed,
 )
 from gateway.intake import Attachment, Metadata, commit
-from gateway.intake.examine import state_facts
+from gateway.intake.examine import read, state_facts
 from gateway.intake.metadata import Identification
 from gateway.store.accept import accept
 from gateway.store.tables import cases, deliveries, events, messages, payloads
@@ -106,6 +108,20 @@ async def test_resend_gives_the_first_receipt_when_the_route_is_gone_since(
             await later.receive(order())
     assert replace(again, created=True) == first
     assert again.created is False
+
+
+async def test_resend_gives_the_first_receipt_on_a_day_when_its_version_is_not_served(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = order()
+    first = await counter.receive(body)
+    monkeypatch.setattr(sys.modules[read.__module__], "today", lambda: date(2025, 6, 1))
+    again = await counter.receive(body)
+    assert replace(again, created=True) == first
+    assert again.created is False
+    for other in (body.replace(b"</", b" </", 1), order()):
+        with pytest.raises(VersionNotServed):
+            await counter.receive(other)
 
 
 def _without_certificates(config: Config) -> Config:
