@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 _SHOWN = 10
-MEMORY_BYTES = 384 * 1024 * 1024
+MEMORY_BYTES = 1024 * 1024 * 1024
 """What adding may take besides what the program has. XJustiz 3.6, the largest that was tried, takes 165 MiB,
-and schemas may be twice as large (`survey.MAX_WEIGHT`)."""
+and schemas may be five times as large (`survey.MAX_WEIGHT`)."""
 _DATA = 5
 """Which of the numbers in `/proc/self/statm` is limited by RLIMIT_DATA."""
 _TOO_LARGE = (

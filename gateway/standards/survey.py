@@ -22,10 +22,10 @@ SCHEMATRON = frozenset({SCH[1:-1], "http://www.ascc.net/xml/schematron"})
 XSLT = XSL[1:-1]
 SCENARIOS = "http://www.xoev.de/de/validator/framework/1/scenarios"
 
-MAX_NODES = 300_000
+MAX_NODES = 600_000
 """Of one file, in elements, attributes and notes; a tree costs 240 bytes for each. Of nine thousand published
 files the largest code list has 160,000, and an export that lies beside schemas 230,000."""
-MAX_WEIGHT = {"schemas": 200_000, "code lists": 1_000_000, "rules": 200_000}
+MAX_WEIGHT = {"schemas": 500_000, "code lists": 2_000_000, "rules": 500_000}
 """Of all files of a kind, which are in memory together: nodes, or what is as long. The schemas of XJustiz 3.6
 weigh 95,000 and cost 1.7 KiB a node when they are compiled, those of a profile of UBL weigh 175,000; the 72
 code lists of XWasser 370,000; the rules of public procurement 73,000."""

@@ -240,7 +240,7 @@ def test_release_is_refused_in_a_sentence_when_memory_is_short(
     limits = resource.getrlimit(resource.RLIMIT_DATA)
     done = run(standards, "add", release.write(tmp_path / "voll", {"a.xsd": SCHEMA}))
     assert done.exit_code == REFUSED, done.output
-    assert done.stderr.startswith("it takes more than 384 MiB of memory, so nothing was added")
+    assert done.stderr.startswith("it takes more than 1024 MiB of memory, so nothing was added")
     assert resource.getrlimit(resource.RLIMIT_DATA) == limits
 
 
