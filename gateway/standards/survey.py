@@ -12,7 +12,7 @@ from lxml import etree
 from gateway.errors import ConfigurationError
 from gateway.standards.codelists import CodeList, load_code_list
 from gateway.standards.gaps import XSD
-from gateway.standards.sources import meaning, require_no_entities
+from gateway.standards.sources import meaning, require_no_entities, require_version_1_0
 from gateway.xml.parse import count_nodes, parse_reference
 from gateway.xml.schematron_source import SCH
 from gateway.xml.stylesheet import XSL
@@ -32,7 +32,7 @@ code lists of XWasser 370,000; the rules of public procurement 73,000."""
 _NODE_BYTES = 32
 """As long are published files for each of their nodes."""
 
-_INCLUSIONS = (f"{XSD}include", f"{XSD}redefine", f"{XSD}override")
+_INCLUSIONS = (f"{XSD}include", f"{XSD}redefine")
 _GLOBAL = (f"{XSD}element",)
 
 
@@ -206,6 +206,7 @@ def _depth(path: Path) -> tuple[int, Path]:
 def _add_schema(found: Survey, schema: SchemaFile) -> None:
     """Leave out a file that was delivered twice, as releases with several packages do."""
     require_no_entities(schema.root, schema.path)
+    require_version_1_0(schema.root, schema.path)
     twins = (each for each in found.of(schema.namespace) if each.path.name == schema.path.name)
     if not any(meaning(each.root) == meaning(schema.root) for each in twins):
         found.schemas.append(schema)

@@ -338,6 +338,8 @@ CHAIN = {
     for number in range(600)
 }
 CHAIN |= {"k600.xsd": KETTE.format('<xs:element name="kette"/>')}
+ASSERTION = KETTE.format('<xs:complexType name="a"><xs:sequence/><xs:assert test="true()"/></xs:complexType>')
+LATER = '<xs:element name="a" xmlns:vc="http://www.w3.org/2007/XMLSchema-versioning" vc:minVersion="1.1"/>'
 ENTITY = '<!DOCTYPE xs:schema [<!ENTITY art "Hund">]>' + KETTE.format(
     '<xs:annotation><xs:documentation>Ein &art;.</xs:documentation></xs:annotation><xs:element name="hund"/>'
 )
@@ -348,6 +350,8 @@ IN_ATTRIBUTE = '<!DOCTYPE xs:schema [<!ENTITY art "hund">]>' + KETTE.format('<xs
     ("contents", "words"),
     [
         (CHAIN, r"k0\.xsd: its schemas are nested, or include one another, deeper"),
+        ({"a.xsd": ASSERTION}, r"a\.xsd:1: uses XML Schema 1\.1 \(assert\)"),
+        ({"a.xsd": KETTE.format(LATER)}, r"a\.xsd:1: uses XML Schema 1\.1 \(element\)"),
         ({"a.xsd": ENTITY}, r"a\.xsd: uses entities that its DOCTYPE declares.*write out"),
         ({"a.xsd": IN_ATTRIBUTE}, r"a\.xsd: uses entities that its DOCTYPE declares.*write out"),
         ({"a.xsd": ENTITY, "b/a.xsd": ENTITY}, r"a\.xsd: uses entities"),
