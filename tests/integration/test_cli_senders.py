@@ -88,7 +88,7 @@ def test_senders_are_told_in_sentences(town: Senders) -> None:
     at = town.received(0)
     until, grace_until = served.in_days(-1), served.in_days(30)
     assert town.say("standards", "senders", "xurkunde", "1.0").splitlines() == [
-        f"xurkunde 1.0  served  from 2020-01-01, until {until}, with a warning until {grace_until}",
+        f"xurkunde 1.0  in grace  from 2020-01-01, until {until}, with a warning until {grace_until}",
         f"  {CLIENT}  1 in 30 days  last {at}",
     ]
     assert "  nobody in 7 days" in town.say("standards", "senders", "xparken", "1.0", "--days", "7")
