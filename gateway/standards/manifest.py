@@ -30,6 +30,9 @@ def _day(value: object) -> object:
         raise ValueError(f"{value!r} is no day: write YYYY-MM-DD, such as 2027-01-01") from error
 
 
+# What lxml takes for the prefixes of an XPath; it has no way to say that one stands for nothing.
+Prefix = Annotated[str, Field(pattern=r"^[^\W\d][\w.-]*$")]
+Uri = Annotated[str, Field(pattern=r"^[^\x00-\x1f]+$")]
 Day = Annotated[datetime.date, BeforeValidator(_day)]
 
 
@@ -148,7 +151,7 @@ class Manifest(_Part):
     schemas: list[str]
     gaps: list[Gap] = Field(default_factory=list)
     header: HeaderRules = Field(default_factory=HeaderRules)
-    namespaces: dict[str, str] = Field(default_factory=dict)
+    namespaces: dict[Prefix, Uri] = Field(default_factory=dict)
     code_lists: list[CodeListFile] = Field(default_factory=list)
     closed_code_lists: bool = False
     rules: list[RulesFile] = Field(default_factory=list)

@@ -195,6 +195,8 @@ def a_finding(rule: str, severity: Severity = Severity.ERROR) -> Finding:
         ("hund.xsl", "../../../../etc/passwd", "is not in the release"),
         ("exists(", "every(", "match"),
         (USUAL, "//test:rejected", "accept"),
+        ("<match>", '<namespace prefix="leer"/><match>', "leer"),
+        ("<match>", '<namespace prefix="">urn:x</namespace><match>', "namespaces"),
         ("hund:hund.anmeldung.0101", "hund:katze", "no scenario has a message type"),
         ("<scenario>", "<!-- <scenario>", "cannot be read|no scenario|no XML schema"),
     ],
