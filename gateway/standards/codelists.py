@@ -127,7 +127,8 @@ class CodeLists:
         known = self._lists.get((uri, version))
         if known is None:
             return self._unknown_list(element, uri, version)
-        code = _code_element(element)
+        if (code := _code_element(element)) is None:
+            return None
         # Not `text`, which ends at a comment.
         text = " ".join(str(code.xpath("string()")).split())
         if not known.closed or text in known.names:
@@ -222,12 +223,16 @@ def used_codes(root: etree._Element) -> Iterator[tuple[tuple[str, str], str]]:
     """Yield address and version of a list, and the code, for everything in a valid message that is coded."""
     for element in cast("list[etree._Element]", _CODED(root)):
         key = (element.get("listURI", "").strip(), element.get("listVersionID", "").strip())
-        yield key, " ".join(str(_code_element(element).xpath("string()")).split())
+        if (code := _code_element(element)) is not None:
+            yield key, " ".join(str(code.xpath("string()")).split())
 
 
-def _code_element(element: etree._Element) -> etree._Element:
-    """XÖV codes stand in a child `code`, with or without namespace; older ones in the element itself."""
-    return next((child for child in element.iterchildren("{*}code")), element)
+def _code_element(element: etree._Element) -> etree._Element | None:
+    """XÖV codes stand in a child `code`, with or without namespace; older ones in the element itself.
+
+    Among other children there is none, which the schema says.
+    """
+    return next(element.iterchildren("{*}code"), None if len(element) else element)
 
 
 def _once(faults: Iterable["_Fault"]) -> Iterator["_Fault"]:

@@ -168,6 +168,11 @@ def draft(found: Survey, identity: Identity, gaps: Iterable[Gap] = ()) -> Manife
         for each in found.of(name)
         for element in each.elements
     ]
+    if declared and not main:
+        raise ConfigurationError(
+            f"{found.schemas[0].path}: has no targetNamespace, by which messages are told apart; it "
+            "cannot be added"
+        )
     if len(declared) > MAX_MESSAGE_TYPES:
         raise ConfigurationError(
             f"its schemas declare {len(declared)} elements that may be messages, at most {MAX_MESSAGE_TYPES} "

@@ -162,6 +162,20 @@ def require_no_entities(root: etree._Element, path: Path) -> None:
         )
 
 
+def global_elements(files: Iterable[bytes]) -> frozenset[str]:
+    """Return the expanded names of all global elements of schema documents.
+
+    Those of a document without a namespace of its own are in that of whatever includes it.
+    """
+    names: dict[str | None, set[str | None]] = {}
+    for content in files:
+        root = parse_reference(content)
+        own = names.setdefault(root.get("targetNamespace"), set())
+        own.update(each.get("name") for each in root.iterchildren(f"{XSD}element"))
+    anywhere = names.pop(None, set())
+    return frozenset(f"{{{namespace}}}{name}" for namespace in names for name in names[namespace] | anywhere)
+
+
 def collect(entries: Iterable[Path], files: SchemaFiles, gaps: Iterable[str] = ()) -> Documents:
     """Gather everything that the entry schemas of a standard need.
 

@@ -24,7 +24,7 @@ from gateway.standards.manifest import (
     RejectList,
 )
 from gateway.standards.profiles import Header, HeaderReader
-from gateway.standards.sources import SchemaFiles, collect, find_imports
+from gateway.standards.sources import SchemaFiles, collect, find_imports, global_elements
 from gateway.xml import attachments
 from gateway.xml.rueckkanal_frame import BASIS
 from gateway.xml.rules import RuleFile, Rules
@@ -170,16 +170,25 @@ class Standard:
         return f"{self.manifest.standard} {self.manifest.version}"
 
     def check(self) -> None:
-        """Compile its schema and its rules, and read its code lists.
+        """Compile its schema and its rules, read its code lists, and look for its messages in its schema.
 
         Raises:
             ConfigurationError: with the first thing that is wrong.
         """
         self.prepare()
+        self._require_declared()
         for rules in set(self._rules.values()):
             rules.compile()
         for each in self.manifest.conversions:
             shared_workers().compile(self.conversion(each))
+
+    def _require_declared(self) -> None:
+        declared = global_elements(self.schema.documents.files.values()) if self.message_types else ()
+        for message_type in self.message_types:
+            if message_type.root not in declared:
+                raise ConfigurationError(
+                    f"message type {message_type.name}: none of its schemas declares {message_type.root}"
+                )
 
     def prepare(self) -> None:
         """Compile its schema and read its code lists, so that messages are judged at once.

@@ -294,6 +294,16 @@ def test_import_is_ambiguous_when_two_files_differ(standard: Folder) -> None:
         Catalogue.load([folder]).check()
 
 
+def test_message_type_that_no_schema_declares_is_an_error(standard: Folder) -> None:
+    folder = standard()
+    path = folder / "probe" / "1.0" / "standard.yaml"
+    path.write_text(path.read_text("utf-8").replace("root: probe.0101", "root: probe.0102"), "utf-8")
+    with pytest.raises(
+        ConfigurationError, match=r"probe\.0101: none of its schemas declares \{.*\}probe\.0102"
+    ):
+        Catalogue.load([folder]).check()
+
+
 def test_import_in_the_own_folder_goes_first(standard: Folder) -> None:
     folder = with_import(standard())
     shared_standard(folder, "1.0", "int")
@@ -340,6 +350,13 @@ def test_code_list_fault_is_found_at_its_place(
     assert hint in finding.hint.de
     text = finding.model_dump_json()
     assert not any(value in text for value in ("pigeon", "evil", "passwd"))
+
+
+def test_code_that_is_not_there_is_no_unknown_code(standard: Folder) -> None:
+    content = coded("urn:list:way", "1", "pigeon").replace("<code>", "<kode>").replace("</code>", "</kode>")
+    with pytest.raises(SchemaViolation) as caught:
+        Catalogue.load([standard()]).read(message(content), today=TODAY)
+    assert {each.code for each in caught.value.findings} == {"X001"}
 
 
 @pytest.mark.parametrize(

@@ -338,6 +338,7 @@ CHAIN = {
     for number in range(600)
 }
 CHAIN |= {"k600.xsd": KETTE.format('<xs:element name="kette"/>')}
+ANYWHERE = KETTE.format('<xs:element name="a"/>').replace(' targetNamespace="urn:kette:1"', "")
 ASSERTION = KETTE.format('<xs:complexType name="a"><xs:sequence/><xs:assert test="true()"/></xs:complexType>')
 LATER = '<xs:element name="a" xmlns:vc="http://www.w3.org/2007/XMLSchema-versioning" vc:minVersion="1.1"/>'
 ENTITY = '<!DOCTYPE xs:schema [<!ENTITY art "Hund">]>' + KETTE.format(
@@ -352,6 +353,10 @@ IN_ATTRIBUTE = '<!DOCTYPE xs:schema [<!ENTITY art "hund">]>' + KETTE.format('<xs
         (CHAIN, r"k0\.xsd: its schemas are nested, or include one another, deeper"),
         ({"a.xsd": ASSERTION}, r"a\.xsd:1: uses XML Schema 1\.1 \(assert\)"),
         ({"a.xsd": KETTE.format(LATER)}, r"a\.xsd:1: uses XML Schema 1\.1 \(element\)"),
+        (
+            {"a.xsd": ANYWHERE},
+            r"a\.xsd: has no targetNamespace",
+        ),
         ({"a.xsd": ENTITY}, r"a\.xsd: uses entities that its DOCTYPE declares.*write out"),
         ({"a.xsd": IN_ATTRIBUTE}, r"a\.xsd: uses entities that its DOCTYPE declares.*write out"),
         ({"a.xsd": ENTITY, "b/a.xsd": ENTITY}, r"a\.xsd: uses entities"),
