@@ -226,6 +226,7 @@ def _view(report: "Report") -> dict[str, Any]:
         "identifier": manifest.identifier,
         "namespace": manifest.namespace,
         "guessed": report.guessed,
+        "is_there": report.is_there,
         "folder": report.folder and str(report.folder),
         "header_profile": manifest.header.profile,
         "schema_files": len(report.found.schemas),
@@ -263,7 +264,8 @@ def report_text(report: "Report") -> str:
     ]
     lines += _problems(report)
     if report.folder is None:
-        return "\n".join([*lines, "Nothing was added (--dry-run)."])
+        before = f" {named} is there already: `amtsbote standards remove {named}` first." * report.is_there
+        return "\n".join([*lines, f"Nothing was added (--dry-run).{before}"])
     review = f"Added to {report.folder}; review its standard.yaml."
     served = f"Not served yet: amtsbote standards enable {named} --from DAY"
     return "\n".join([*lines, review, *([served] if manifest.message_types else [])])

@@ -74,6 +74,8 @@ class Report:
     """Global elements that are no messages as far as their header tells."""
     opened: list[tuple[str, str]] = field(default_factory=list)
     """Code lists that are declared open, because the release's own messages use other codes."""
+    is_there: bool = False
+    """Whether this version is there already, so that only a dry run was possible."""
     guessed: list[str] = field(default_factory=list)
     """`name` or `version`, where no file tells it."""
 
@@ -107,8 +109,12 @@ def add(
         with _as_delivered(folder):
             found = survey(folder)
             identity = _named(identify(found, source.resolve().name), name, version)
+            there = catalogue.fetch(identity.standard, identity.version)
+            if there and dry_run:  # what shall take its place must not be removed to be looked at
+                catalogue = Catalogue(each for each in catalogue.standards if each is not there)
             _require_new(identity, catalogue)
             report = _examine(found, identity, catalogue)
+        report.is_there = there is not None
         report.guessed = sorted(identity.guessed)
         if not dry_run:
             report.folder = _install(folder, identity, report.manifest, catalogue, target)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from gateway.cli.releases import report_text
 from gateway.errors import ConfigurationError, SchemaViolation, Unavailable, VersionNotServed
 from gateway.standards import Catalogue, Standard, draft, survey
 from gateway.standards.adding import Report, add
@@ -577,6 +578,15 @@ def test_version_that_is_there_already_is_refused(standards: Path) -> None:
         adding(standards, release.files(), "noch-einmal")
     with pytest.raises(ConfigurationError, match="same root element"):
         adding(standards, release.files(), "noch-einmal", version="2.4")
+    assert everything(standards) == before
+
+
+def test_release_can_be_looked_at_while_its_version_is_there(standards: Path) -> None:
+    add_both(standards)
+    before = everything(standards)
+    report = adding(standards, release.files(), "noch-einmal", dry_run=True)
+    assert (report.is_there, [each.valid for each in report.samples]) == (True, [True])
+    assert "xhund 2.3 is there already: `amtsbote standards remove xhund 2.3` first" in report_text(report)
     assert everything(standards) == before
 
 
