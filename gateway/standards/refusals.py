@@ -43,13 +43,14 @@ def version_problem(
     """Return the refusal of a version that is not served: which are, since and until when.
 
     Args:
-        relatives: the versions of the same standard.
+        relatives: the versions of the same standard, without the message's own where that is taken.
         message: what is wrong, where it is something else.
     """
     dated = [item for item in relatives if item.message_types and item.serves(None)]
     served = [item for item in dated if item.serves(today)]
     german, english = _validities(served, "seit", "bis"), _validities(served, "since", "until")
-    hint = say(f"Bedient werden heute: {german or 'keine'}", f"Served today: {english or 'none'}")
+    none = ("keine andere", "no other") if message else ("keine", "none")
+    hint = say(f"Bedient werden heute: {german or none[0]}", f"Served today: {english or none[1]}")
     if dated and not served:
         german, english = _validities(dated, "ab", "bis"), _validities(dated, "from", "until")
         hint = say(f"{hint.de}; zu anderer Zeit: {german}", f"{hint.en}; at other times: {english}")

@@ -680,7 +680,7 @@ def test_version_in_its_period_of_grace_is_taken_with_a_warning(standards: Path)
     assert (warning.code, warning.severity) == ("V000", "warning")
     assert "2026-11-25" in warning.message.de
     assert warning.hint
-    assert warning.hint.en == "Served today: none"  # not the version that it warns of
+    assert warning.hint.en == "Served today: no other"
     for other, words in ((26, "until 2026-11-20"), (1, "from 2026-11-02")):
         catalogue = enabled(standards, since=DAY.replace(day=2), until=DAY.replace(day=20))
         with pytest.raises(VersionNotServed) as refused:
