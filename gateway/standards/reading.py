@@ -52,11 +52,15 @@ async def read(
 
 async def read_message_id(catalogue: Catalogue, body: bytes, limits: Limits = DEFAULT_LIMITS) -> str | None:
     """Return the id that a message gives itself, valid and served today or not; None where it has none."""
-    try:
-        opened = await asyncio.to_thread(catalogue.open, body, today=None, limits=limits)
-    except Problem:
-        return None
-    return opened.standard.read_header(opened.root).message_id
+
+    def look() -> str | None:
+        try:
+            opened = catalogue.open(body, today=None, limits=limits)
+        except Problem:
+            return None
+        return opened.standard.read_header(opened.root).message_id
+
+    return await asyncio.to_thread(look)
 
 
 @cache

@@ -134,6 +134,8 @@ _SENTENCES: dict[int, tuple[str, str]] = {
     203: _TWICE,
 }
 
+_OPEN_ELEMENT = re.compile(r"(?:mismatch:|in tag) \S+ line (\d+)")
+
 
 def sentence(code: int) -> Bilingual:
     """Return the sentence for one of libxml2's parser errors."""
@@ -141,9 +143,6 @@ def sentence(code: int) -> Bilingual:
         return _GENERAL
     german, english = _SENTENCES[code]
     return Bilingual(de=german, en=english)
-
-
-_OPEN_ELEMENT = re.compile(r"(?:mismatch:|in tag) \S+ line (\d+)")
 
 
 def open_element(said: str) -> Bilingual | None:

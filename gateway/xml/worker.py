@@ -20,7 +20,7 @@ COMPILE, RUN, DONE, FAILED = range(4)
 And what is answered: results, or what went wrong and at which of the stylesheets."""
 
 RESULT_BYTES = 32 * 1024 * 1024
-"""What a stylesheet may write; the rest is cut off, so that it is no XML any more."""
+"""What stylesheets may write together; the rest is cut off, so that it is no XML any more."""
 
 _HEAD = struct.Struct(">BI")
 _NUMBER = struct.Struct(">I")
@@ -129,7 +129,10 @@ def _answer(engine: _Engine, reports: _Reports, kind: int, parts: list[bytes]) -
             engine.compile(parts[0].decode())
         else:
             *numbers, document = parts
-            results += (each.encode()[:RESULT_BYTES] for each in engine.run(numbers, document.decode()))
+            left = RESULT_BYTES
+            for result in engine.run(numbers, document.decode()):
+                results.append(result.encode()[:left])
+                left -= len(results[-1])
     except Exception as error:
         reason = str(error).encode() if kind == COMPILE else reports.take()
         return FAILED, [reason, str(len(results)).encode()]

@@ -32,6 +32,8 @@ PATIENCE_S = 15.0
 MEMORY_LIMIT_BYTES = 768 * 1024 * 1024
 """For one worker, with all its stylesheets."""
 MAX_WORKERS = 4
+_MAX_ANSWER_BYTES = worker.RESULT_BYTES + 64 * 1024
+"""Results, and how long each of them is."""
 _GRACE_S = 1
 """How much later a worker ends itself, where this process is no longer there to end it."""
 
@@ -101,8 +103,7 @@ class _Worker:
         self._channel.settimeout(limit_s)
         try:
             worker.send(self._channel, kind, [str(limit_s + _GRACE_S).encode(), *parts])
-            # A worker answers with one result for each stylesheet that it was asked for, each with its size.
-            answer, results = worker.receive(self._channel, len(parts) * (worker.RESULT_BYTES + 4))
+            answer, results = worker.receive(self._channel, _MAX_ANSWER_BYTES)
         except TimeoutError as error:
             raise _Trouble("takes too long") from error
         except (OSError, EOFError, ValueError) as error:
@@ -149,7 +150,7 @@ class Workers:
         return self.run([stylesheet], document)[0]
 
     def run(self, stylesheets: Sequence[Stylesheet], document: str) -> list[str]:
-        """Return what each stylesheet makes of a document, cut off after `worker.RESULT_BYTES`.
+        """Return what each stylesheet makes of a document, all cut off after `worker.RESULT_BYTES`.
 
         Args:
             document: XML that `parse` has accepted and lxml has written, never what a sender sent.
