@@ -13,6 +13,7 @@ QUICK   ?=
 GROWTH  ?=
 SEED    ?=
 SECONDS ?= 600
+IMAGE_MALLOC := $(shell sed -n 's/^ENV GLIBC_TUNABLES=//p' Dockerfile)
 # The servers are shared by all workers, but for the tests that kill one; more workers help on a large machine.
 WORKERS ?= 2
 
@@ -38,7 +39,7 @@ bench: $(VENV)/.dev  ## measure every speed this project claims (QUICK=1 for thr
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(GROWTH),--growth) $(ARGS)
 
 bench-validate: $(VENV)/.dev  ## measure validation, refusals, adding standards and hostile messages (QUICK=1 for fewer rounds)
-	$(BIN)/python -m benchmarks.validating $(if $(QUICK),--quick) $(ARGS)
+	GLIBC_TUNABLES=$(IMAGE_MALLOC) $(BIN)/python -m benchmarks.validating $(if $(QUICK),--quick) $(ARGS)
 
 chaos: $(VENV)/.dev  ## break everything under load and check that nothing is lost or doubled (SEED=n, QUICK=1)
 	scripts/install-services

@@ -2,7 +2,8 @@
 
     python -m benchmarks.validating [--quick]
 
-Ratios are of alternating rounds in one process, warm. Times are wanted absolute where the promise is one to a
+`make bench-validate` runs it with the memory settings of the image. Ratios are of alternating rounds in one
+process, warm. Times are wanted absolute where the promise is one to a
 person who waits; on a machine that does something else besides they say little. Writes
 var/bench-validate.json.
 """
@@ -38,7 +39,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     arguments.add_argument("--quick", action="store_true", help="few rounds")
     quick = arguments.parse_args().quick
-    print(machine())
+    print(f"{machine()}; {os.environ.get('GLIBC_TUNABLES', 'memory as glibc sets it')}")
     figures = [
         *_accept(8 if quick else 40),
         _beside_xmlschema(3 if quick else 10),

@@ -96,7 +96,8 @@ class Converter:
             result = parse(converted, self._limits)
             # As if it arrived, but on no day: a destination may take a version that is no longer valid.
             opened = Opened(step.message_type, step.target, result, converted, None)
-            header = self._catalogue.judge(opened.look()).header
+            opened.look()
+            header = self._catalogue.judge(opened).header
         except Problem as problem:
             if problem.retryable:
                 raise

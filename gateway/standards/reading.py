@@ -42,7 +42,7 @@ async def read(
         opened = catalogue.open(body, today=today, limits=limits, sent=sent)
         if not opened.standard.is_ready:
             await asyncio.to_thread(opened.standard.prepare)
-        opened = opened.look()
+        opened.look()
     if opened.takes_time:
         return await asyncio.get_running_loop().run_in_executor(waiting_room(), catalogue.judge, opened)
     if not opened.accepted:

@@ -121,7 +121,7 @@ def parse(body: bytes, limits: Limits = DEFAULT_LIMITS) -> etree._Element:
                 en=f"The message has {len(body)} bytes; at most {limits.max_bytes} are taken.",
             )
         )
-    _require_plain_utf8(body)
+    _require_plain_prolog(body)
     if has_more_tags(body, MAX_TAGS):
         raise _at_byte(ForbiddenXml, body, 0, _TOO_MANY_TAGS)
     if _has_more_attributes(body, MAX_ATTRIBUTES):
@@ -130,9 +130,11 @@ def parse(body: bytes, limits: Limits = DEFAULT_LIMITS) -> etree._Element:
     try:
         root = etree.fromstring(body, parser)
     except etree.XMLSyntaxError as error:
+        _require_utf8(body)
         raise _syntax_problem(int(error.code), *error.position, error.msg) from None  # type: ignore[attr-defined]
     # lxml goes by the last complaint alone: a warning hides an error about namespaces that came before it.
     for complaint in parser.error_log.filter_from_errors():
+        _require_utf8(body)
         raise _syntax_problem(complaint.type, complaint.line, complaint.column, complaint.message)
     _require_small(root, body, limits)
     return root
@@ -224,7 +226,7 @@ def _has_more_attributes(body: bytes, attributes: int) -> bool:
     return sum(1 for _ in _ATTRIBUTE.finditer(body)) > attributes
 
 
-def _require_plain_utf8(body: bytes) -> None:
+def _require_plain_prolog(body: bytes) -> None:
     if body.startswith(_UTF16_STARTS):
         raise _at_byte(NotUtf8, body, 0, _NOT_UTF8)
     declaration = _DECLARATION.match(body, 3 if body.startswith(_BOM) else 0)
@@ -234,13 +236,17 @@ def _require_plain_utf8(body: bytes) -> None:
             raise _at_byte(NotUtf8, body, declaration.start(2), _NOT_UTF8)
         if version != b"1.0":
             raise _at_byte(ForbiddenXml, body, declaration.start(1), _OTHER_VERSION)
+    # One byte is found ten times as fast as what it begins is ruled out.
+    if b"!" in body and (found := _DOCTYPE.match(body, 3 if body.startswith(_BOM) else 0)):
+        raise _at_byte(ForbiddenXml, body, found.end() - len(b"<!DOCTYPE"), _DOCTYPE_FORBIDDEN)
+
+
+def _require_utf8(body: bytes) -> None:
+    """Say of a message that libxml2 has refused whether that is why: it takes no other bytes."""
     try:
         body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise _at_byte(NotUtf8, body, error.start, _INVALID_BYTES) from None
-    # One byte is found ten times as fast as what it begins is ruled out.
-    if b"!" in body and (found := _DOCTYPE.match(body, 3 if body.startswith(_BOM) else 0)):
-        raise _at_byte(ForbiddenXml, body, found.end() - len(b"<!DOCTYPE"), _DOCTYPE_FORBIDDEN)
 
 
 def _require_small(root: etree._Element, body: bytes, limits: Limits) -> None:

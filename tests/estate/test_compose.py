@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -249,3 +250,10 @@ def test_image_is_made_of_files_that_reach_the_builder() -> None:
     }
     assert copied == allowed
     assert [name for name in sorted(copied) if not (ROOT / name).exists()] == []
+
+
+def test_validation_is_measured_with_the_memory_settings_of_the_image() -> None:
+    (setting,) = [each for name, each in INSTRUCTIONS if name == "ENV" and "GLIBC_TUNABLES" in each]
+    command = ["make", "--dry-run", "bench-validate"]
+    made = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert f"{setting} .venv/bin/python -m benchmarks.validating" in made

@@ -62,6 +62,28 @@ def test_parse_refuses_other_encodings_with_their_place(body: bytes, line: int, 
     assert (finding.code, finding.path, finding.line, finding.column) == ("S001", "/", line, column)
 
 
+NO_UTF8 = (
+    *(b"\x80", b"\xbf\xbf", b"\xc3", b"\xc3a", b"\xe2\x82", b"\xe2\x82a", b"\xf0\x9f\x98", b"\xf0\x9f\x98a"),
+    *(b"\xc0\x80", b"\xc1\xbf", b"\xe0\x80\x80", b"\xe0\x9f\xbf", b"\xf0\x80\x80\x80", b"\xf0\x8f\xbf\xbf"),
+    *(b"\xed\xa0\x80", b"\xed\xbf\xbf", b"\xf4\x90\x80\x80", b"\xf5\x80\x80\x80"),
+    *(b"\xf8\x88\x80\x80\x80", b"\xfc\x84\x80\x80\x80\x80", b"\xfe", b"\xff"),
+)
+"""Lone and missing continuations, longer than need be, surrogates, beyond Unicode, and no bytes of UTF-8."""
+PLACES = (
+    *(b"<a>x%bx</a>", b"<a>%b</a>", b"<a><![CDATA[x%bx]]></a>", b"<a>" + 5000 * b"y" + b"%by</a>"),
+    *(b"<a b='x%bx'/>", b"<a b='%b'/>", b"<a x%bx=''/>", b"<a%bx/>", b"<a xmlns='u:%bx'/>"),
+    *(b"<a xmlns:p='u:%bx'/>", b"<a xmlns:p%bx='u:x'/>", b"<a><!--x%bx--></a>", b"<!--%b--><a/>"),
+    *(b"<a/><!--x%bx-->", b"<a><?p x%bx?></a>", b"<?p %b?><a/>", b"<a><?p%bx x?></a>", b"<a/>%b"),
+)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_what_is_no_utf8_is_refused_wherever_it_stands(place: bytes) -> None:
+    for wrong in NO_UTF8:
+        body = place.replace(b"%b", wrong)
+        assert isinstance(refusal(body), NotUtf8), body
+
+
 @pytest.mark.parametrize(
     "prolog",
     [
