@@ -9,7 +9,7 @@ from datetime import date
 from hashlib import sha256
 
 from gateway.config import Client, Config, Service
-from gateway.contract.findings import Bilingual, Finding
+from gateway.contract.findings import Bilingual
 from gateway.contract.states import Direction
 from gateway.domain.calendar import today
 from gateway.domain.routing import Route
@@ -30,6 +30,7 @@ DIALOGUE = "xrueckkanal"
 """Messages of this standard belong to a case and are routed by it."""
 
 _MAX_SERVICES = 10
+_IN_HEADER = ("message_id", "service", "authority", "ars", "case_ref", "channel")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,11 @@ class Examined:
 
 
 async def read(
-    catalogue: Catalogue, body: bytes, attachments: Sequence[Attachment], limits: Limits
+    catalogue: Catalogue,
+    body: bytes,
+    attachments: Sequence[Attachment],
+    limits: Limits,
+    metadata: Metadata = Metadata(),  # noqa: B008  # it is frozen
 ) -> Incoming:
     """Parse, identify and validate a message as of today in Germany, with what came along.
 
@@ -73,46 +78,37 @@ async def read(
         Problem: with every finding, in document order.
     """
     sent = [Sent(each.sha256, len(each.data), each.media_type, each.file_name) for each in attachments]
-    incoming = await reading.read(catalogue, body, today=today(), limits=limits, sent=sent)
+    incoming = await reading.read(
+        catalogue, body, today=today(), limits=limits, sent=sent, stated=_stated(metadata)
+    )
     if incoming.message_type.direction is Direction.BACK:
         raise UnknownMessageType(refusals.WRONG_WAY, hint=refusals.ANSWERS_HERE)
     return incoming
 
 
+def _stated(metadata: Metadata) -> dict[str, str]:
+    """Return what metadata state of a message, by fields of its header."""
+    texts = {name: getattr(metadata, name) for name in _IN_HEADER}
+    texts["applied_on"] = metadata.applied_on.isoformat() if metadata.applied_on else None
+    return {name: text for name, text in texts.items() if text}
+
+
 def state_facts(incoming: Incoming, metadata: Metadata, idempotency_key: str | None) -> Facts:
-    """Bring together what message and metadata state.
+    """Bring together what message and metadata state; reading the message has compared them."""
+    header, stated = incoming.header, _stated(metadata)
 
-    Raises:
-        MetadataMismatch: they contradict each other, or nothing identifies the message.
-    """
-    header = incoming.header
-    mismatches: list[Finding] = []
+    def agreed(name: str) -> str | None:
+        return getattr(header, name) or stated.get(name)
 
-    def agreed(name: str, stated: str | None) -> str | None:
-        in_message: str | None = getattr(header, name) or None
-        if in_message and stated and in_message != stated:
-            mismatches.append(refusals.mismatch(name))
-        agreed_on = in_message or stated
-        if agreed_on and len(agreed_on) > refusals.LONGEST.get(name, len(agreed_on)):
-            mismatches.append(refusals.too_long(name))
-        return agreed_on
-
-    facts = Facts(
-        message_id=agreed("message_id", metadata.message_id) or idempotency_key or "",
-        service=agreed("service", metadata.service),
-        authority=agreed("authority", metadata.authority),
-        ars=agreed("ars", metadata.ars),
-        case_ref=agreed("case_ref", metadata.case_ref),
-        applied_on=_date(
-            agreed("applied_on", metadata.applied_on.isoformat() if metadata.applied_on else None)
-        ),
-        channel=agreed("channel", metadata.channel),
+    return Facts(
+        message_id=agreed("message_id") or idempotency_key or "",
+        service=agreed("service"),
+        authority=agreed("authority"),
+        ars=agreed("ars"),
+        case_ref=agreed("case_ref"),
+        applied_on=_date(agreed("applied_on")),
+        channel=agreed("channel"),
     )
-    if mismatches:
-        raise MetadataMismatch(findings=mismatches)
-    if not facts.message_id:
-        raise MetadataMismatch(refusals.NO_ID, hint=refusals.SEND_KEY)
-    return facts
 
 
 def _date(text: str | None) -> date | None:
@@ -142,6 +138,7 @@ def examine(
         Problem: metadata-mismatch, no-route, not-authorised or trust-level-too-low.
     """
     _check_test(client, incoming, case)
+    _require_complete(facts, opens_case=case is None and incoming.message_type.standard != DIALOGUE)
     digest = digest_of(body, attachments)
     if case:
         _check_joins(facts, case)
@@ -167,10 +164,6 @@ def _route(config: Config, incoming: Incoming, facts: Facts) -> Route:
     message_type = incoming.message_type
     if message_type.standard == DIALOGUE:
         raise NoRoute(refusals.NO_CASE, hint=refusals.POST_TO_CASE)
-    if not facts.service:
-        raise MetadataMismatch(refusals.NO_SERVICE, hint=refusals.STATE_SERVICE)
-    if not facts.authority and not facts.ars:
-        raise MetadataMismatch(refusals.NO_PLACE, hint=refusals.STATE_PLACE)
     if facts.service not in config.service:
         raise NoRoute(refusals.NOT_OFFERED, hint=_services(config, message_type.id))
     return config.route_table.resolve(
@@ -194,6 +187,17 @@ def _check_test(client: Client, incoming: Incoming, case: Case | None) -> None:
         raise NoRoute(refusals.TEST_ONLY, hint=refusals.SET_TEST)
     if case and case.test != incoming.header.test:
         raise NoRoute(refusals.OTHER_WORLD)
+
+
+def _require_complete(facts: Facts, *, opens_case: bool) -> None:
+    """Say all at once what is needed and stated by neither message nor metadata."""
+    missing = [] if facts.message_id else [refusals.NO_ID]
+    if opens_case and not facts.service:
+        missing.append(refusals.NO_SERVICE)
+    if opens_case and not facts.authority and not facts.ars:
+        missing.append(refusals.NO_PLACE)
+    if missing:
+        raise MetadataMismatch(findings=missing)
 
 
 def _check_joins(facts: Facts, case: Case) -> None:

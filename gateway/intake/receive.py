@@ -257,7 +257,7 @@ class Intake:
         case_id: str | None,
         idempotency_key: str | None,
     ) -> _Posted:
-        incoming = await read(self._catalogue, body, attachments, self._limits)
+        incoming = await read(self._catalogue, body, attachments, self._limits, metadata)
         facts = state_facts(incoming, metadata, idempotency_key)
         return _Posted(client, body, metadata, attachments, case_id, incoming, facts)
 

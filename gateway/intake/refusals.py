@@ -1,37 +1,9 @@
 """What a refused submission is told, in German and English; never a value of the message."""
 
 from gateway.config import Scope
+from gateway.contract.codes import RejectCode
 from gateway.contract.findings import Bilingual, Finding
 from gateway.errors import NotAuthorised
-
-LONGEST = {"message_id": 200, "case_ref": 200, "channel": 20}
-"""What the store keeps of what a message states freely; longer would be refused by PostgreSQL only."""
-
-
-def mismatch(name: str) -> Finding:
-    """Describe what message and metadata state differently."""
-    return Finding(
-        code="S999",
-        message=Bilingual(
-            de=f"Nachricht und Metadaten nennen für „{name}“ Verschiedenes.",
-            en=f"Message and metadata state different things for `{name}`.",
-        ),
-        hint=Bilingual(
-            de=f"Lassen Sie „{name}“ in den Metadaten weg: die Angabe in der Nachricht genügt.",
-            en=f"Leave `{name}` out of the metadata: what the message says is enough.",
-        ),
-    )
-
-
-def too_long(name: str) -> Finding:
-    """Describe what has more characters than the store keeps."""
-    return Finding(
-        code="S999",
-        message=Bilingual(
-            de=f"„{name}“ ist länger als die erlaubten {LONGEST[name]} Zeichen.",
-            en=f"`{name}` is longer than the {LONGEST[name]} characters allowed.",
-        ),
-    )
 
 
 def no_grant(scope: Scope, tenant: str, service: str) -> NotAuthorised:
@@ -52,11 +24,36 @@ ANSWERS_HERE = Bilingual(
     de="Antragstellende antworten mit rueckkanal.antwort.1131 und weiteren Typen: siehe /docs.",
     en="Applicants answer by rueckkanal.antwort.1131 and other types: see /docs.",
 )
-NO_ID = Bilingual(de="Die Nachricht hat keine eigene Kennung.", en="The message has no id of its own.")
-SEND_KEY = Bilingual(
-    de="Senden Sie den Kopf `Idempotency-Key` oder in den Metadaten `message_id`, bei jeder Wiederholung "
-    "dasselbe.",
-    en="Send the header `Idempotency-Key`, or `message_id` in the metadata, the same on every resend.",
+NO_ID = Finding(
+    code=RejectCode.OTHER.value,
+    path="metadata/message_id",
+    message=Bilingual(de="Die Nachricht hat keine eigene Kennung.", en="The message has no id of its own."),
+    hint=Bilingual(
+        de="Senden Sie den Kopf `Idempotency-Key` oder in den Metadaten `message_id`, bei jeder Wiederholung "
+        "dasselbe.",
+        en="Send the header `Idempotency-Key`, or `message_id` in the metadata, the same on every resend.",
+    ),
+)
+NO_SERVICE = Finding(
+    code=RejectCode.OTHER.value,
+    path="metadata/service",
+    message=Bilingual(
+        de="Weder Nachricht noch Metadaten nennen die Leistung.",
+        en="Neither message nor metadata name the service.",
+    ),
+    hint=Bilingual(de="Geben Sie `service` an, den LeiKa-Schlüssel.", en="State `service`, its LeiKa key."),
+)
+NO_PLACE = Finding(
+    code=RejectCode.OTHER.value,
+    path="metadata/authority",
+    message=Bilingual(
+        de="Weder Nachricht noch Metadaten sagen, wohin das gehört.",
+        en="Neither message nor metadata say where this belongs.",
+    ),
+    hint=Bilingual(
+        de="Geben Sie `authority` (zuständige Stelle) oder `ars` (Gebiet) an.",
+        en="State `authority` or `ars` (the area).",
+    ),
 )
 NO_CASE = Bilingual(
     de="Diese Nachricht gehört zu einem Vorgang, und unter dem genannten Bezug haben Sie hier keinen "
@@ -66,21 +63,6 @@ NO_CASE = Bilingual(
 POST_TO_CASE = Bilingual(
     de="Senden Sie sie an `/v1/cases/{case_id}/messages`.",
     en="Post it to `/v1/cases/{case_id}/messages`.",
-)
-NO_SERVICE = Bilingual(
-    de="Weder Nachricht noch Metadaten nennen die Leistung.",
-    en="Neither message nor metadata name the service.",
-)
-STATE_SERVICE = Bilingual(
-    de="Geben Sie `service` an, den LeiKa-Schlüssel.", en="State `service`, its LeiKa key."
-)
-NO_PLACE = Bilingual(
-    de="Weder Nachricht noch Metadaten sagen, wohin das gehört.",
-    en="Neither message nor metadata say where this belongs.",
-)
-STATE_PLACE = Bilingual(
-    de="Geben Sie `authority` (zuständige Stelle) oder `ars` (Gebiet) an.",
-    en="State `authority` or `ars` (the area).",
 )
 NOT_OFFERED = Bilingual(
     de="Die angegebene Leistung (LeiKa-Schlüssel) wird hier nicht angeboten.",

@@ -15,6 +15,7 @@ from gateway.errors import (
     Problem,
     UnknownMessageType,
 )
+from gateway.standards.agreement import find_disagreements
 from gateway.standards.folders import Stamp, stamps
 from gateway.standards.manifest import (
     FILE_NAME,
@@ -27,7 +28,6 @@ from gateway.standards.refusals import (
     at_root,
     family,
     outdated,
-    require_agreement,
     require_no_errors,
     version_problem,
 )
@@ -49,6 +49,7 @@ class Opened:
     body: bytes = field(repr=False)
     today: datetime.date | None
     sent: Sequence[attachments.Sent] | None = None
+    stated: Mapping[str, str] | None = None
     accepted: bool = False
     """Whether it is known that schema and code lists find nothing, and that the attachments agree."""
 
@@ -174,9 +175,10 @@ class Catalogue:
         today: datetime.date | None,
         limits: Limits = DEFAULT_LIMITS,
         sent: Sequence[attachments.Sent] | None = None,
+        stated: Mapping[str, str] | None = None,
     ) -> Incoming:
         """Parse, identify and validate one message, and read its header; as `open` and `judge`."""
-        return self.judge(self.open(body, today=today, limits=limits, sent=sent))
+        return self.judge(self.open(body, today=today, limits=limits, sent=sent, stated=stated))
 
     def open(
         self,
@@ -185,6 +187,7 @@ class Catalogue:
         today: datetime.date | None,
         limits: Limits = DEFAULT_LIMITS,
         sent: Sequence[attachments.Sent] | None = None,
+        stated: Mapping[str, str] | None = None,
     ) -> Opened:
         """Parse and identify one message.
 
@@ -194,6 +197,8 @@ class Catalogue:
                 settled, as it is for an answer to what was taken on an earlier day.
             limits: what a message may weigh.
             sent: what came along; None where nobody knows, so that attachments are not looked at.
+            stated: what the sender states beside the message, by fields of its header; None where nobody
+                has sent it.
 
         Raises:
             MessageTooLarge, NotUtf8, ForbiddenXml, MalformedXml: it is no XML that is taken.
@@ -201,15 +206,14 @@ class Catalogue:
         """
         root = parse(body, limits)
         message_type, standard = self.identify(root, body, today)
-        return Opened(message_type, standard, root, body, today, sent)
+        return Opened(message_type, standard, root, body, today, sent, stated)
 
     def judge(self, opened: Opened) -> Incoming:
-        """Validate one message, compare the attachments that came with it, and read its header.
+        """Validate one message, read its header, and compare both with what came with it.
 
         Raises:
-            SchemaViolation, CodeListViolation, CodeViolation, RuleViolation, AttachmentMismatch: with all
-                findings, those of other codes too.
-            MetadataMismatch: its header contradicts its root element.
+            SchemaViolation, CodeListViolation, CodeViolation, RuleViolation, AttachmentMismatch,
+            MetadataMismatch: with all findings, those of other codes too.
             Unavailable: its rules could not be run.
         """
         message_type, standard, root = opened.message_type, opened.standard, opened.root
@@ -219,14 +223,16 @@ class Catalogue:
                 whole = RejectCode.SCHEMA not in findings.errors
                 compared = standard.compare(root, opened.body, opened.sent, whole=whole)
                 findings = findings.followed_by(compared)
+            header = standard.read_header(root)
+            findings = findings.joined(
+                find_disagreements(header, message_type, standard, root, opened.body, opened.stated)
+            )
             require_no_errors(findings)
             last = standard.manifest.valid_until
             if last and opened.today and opened.today > last:
                 findings = findings.joined(
                     outdated(standard, self._relatives(root), root, opened.body, opened.today)
                 )
-            header = standard.read_header(root)
-            require_agreement(header, message_type, standard.manifest, root, opened.body)
         except Problem as problem:
             problem.message_type = message_type.id
             problem.rejections = {code: standard.rejection(code) for code in problem.codes}

@@ -2,9 +2,9 @@
 
 import asyncio
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 
 from gateway.errors import Problem
 from gateway.settings import Settings
@@ -31,15 +31,17 @@ async def read(
     today: datetime.date | None,
     limits: Limits = DEFAULT_LIMITS,
     sent: Sequence[Sent] | None = None,
+    stated: Mapping[str, str] | None = None,
 ) -> Incoming:
     """Read a message as `Catalogue.read` does: at once where that is a moment's work, else in a thread.
 
     Accepting a small message is; compiling a schema, asking rules and saying what is wrong are not.
     """
+    open_it = partial(catalogue.open, body, today=today, limits=limits, sent=sent, stated=stated)
     if len(body) > INLINE_BYTES:
-        opened = await asyncio.to_thread(catalogue.open, body, today=today, limits=limits, sent=sent)
+        opened = await asyncio.to_thread(open_it)
     else:
-        opened = catalogue.open(body, today=today, limits=limits, sent=sent)
+        opened = open_it()
         if not opened.standard.is_ready:
             await asyncio.to_thread(opened.standard.prepare)
         opened.look()

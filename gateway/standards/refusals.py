@@ -19,8 +19,7 @@ from gateway.errors import (
     VersionNotServed,
 )
 from gateway.standards.manifest import Manifest
-from gateway.standards.profiles import Header
-from gateway.standards.standard import MessageType, Standard
+from gateway.standards.standard import Standard
 from gateway.xml.paths import Names
 from gateway.xml.positions import locate
 from gateway.xml.words import say
@@ -116,6 +115,7 @@ _PROBLEMS: dict[RejectCode, type[Problem]] = {
     RejectCode.CODE: CodeViolation,
     RejectCode.RULE: RuleViolation,
     RejectCode.ATTACHMENT: AttachmentMismatch,
+    RejectCode.OTHER: MetadataMismatch,
 }
 
 
@@ -126,24 +126,6 @@ def require_no_errors(findings: Findings) -> None:
         raise kind(findings=findings.shown, more_findings=findings.more)
 
 
-def require_agreement(
-    header: Header, message_type: MessageType, manifest: Manifest, root: etree._Element, body: bytes
-) -> None:
-    """Check that the header names the standard, version and message type that the root element stands for.
-
-    Raises:
-        MetadataMismatch: it names another.
-    """
-    for stated, expected, wording in (
-        (header.standard, manifest.stated_standard, _STANDARD),
-        (header.version, manifest.stated_version, _VERSION),
-        (header.message_type_code, message_type.code, _CODE),
-    ):
-        if stated is not None and expected and stated != expected:
-            hint = Bilingual(de=f"Erwartet: {expected}", en=f"Expected: {expected}")
-            raise at_root(MetadataMismatch, root, body, wording, hint)
-
-
 UNKNOWN_ROOT = Bilingual(
     de="Kein Standard dieser Installation kennt das Wurzelelement »{}« in seinem Namensraum.",
     en="No standard of this installation knows the root element “{}” in its namespace.",
@@ -151,16 +133,4 @@ UNKNOWN_ROOT = Bilingual(
 _OTHER_VERSION = Bilingual(
     de="Der Standard ist bekannt, diese Version wird heute aber nicht bedient.",
     en="The standard is known, but this version is not served today.",
-)
-_STANDARD = Bilingual(
-    de="Der Nachrichtenkopf nennt einen anderen Standard als das Wurzelelement.",
-    en="The header names another standard than the root element.",
-)
-_VERSION = Bilingual(
-    de="Der Nachrichtenkopf nennt eine andere Version des Standards als das Wurzelelement.",
-    en="The header names another version of the standard than the root element.",
-)
-_CODE = Bilingual(
-    de="Der Nachrichtentyp im Nachrichtenkopf passt nicht zum Wurzelelement.",
-    en="The message type in the header does not match the root element.",
 )

@@ -266,6 +266,10 @@ class Standard:
         """Return what a message says of itself."""
         return self._header.read(root)
 
+    def header_places(self, root: etree._Element, name: str) -> list[etree._Element]:
+        """Return where in a message a field of its header is read from; see `HeaderReader.places`."""
+        return self._header.places(root, name)
+
 
 def _matching(rules: MessageTypeRules, namespaces: Mapping[str, str]) -> etree.XPath | None:
     if rules.match is None:

@@ -413,19 +413,45 @@ def test_code_list_without_codes_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("attributes", "words"),
+    ("attribute", "wrong", "words"),
     [
-        ('standard="other"', "Standard"),
-        ('version="0.9"', "Version"),
-        ('code="0102"', "Nachrichtentyp"),
+        ("standard", "other", "Standard"),
+        ("version", "0.9", "Version"),
+        ("code", "0102", "Nachrichtentyp"),
     ],
 )
-def test_header_must_agree_with_the_root_element(standard: Folder, attributes: str, words: str) -> None:
+def test_header_must_agree_with_the_root_element(
+    standard: Folder, attribute: str, wrong: str, words: str
+) -> None:
     with pytest.raises(MetadataMismatch) as caught:
-        Catalogue.load([standard()]).read(message(attributes=attributes), today=TODAY)
+        Catalogue.load([standard()]).read(message(attributes=f'{attribute}="{wrong}"'), today=TODAY)
     finding = only_finding(caught.value)
-    assert (finding.code, finding.path) == ("S999", "/m:probe.0101")
+    assert (finding.code, finding.path) == ("S999", f"/m:probe.0101/@{attribute}")
     assert words in finding.message.de
+
+
+def test_what_disagrees_is_told_with_all_else_that_is_wrong(standard: Folder) -> None:
+    body = message(coded("urn:list:way", "1", "x"), attributes='standard="other" code="0102"')
+    with pytest.raises(CodeViolation) as caught:
+        Catalogue.load([standard()]).read(body, today=TODAY)
+    assert [(each.code, each.path) for each in caught.value.findings] == [
+        ("S999", "/m:probe.0101/@standard"),
+        ("S999", "/m:probe.0101/@code"),
+        ("S011", "/m:probe.0101/m:code/code"),
+    ]
+
+
+@pytest.mark.parametrize("field", ["message_id", "case_ref", "channel"])
+def test_value_that_the_store_has_no_room_for_is_refused_by_name(standard: Folder, field: str) -> None:
+    folder = standard()
+    path = folder / "probe" / "1.0" / "standard.yaml"
+    path.write_text(path.read_text("utf-8").replace("xpaths: {", f"xpaths: {{{field}: '@long', "), "utf-8")
+    catalogue, body = Catalogue.load([folder]), message(attributes=f'long="{"x" * 201}"')
+    catalogue.read(body, today=TODAY)  # nobody has sent it, and it is not stored
+    with pytest.raises(MetadataMismatch) as caught:
+        catalogue.read(body, today=TODAY, stated={})
+    finding = only_finding(caught.value)
+    assert (field in finding.message.en, finding.path) == (True, "/m:probe.0101/@long")
 
 
 @pytest.mark.parametrize("value", ["", "0", "false", "true", "x"])

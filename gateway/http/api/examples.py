@@ -291,7 +291,7 @@ PROBLEMS: dict[type[errors.Problem], errors.Problem] = {
     errors.NoRoute: errors.NoRoute(
         _NO_ROUTE, hint=Bilingual(de="Angeboten: 991010001001, 99102.", en="Offered: 991010001001, 99102.")
     ),
-    errors.MetadataMismatch: errors.MetadataMismatch(findings=[refusals.mismatch("channel")]),
+    errors.MetadataMismatch: errors.MetadataMismatch(findings=[refusals.NO_SERVICE]),
     errors.TrustLevelTooLow: errors.TrustLevelTooLow(
         Bilingual(
             de="Die Leistung verlangt das Vertrauensniveau `high`.",

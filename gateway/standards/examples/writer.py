@@ -19,6 +19,7 @@ from xmlschema.names import XSI_NAMESPACE
 from gateway.contract.codes import RejectCode
 from gateway.contract.findings import Finding, Findings, Severity
 from gateway.errors import NotPossible, Problem, Unavailable
+from gateway.standards.agreement import find_disagreements
 from gateway.standards.examples.codes import Codes
 from gateway.standards.examples.links import NoTarget, link
 from gateway.standards.examples.model import Model
@@ -28,7 +29,6 @@ from gateway.standards.examples.texts import made_up_uuid, of_datatype
 from gateway.standards.examples.tree import FOREIGN, Tree, Unfillable
 from gateway.standards.examples.values import is_valid
 from gateway.standards.profiles import HeaderReader
-from gateway.standards.refusals import require_agreement
 from gateway.standards.standard import MessageType, Standard
 from gateway.xml.parse import parse
 
@@ -173,11 +173,13 @@ class Examples:
         try:
             root = parse(body)
             findings, judged = self._find(root, body, message_type)
+            header = self._standard.read_header(root)
+            findings = findings.joined(
+                find_disagreements(header, message_type, self._standard, root, body, None)
+            )
             errors = tuple(each for each in findings.shown if each.severity is Severity.ERROR)
             if fault := next((each for each in errors if each.code != RejectCode.RULE), None):
                 raise _Invalid(f"{fault.path}: {fault.message.en}")
-            header = self._standard.read_header(root)
-            require_agreement(header, message_type, self._standard.manifest, root, body)
         except Problem as problem:
             raise _Invalid(problem.detail) from problem
         # lxml has added to its tree what the schema gives by default.

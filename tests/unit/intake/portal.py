@@ -10,6 +10,7 @@ from gateway.contract.ids import new_id
 from gateway.intake import Attachment, Intake, Metadata
 from gateway.intake.receive import Receipt
 from gateway.settings import Settings, data_folder
+from gateway.standards import Catalogue
 from gateway.xml import rueckkanal
 from tests.unit.backchannel.world import START, World, catalogue
 
@@ -93,8 +94,11 @@ class Counter:
 
 
 @asynccontextmanager
-async def open_counter(world: World, config: Config | None = None, **settings: Any) -> AsyncIterator[Counter]:
-    intake = Intake(config or world.config, catalogue(), world.converter, world.store, Settings(**settings))
+async def open_counter(
+    world: World, config: Config | None = None, standards: Catalogue | None = None, **settings: Any
+) -> AsyncIterator[Counter]:
+    known = standards or catalogue()
+    intake = Intake(config or world.config, known, world.converter, world.store, Settings(**settings))
     await intake.start()
     try:
         yield Counter(world, intake)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,12 +30,13 @@ from gateway.errors import (
     VersionNotServed,
 )
 from gateway.intake import Attachment, Metadata, commit
-from gateway.intake.examine import read, state_facts
+from gateway.intake.examine import read
 from gateway.intake.metadata import Identification
+from gateway.standards import Catalogue
 from gateway.store.accept import accept
 from gateway.store.tables import cases, deliveries, events, messages, payloads
 from tests.contract.store.make import COPY, LEAD
-from tests.unit.backchannel.world import Dialogue, World, blocked, catalogue, running
+from tests.unit.backchannel.world import Dialogue, World, blocked, running
 from tests.unit.intake.portal import URKUNDE, Counter, answer, note, open_counter, order, sample, withdrawal
 
 FILES = [
@@ -202,6 +204,50 @@ async def test_metadata_that_contradict_the_message_are_refused_by_name(
     assert [field in each.message.en for each in refused.value.findings] == [True]
     assert value not in str([each.model_dump() for each in refused.value.findings])
     assert await stored(world) == 0
+
+
+async def test_metadata_that_contradict_the_message_are_told_with_its_own_faults(counter: Counter) -> None:
+    body = order().replace(b"<u:anzahl>", b"<u:anzahl>x", 1)
+    with pytest.raises(SchemaViolation) as refused:
+        await counter.receive(body, Metadata(authority="psw:99102101", channel="mail"))
+    assert [(each.code, each.path.rpartition("/")[2]) for each in refused.value.findings] == [
+        ("S999", "code"),
+        ("S999", "kennung"),
+        ("X001", "u:anzahl"),
+    ]
+
+
+HEADERLESS = """
+standard: zettel
+version: "1.0"
+title: {de: Zettel, en: Note}
+namespace: urn:example:zettel
+valid_from: 2020-01-01
+schemas: [zettel.xsd]
+message_types: [{name: zettel, root: zettel, direction: in, title: {de: Zettel, en: Note}}]
+"""
+ANYTHING = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:example:zettel">
+<xs:element name="zettel"/></xs:schema>"""
+
+
+async def test_all_that_neither_message_nor_metadata_state_is_told_at_once(
+    world: World, tmp_path: Path
+) -> None:
+    (tmp_path / "standard.yaml").write_text(HEADERLESS, "utf-8")
+    (tmp_path / "zettel.xsd").write_text(ANYTHING, "utf-8")
+    body = b'<zettel xmlns="urn:example:zettel"/>'
+    async with open_counter(world, standards=Catalogue.load([tmp_path])) as counter:
+        with pytest.raises(MetadataMismatch) as refused:
+            await counter.receive(body)
+        assert [each.path for each in refused.value.findings] == [
+            "metadata/message_id",
+            "metadata/service",
+            "metadata/authority",
+        ]
+        with pytest.raises(NoRoute):
+            await counter.receive(
+                body, Metadata(message_id="1", service="99900000000101", authority="psw:99101000")
+            )
 
 
 async def test_metadata_that_repeat_the_message_are_taken_and_kept(world: World, counter: Counter) -> None:
@@ -495,12 +541,3 @@ async def test_every_submission_has_its_event(world: World, counter: Counter) ->
     await asyncio.gather(*(counter.receive(order()) for _ in range(5)))
     kinds = await world.rows(select(events.c.kind))
     assert [row.kind for row in kinds] == ["submission.accepted"] * 5
-
-
-@pytest.mark.parametrize("field", ["message_id", "case_ref", "channel"])
-async def test_value_in_a_message_that_the_store_has_no_room_for_is_refused_by_name(field: str) -> None:
-    incoming = catalogue().read(order(), today=date(2026, 11, 23))
-    header = replace(incoming.header, **{field: "x" * 201})
-    with pytest.raises(MetadataMismatch) as refused:
-        state_facts(replace(incoming, header=header), Metadata(), None)
-    assert [field in each.message.en for each in refused.value.findings] == [True]
