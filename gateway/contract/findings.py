@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 MAX_FINDINGS = 200
 """A report names at most this many findings and counts the rest."""
 
+_LIST = "/@listURI"
+
 
 class Severity(StrEnum):
     """Only an error refuses a message."""
@@ -72,14 +74,14 @@ class Findings:
     def joined(self, other: Self) -> Self:
         """Add what another look has found, but for what is known to be wrong already.
 
-        That is the same place, and what stands in an element of which an attribute is wrong.
+        That is the same place, and a code in an element that names a wrong list: it is of another.
         """
         known = {each.path for each in self.shown}
-        inside = {path.rpartition("/@")[0] for path in known if "/@" in path}
+        coded = {path.removesuffix(_LIST) for path in known if path.endswith(_LIST)}
         fresh = [
             each
             for each in other.shown
-            if each.path not in known and each.path.rpartition("/")[0] not in inside
+            if each.path not in known and each.path.rpartition("/")[0] not in coded
         ]
         return self.of([*self.shown, *fresh], self.more + other.more)
 

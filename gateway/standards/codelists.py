@@ -87,7 +87,7 @@ class CodeLists:
         known, each is warned of once.
         """
         doubtful = self._doubtful(root, body)
-        faults = _once(fault for element in doubtful if (fault := self._fault(element)))
+        faults = _once(fault for element in doubtful for fault in self._faults(element))
         told = list(islice(faults, MAX_FINDINGS))
         if not told:
             return Findings()
@@ -121,19 +121,23 @@ class CodeLists:
         first = element[0]
         return first.tag == "code" and first.text in known.names and len(first) == 0
 
-    def _fault(self, element: etree._Element) -> "_Fault | None":
+    def _faults(self, element: etree._Element) -> Iterator["_Fault"]:
         uri = (element.get("listURI") or "").strip()
         version = (element.get("listVersionID") or "").strip()
         known = self._lists.get((uri, version))
         if known is None:
-            return self._unknown_list(element, uri, version)
-        if (code := _code_element(element)) is None:
-            return None
+            if fault := self._unknown_list(element, uri, version):
+                yield fault
+            # Whichever version is meant: what is in none of them is wrong in all.
+            meant_lists = [item for item in self._lists.values() if item.uri == uri] if self._closed else []
+        else:
+            meant_lists = [known]
+        if not meant_lists or (code := _code_element(element)) is None:
+            return
         # Not `text`, which ends at a comment.
         text = " ".join(str(code.xpath("string()")).split())
-        if not known.closed or text in known.names:
-            return None
-        return _unknown_code(element, code, text, known)
+        if all(each.closed and text not in each.names for each in meant_lists):
+            yield _unknown_code(element, code, text, max(meant_lists, key=lambda each: each.version))
 
     def _unknown_list(self, element: etree._Element, uri: str, version: str) -> "_Fault | None":
         versions = [item for item in self._lists.values() if item.uri == uri]

@@ -382,11 +382,23 @@ def test_code_list_that_is_not_installed_is_accepted_when_the_standard_is_open(s
 
 def test_all_code_list_faults_are_found_at_once(standard: Folder) -> None:
     content = (
-        coded("urn:list:way", "1", "x") + coded("urn:list:evil", "1", "x") + coded("urn:list:way", "2", "x")
+        coded("urn:list:way", "1", "x")
+        + coded("urn:list:evil", "1", "x")
+        + coded("urn:list:way", "2", "post")
+        + coded("urn:list:way", "2", "x")  # in none of the versions there are
+        + coded("urn:list:open", "2", "x")  # where this version may have it
     )
     with pytest.raises(CodeListViolation) as caught:
         Catalogue.load([standard()]).read(message(content), today=TODAY)
-    assert [finding.code for finding in caught.value.findings] == ["S011", "S010", "S010"]
+    root = "/m:probe.0101/m:code"
+    assert [(finding.code, finding.path) for finding in caught.value.findings] == [
+        ("S011", f"{root}[1]/code"),
+        ("S010", f"{root}[2]/@listURI"),
+        ("S010", f"{root}[3]/@listVersionID"),
+        ("S010", f"{root}[4]/@listVersionID"),
+        ("S011", f"{root}[4]/code"),
+        ("S010", f"{root}[5]/@listVersionID"),
+    ]
     assert caught.value.code == "S010"
 
 
