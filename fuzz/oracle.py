@@ -125,7 +125,8 @@ class Oracle:
         refused = any(
             each.code == RejectCode.SCHEMA and each.severity is Severity.ERROR for each in outcome.findings
         )
-        if refused != bool(verdicts.libxml2) and not (refused and reasons.identity_only(verdicts)):
+        wrong = bool(verdicts.libxml2) and not reasons.padding_only(verdicts)
+        if refused != wrong and not (refused and reasons.identity_only(verdicts)):
             yield Violation(
                 "the verdict is not libxml2's", f"{outcome.name}, libxml2: {verdicts.libxml2[:1]}"
             )

@@ -1,7 +1,8 @@
 """Why the engines may disagree: every reason that is known, and how to tell that it is the one.
 
-libxml2 decides, so what it lets pass is accepted, and what it refuses wrongly is refused. A disagreement that
-none of these explains is a violation. Source of what is right: XML Schema 1.0 part 2; XML 1.0, fourth edition
+libxml2 decides, so what it lets pass is accepted, and what it refuses wrongly is refused, but for white space
+around dates and times. A disagreement that none of these explains is a violation.
+Source of what is right: XML Schema 1.0 part 2; XML 1.0, fourth edition
 """
 
 import re
@@ -38,6 +39,11 @@ def identity_only(verdicts: Verdicts) -> bool:
     return bool(verdicts.xmlschema) and all(_is_identity(each) for each in verdicts.xmlschema)
 
 
+def padding_only(verdicts: Verdicts) -> bool:
+    """Say whether libxml2 objects to nothing but white space that the gateway takes away for it."""
+    return not verdicts.agree and bool(verdicts.libxml2) and find(verdicts) == _PADDING
+
+
 def _is_identity(error: Any) -> bool:
     return (error.reason or "").startswith(("IDREF ", "duplicated xs:ID"))
 
@@ -61,7 +67,7 @@ def _of_value(value: str, kind: str) -> str | None:
     if _OTHER_SPACE.search(value):
         return _SPACE
     if value.strip(_XML_SPACE) != value:
-        return "refused by libxml2 alone: white space around a date, a time, a duration, INF or NaN (wrong)"
+        return _PADDING
     if kind.endswith("anyURI"):
         return "refused by libxml2 alone: an address that is none by RFC 3986 (xmlschema hardly looks)"
     if re.fullmatch(r"[\d_+\-. ]+", value):
@@ -71,6 +77,7 @@ def _of_value(value: str, kind: str) -> str | None:
     return None
 
 
+_PADDING = "refused by libxml2 alone: white space around a date, a time, a duration, INF or NaN (mended)"
 _NO_ORDER = (
     "refused by libxml2 alone: NaN, a duration or a moment without zone beside a bound (right: no order)"
 )

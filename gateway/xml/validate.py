@@ -25,6 +25,7 @@ from gateway.xml.declarations import Declarations, Look
 from gateway.xml.explain import explain
 from gateway.xml.identity import Identifiers, find_identifiers
 from gateway.xml.lxml_faults import MAX_ERRORS
+from gateway.xml.padding import trim
 from gateway.xml.parse import MAX_TREE_TAGS, has_more_tags, parse_reference
 from gateway.xml.patterns import match_by_libxml2
 from gateway.xml.repertoire import Repertoire, split
@@ -72,7 +73,8 @@ class Schema:
     def find(self, root: etree._Element, body: bytes) -> Findings:
         """Return all that is wrong with a message, as both engines see it; nothing lets it pass.
 
-        `root` may gain attributes for which the schema states a default or fixed value.
+        `root` may gain attributes for which the schema states a default or fixed value, and lose white space
+        around dates and times.
         """
         schema = self._for(body)
         doubtful = self.identifiers is not None and self.identifiers.may_be_wrong(root)
@@ -83,6 +85,8 @@ class Schema:
             if not _accepts_stream(schema, body):
                 return self._explain(root, body, refused=True)
         refused = not schema.validate(root)
+        if refused and self.declarations and trim(root, Look(self.declarations)):
+            refused = not schema.validate(root)
         return self._explain(root, body, refused=refused) if refused or doubtful else Findings()
 
     def accepts(self, root: etree._Element, body: bytes) -> bool:

@@ -398,3 +398,52 @@ def test_refusal_writes_nothing_of_the_message_to_standard_error(
     with ThreadPoolExecutor(1) as thread:
         assert thread.submit(findings, schema, content).result()
     assert capfd.readouterr().err == ""
+
+
+PADDED = b"""<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema">
+<xs:simpleType name="Late"><xs:restriction base="xs:date"><xs:minInclusive value="2026-01-01"/>
+ </xs:restriction></xs:simpleType>
+<xs:element name="r"><xs:complexType><xs:choice maxOccurs="unbounded">
+ <xs:element name="day" type="Late"/><xs:element name="moment" type="xs:dateTime"/>
+ <xs:element name="length" type="xs:duration"/><xs:element name="year" type="xs:gYear"/>
+ <xs:element name="number" type="xs:double"/>
+ <xs:element name="either"><xs:simpleType><xs:union memberTypes="xs:date xs:gYear"/></xs:simpleType>
+ </xs:element>
+ <xs:element name="on"><xs:complexType><xs:simpleContent><xs:extension base="xs:time">
+  <xs:attribute name="day" type="xs:date"/></xs:extension></xs:simpleContent></xs:complexType></xs:element>
+ <xs:element name="text"><xs:simpleType><xs:restriction base="xs:string"><xs:maxLength value="10"/>
+ </xs:restriction></xs:simpleType></xs:element>
+</xs:choice></xs:complexType></xs:element></xs:schema>"""
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "<day>\n  2026-01-01\n</day>",
+        "<moment> 2026-01-01T00:00:00Z</moment>",
+        "<length>\tP1D\t</length><year> 2026 </year><number> -INF </number><either> 2026 </either>",
+        "<on day=' 2026-01-01 '> 10:00:00 </on>",
+    ],
+)
+def test_white_space_around_dates_and_times_is_none_of_their_value(content: str) -> None:
+    body = f"<r>{content}</r>".encode()
+    root = parse(body)
+    schema = Schema(Documents("p.xsd", {"p.xsd": PADDED}), {})
+    assert not schema.find(root, body)
+    assert schema.xmlschema.is_valid(body.decode())
+
+
+@pytest.mark.parametrize(
+    ("content", "places"),
+    [
+        ("<day> 2025-01-01 </day>", ["/r/day"]),
+        ("<day> 2026-13-01 </day><year> 2026 </year>", ["/r/day"]),
+        ("<text> 2026-01-01 </text>", ["/r/text"]),
+        ("<day> 2026-01-01 </day><text> 2026-01-01 </text>", ["/r/text"]),
+        ("<day>2026 -01-01</day>", ["/r/day"]),
+    ],
+)
+def test_white_space_around_other_values_counts(content: str, places: list[str]) -> None:
+    body = f"<r>{content}</r>".encode()
+    found = Schema(Documents("p.xsd", {"p.xsd": PADDED}), {}).find(parse(body), body)
+    assert [each.path for each in found.shown] == places
