@@ -17,12 +17,16 @@ from gateway.xml.model import Component, Model, Place, first_element, required
 from gateway.xml.near import nearest
 
 MAX_FAULTS = 2000
+_MAX_CHILDREN = 20_000
+"""Of an element with more, only an engine's word is said: 300 bytes for each would be too much."""
 _MAX_GUESSES = 50
 """So many unknown children of one element are compared with the names it may have."""
 
 
 def find_faults(model: Model, parent: etree._Element) -> list[Fault]:
     """Return what is wrong with the children of `parent`, at most MAX_FAULTS."""
+    if len(parent) > _MAX_CHILDREN:
+        return []
     return list(islice(_Comparison(model, parent).faults(), MAX_FAULTS))
 
 

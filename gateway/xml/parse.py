@@ -43,7 +43,6 @@ _DECLARATION = re.compile(
 _DOCTYPE = re.compile(rb"(?>\s+|<!--.*?-->|<\?.*?\?>)*+<!DOCTYPE", re.DOTALL)
 _ASCII = bytes(range(128))
 _ATTRIBUTE = re.compile(rb"""=\s*["']""")
-_SHORTEST = b" a=''"
 _SHORTEST_TAG = b"<a/>"
 _SCHEMA = "{http://www.w3.org/2001/XMLSchema}schema"
 _NAMESPACE_DECLARATION = re.compile(rb"""\sxmlns(?::[^\s=]+)?\s*=\s*(?:"[^"]*"|'[^']*')""")
@@ -60,13 +59,10 @@ class Limits:
 
 DEFAULT_LIMITS = Limits()
 
-MAX_TAGS = 300_000
-"""A tree costs 240 bytes an element: 8 MiB of empty ones would be half a gigabyte. Real messages of that
-size have attachments or long texts."""
-
-MAX_ATTRIBUTES = 150_000
-"""Of a whole message, with namespace declarations: a tree costs 250 bytes for each, however short it is. Half
-of what such a message may have in tags is enough for one that consists of codes."""
+MAX_TREE = 180_000
+"""Tags and attributes of a whole message, with namespace declarations. A tree costs up to 330 bytes for each
+and the text behind it: 8 MiB of empty elements would be half a gigabyte. Real messages of that size have
+attachments or long texts."""
 
 MAX_TREE_TAGS = 10_000
 """A message with more tags is validated as a stream: of a tree libxml2 writes the path of every fault by
@@ -122,10 +118,8 @@ def parse(body: bytes, limits: Limits = DEFAULT_LIMITS) -> etree._Element:
             )
         )
     _require_plain_prolog(body)
-    if has_more_tags(body, MAX_TAGS):
-        raise _at_byte(ForbiddenXml, body, 0, _TOO_MANY_TAGS)
-    if _has_more_attributes(body, MAX_ATTRIBUTES):
-        raise _at_byte(ForbiddenXml, body, 0, _TOO_MANY_IN_ALL)
+    if _has_larger_tree(body, MAX_TREE):
+        raise _at_byte(ForbiddenXml, body, 0, _TREE_TOO_LARGE)
     parser = _OF_THREAD.parser
     try:
         root = etree.fromstring(body, parser)
@@ -219,11 +213,12 @@ def has_more_tags(body: bytes, tags: int) -> bool:
     return len(body) > tags and body.count(b"<") > tags
 
 
-def _has_more_attributes(body: bytes, attributes: int) -> bool:
-    """Say whether a message has more attributes than so many, by what looks like one."""
-    if len(body) <= len(_SHORTEST) * attributes or body.count(b"=") <= attributes:
+def _has_larger_tree(body: bytes, most: int) -> bool:
+    """Say whether a message has more tags and attributes than so many, by what looks like them."""
+    if len(body) <= len(_SHORTEST_TAG) * most:
         return False
-    return sum(1 for _ in _ATTRIBUTE.finditer(body)) > attributes
+    tags = body.count(b"<")
+    return tags + body.count(b"=") > most and tags + sum(1 for _ in _ATTRIBUTE.finditer(body)) > most
 
 
 def _require_plain_prolog(body: bytes) -> None:
@@ -355,13 +350,9 @@ _OTHER_VERSION = Bilingual(
     de="Die XML-Deklaration nennt nicht Version 1.0; angenommen wird nur XML 1.0.",
     en="The XML declaration does not say version 1.0; only XML 1.0 is taken.",
 )
-_TOO_MANY_TAGS = Bilingual(
-    de=f"Die Nachricht hat mehr als {MAX_TAGS} Tags; so viele werden nicht angenommen.",
-    en=f"The message has more than {MAX_TAGS} tags; so many are not taken.",
-)
-_TOO_MANY_IN_ALL = Bilingual(
-    de=f"Die Nachricht hat mehr als {MAX_ATTRIBUTES} Attribute; so viele werden nicht angenommen.",
-    en=f"The message has more than {MAX_ATTRIBUTES} attributes; so many are not taken.",
+_TREE_TOO_LARGE = Bilingual(
+    de=f"Die Nachricht hat mehr als {MAX_TREE} Tags und Attribute; so viele werden nicht angenommen.",
+    en=f"The message has more than {MAX_TREE} tags and attributes; so many are not taken.",
 )
 _PATCHWORK = Bilingual(
     de="Der Text an dieser Stelle besteht aus mehr Zeichenreferenzen, Kommentaren und Abschnitten, als "
