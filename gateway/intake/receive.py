@@ -141,7 +141,8 @@ class Intake:
         # What is stored stays receipted, whatever the day or the configuration has become since.
         try:
             posted = await self._read(client, body, metadata, attachments, case_id, idempotency_key)
-        except Problem:
+        except Problem as problem:
+            problem.with_traceback(None)  # its frames hold the message's tree, and there will be a second
             stated = metadata.message_id or idempotency_key
             message_id = await read_message_id(self._catalogue, body, self._limits) or stated
             if earlier := await self._fetch_earlier(client, message_id, body, attachments):
