@@ -28,7 +28,9 @@ _FOREIGN = (
     "http://www.w3.org/2001/XMLSchema", XSI,
     "", "ä", "urn:x y", "x" * 300,
 )  # fmt: skip
-_PREFIXES = (None, "a", "u", "b", "p", "ns1", "ns2", "xsi", "xs", "ä", "x" * 129, "a.b-c", "_")
+_PREFIXES = (None, "a", "u", "b", "p", "ns1", "ns2", "xsi", "xs", "ä", "x" * 129,
+    "x" + "ä" * 63, "a.b-c", "_",
+)  # fmt: skip
 _NAMES = (
     "unbekannt",
     "code",

@@ -25,7 +25,7 @@ from fuzz.overheard import Overheard
 from fuzz.places import Places
 from fuzz.strategies import Mutant
 from fuzz.surface import Surface
-from fuzz.values import CANARY, NUMBER_CANARY
+from fuzz.values import CANARY, NUMBER_CANARY, without_sizes
 from gateway.contract.codes import RejectCode
 from gateway.contract.findings import MAX_FINDINGS, Finding, Severity
 from gateway.domain.calendar import today
@@ -197,6 +197,7 @@ def _of_outcome(outcome: Outcome) -> Iterator[Violation]:
 
 
 def _of_what_is_said(text: str, where: str) -> Iterator[Violation]:
+    text = without_sizes(text)
     for canary in (CANARY, NUMBER_CANARY):
         if (place := text.find(canary)) >= 0:
             yield Violation(f"{where} repeats a value of the message", text[max(0, place - 300) : place + 50])

@@ -1,7 +1,8 @@
 """What libxml2 finds wrong with a message, as faults.
 
 Its validator can tell where a fault is only by counting siblings for every single one. A message with many
-tags is validated as a stream instead, tag by tag where faults are: the tag just fed is the place.
+tags is validated as a stream instead, tag by tag where faults are: the tag just fed is the place. So is one
+with very long names, which libxml2 cuts off in the paths that it writes.
 """
 
 import re
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from lxml import etree
 
 from gateway.xml.faults import Fault, Kind
-from gateway.xml.parse import MAX_TREE_TAGS, has_more_tags
+from gateway.xml.parse import MAX_TREE_TAGS, find_patchwork, has_more_tags
 from gateway.xml.positions import iterate_tags
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 MAX_ERRORS = 2000
 _WINDOW_BYTES = 4096
+_CUT_OFF = re.compile(rb"<[^!?/>\s][^/>\s]{98}")
+"""The start of a name over 98 bytes with its prefix: of such a name a path has the first 98, even if these
+end within a character. What looks like one in a comment does no harm."""
 _LONG_MESSAGE = 4000
 """libxml2 cuts its sentences off: a long one may end within the rejected value, so it is not read."""
 
@@ -79,6 +83,8 @@ def find_faults(schema: "Schema", root: etree._Element, body: bytes) -> list[Fau
     """
     if has_more_tags(body, MAX_TREE_TAGS):
         return list(_stream_faults(schema, root, body))
+    if _CUT_OFF.search(body):  # where the stream would take too long, the message as a whole is at fault
+        return list(_stream_faults(schema, root, body)) if find_patchwork(root, body) is None else []
     places = _Places(root)
     return [_fault(places.find(str(error.path)), error) for error in schema.tree_errors(root)]
 
@@ -86,6 +92,7 @@ def find_faults(schema: "Schema", root: etree._Element, body: bytes) -> list[Fau
 class _Places:
     """Finds elements by the paths that libxml2 writes: `/u:a/*[2]/b:c`, with the prefixes of each element.
 
+    An element in a default namespace is always a `*`, so a name without prefix is one without namespace.
     No XPath of these can be evaluated as it is: a prefix may stand for several namespaces in a message.
     """
 
@@ -109,9 +116,10 @@ class _Places:
         if parent not in self._children:
             known: dict[str, list[etree._Element]] = {"*": []}
             for child in parent.iterchildren("*"):
-                local = str(child.tag).rpartition("}")[2]
+                uri, _, local = str(child.tag).rpartition("}")
                 known["*"].append(child)
-                known.setdefault(f"{child.prefix}:{local}" if child.prefix else local, []).append(child)
+                if child.prefix or not uri:
+                    known.setdefault(f"{child.prefix}:{local}" if child.prefix else local, []).append(child)
             self._children[parent] = known
         return self._children[parent]
 

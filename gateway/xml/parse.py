@@ -249,8 +249,8 @@ def _require_small(root: etree._Element, body: bytes, limits: Limits) -> None:
     too_deep, too_broad = _searches(limits.max_depth, limits.max_attributes)
     if too_deep(root):
         raise _at_element(root, body, _first(root, "/*" * (limits.max_depth + 1)), _too_deep(limits))
-    if has_more_tags(body, MAX_TREE_TAGS):
-        _require_whole_texts(root, body)
+    if has_more_tags(body, MAX_TREE_TAGS) and (element := find_patchwork(root, body)) is not None:
+        raise _at_element(root, body, element, _PATCHWORK)
     if body.count(b"=") <= limits.max_attributes:
         return
     if too_broad(root):
@@ -260,16 +260,18 @@ def _require_small(root: etree._Element, body: bytes, limits: Limits) -> None:
         _require_few_declarations(root, body, limits)
 
 
-def _require_whole_texts(root: etree._Element, body: bytes) -> None:
+def find_patchwork(root: etree._Element, body: bytes) -> etree._Element | None:
+    """Return the element whose tag follows texts in too many pieces to be streamed; None if none does."""
     if _pieces(body) * len(body) <= _MAX_PATCHWORK:
-        return
+        return None
     end = patchwork = 0
     for tag in iterate_tags(body, root):
         text = body[end : tag.start]
         patchwork += _pieces(text) * len(text)
         if patchwork > _MAX_PATCHWORK:
-            raise _at_element(root, body, tag.element, _PATCHWORK)
+            return tag.element
         end = tag.end
+    return None
 
 
 def _pieces(text: bytes) -> int:

@@ -250,6 +250,37 @@ def test_path_keeps_namespaces_apart_when_a_prefix_is_bound_again(schema: Schema
     assert finding.path == "/t:r/ns1:b"
 
 
+@pytest.mark.parametrize("prefix", ["p" * 95, "p" * 96, "p" * 97, "p" * 40_000, "ä" * 60, "p" + "ä" * 60])
+def test_places_are_right_however_long_the_prefix_is(schema: Schema, prefix: str) -> None:
+    body = "<P:r xmlns:P='urn:t'>\n<P:a/>\n<P:q req='1' x=''/>\n<P:k v='1'/>\n<P:k v='2' x=''/></P:r>"
+    found = refuse(schema, body.replace("P", prefix))
+    places = [(each.path.rpartition(":")[2], each.line) for each in found.shown]
+    assert places == [("q/@x", 3), ("k[2]/@x", 5)]
+
+
+@pytest.mark.parametrize("name", ["n" * 99, "n" * 700, "t:" + "ä" * 60])
+def test_places_are_right_below_an_element_of_a_very_long_name(schema: Schema, name: str) -> None:
+    found = findings(schema, f"<t:a/>\n<t:date>x</t:date>\n<{name}><t:r/></{name}>\n<t:q req='x'/>")
+    assert [each.line for each in found] == [3, 4, 5]
+
+
+def test_message_with_a_long_prefix_is_refused_in_time_whatever_its_texts(schema: Schema) -> None:
+    prefix, text = "p" * 99, "&#1046;" * 1_000_000
+    body = f'<{prefix}:r xmlns:{prefix}="urn:t"><{prefix}:a x="">{text}</{prefix}:a></{prefix}:r>'
+    (finding,) = refuse(schema, body).shown
+    assert finding.line == 1
+
+
+def test_element_without_namespace_is_not_taken_for_one_in_a_default_namespace(schema: Schema) -> None:
+    document = b"""<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:t">
+<xs:element name="r"><xs:complexType><xs:sequence>
+  <xs:any namespace="##other" processContents="skip"/><xs:element name="u" type="xs:int"/>
+</xs:sequence></xs:complexType></xs:element></xs:schema>"""
+    mixed = Schema(Documents("m.xsd", {"m.xsd": document}), {})
+    (finding,) = refuse(mixed, '<t:r xmlns:t="urn:t">\n<u xmlns="urn:o"/>\n<u>x</u></t:r>').shown
+    assert place(finding) == ("/t:r/u", 3, 1)
+
+
 @pytest.mark.parametrize("body", [f"{HEAD}<t:a/><t:b/><t:z/><t:z/><t:date>1</t:date></t:r>"])
 def test_path_selects_the_element_when_pasted(schema: Schema, body: str) -> None:
     root = parse(body.encode())
