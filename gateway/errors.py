@@ -256,6 +256,15 @@ class UnknownMessageType(Problem):
     title = Bilingual(de="Der Nachrichtentyp ist unbekannt.", en="The message type is unknown.")
 
 
+class WrongDirection(UnknownMessageType):
+    """The message is of a type that authorities send to applicants."""
+
+    title = Bilingual(
+        de="Nachrichten dieses Typs gehen an Antragstellende und werden nicht angenommen.",
+        en="Messages of this type go to applicants and are not taken.",
+    )
+
+
 class NoRoute(Problem):
     """No destination is configured for this message."""
 

@@ -32,8 +32,10 @@ ADVICE = {
         en="The problem says which versions are served, since when and until when.",
     ),
     "unknown-message-type": Bilingual(
-        de="Wurzelelement und Namensraum gehören zu keinem Standard, der hier bedient wird.",
-        en="Root element and namespace belong to no standard that is served here.",
+        de="Wurzelelement und Namensraum gehören zu keinem Standard, der hier bedient wird, oder zu einem "
+        "Nachrichtentyp, den Behörden an Antragstellende senden.",
+        en="Root element and namespace belong to no standard that is served here, or to a message type that "
+        "authorities send to applicants.",
     ),
     "no-route": Bilingual(
         de="Prüfen Sie Leistung, Gebiet (ARS) und zuständige Stelle. Testnachrichten gehen nur an Testziele.",

@@ -3,6 +3,7 @@
 Intake, `POST /v1/validate` and the command line call the same function and so say the same.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -16,12 +17,14 @@ from gateway.domain.routing import Route
 from gateway.errors import (
     MetadataMismatch,
     NoRoute,
+    Problem,
     TrustLevelTooLow,
-    UnknownMessageType,
+    WrongDirection,
 )
 from gateway.intake import refusals
 from gateway.intake.metadata import TRUST_LEVELS, Attachment, Metadata
 from gateway.standards import Catalogue, Incoming, reading
+from gateway.standards.refusals import at_root
 from gateway.store.rows import Case
 from gateway.xml.attachments import Sent
 from gateway.xml.parse import Limits
@@ -82,7 +85,7 @@ async def read(
         catalogue, body, today=today(), limits=limits, sent=sent, stated=_stated(metadata)
     )
     if incoming.message_type.direction is Direction.BACK:
-        raise UnknownMessageType(refusals.WRONG_WAY, hint=refusals.ANSWERS_HERE)
+        raise await asyncio.to_thread(_wrong_direction, incoming, body)
     return incoming
 
 
@@ -91,6 +94,13 @@ def _stated(metadata: Metadata) -> dict[str, str]:
     texts = {name: getattr(metadata, name) for name in _IN_HEADER}
     texts["applied_on"] = metadata.applied_on.isoformat() if metadata.applied_on else None
     return {name: text for name, text in texts.items() if text}
+
+
+def _wrong_direction(incoming: Incoming, body: bytes) -> Problem:
+    problem = at_root(WrongDirection, incoming.root, body, refusals.WRONG_WAY, refusals.ANSWERS_HERE)
+    problem.message_type = incoming.message_type.id
+    problem.rejections = {code: incoming.standard.rejection(code) for code in problem.codes}
+    return problem
 
 
 def state_facts(incoming: Incoming, metadata: Metadata, idempotency_key: str | None) -> Facts:

@@ -97,6 +97,11 @@ async def unknown_root(portal, folder, patch):
     return await portal.submit(sample("10-wurzelelement-unbekannt"))
 
 
+@leads_to(errors.WrongDirection)
+async def decision(portal, folder, patch):
+    return await portal.submit(sample("08-ergebnis-ausgestellt"))
+
+
 @leads_to(errors.NoRoute)
 async def test_client_without_test(portal, folder, patch):
     return await portal.submit(message(), caller=TESTER)

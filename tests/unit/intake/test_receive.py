@@ -26,8 +26,8 @@ from gateway.errors import (
     StoreDeadlock,
     TrustLevelTooLow,
     Unavailable,
-    UnknownMessageType,
     VersionNotServed,
+    WrongDirection,
 )
 from gateway.intake import Attachment, Metadata, commit
 from gateway.intake.examine import read
@@ -441,8 +441,14 @@ async def test_answer_with_documents_joins_and_carries_them(world: World, counte
 
 
 async def test_message_from_authorities_to_applicants_cannot_be_submitted(counter: Counter) -> None:
-    with pytest.raises(UnknownMessageType):
+    with pytest.raises(WrongDirection) as refused:
         await counter.receive(order("08-ergebnis-ausgestellt"))
+    (finding,) = refused.value.findings
+    assert finding.path == "/u:urkunde.ergebnis.0102"
+    assert finding.line
+    assert refused.value.message_type == "xurkunde:1.1:urkunde.ergebnis.0102"
+    assert refused.value.rejections.keys() == {"S999"}
+    assert "unbekannt" not in refused.value.title.de
 
 
 async def test_withdrawal_is_recognised_and_ends_a_case_nobody_has_seen(
