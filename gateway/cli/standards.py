@@ -66,8 +66,8 @@ def example(
 ) -> None:
     """Write a message with made-up content, judged as the gateway does: by schema, code lists, header, rules.
 
-    Where no attempt keeps all rules, the best is written, standard error says what it breaks, and the exit
-    code is 0 all the same.
+    Standard error says what speaks against sending it as it is: rules that no attempt keeps, attachments
+    that do not exist, a type that goes to applicants. The exit code is 0 all the same.
     """
     settings = read_quietly(as_json=as_json)
     with errors(as_json=as_json):
@@ -90,6 +90,8 @@ def example(
         "message": body,
         "judged": written.judged,
         "findings": [each.model_dump() for each in written.broken],
+        "attachments": written.attachments,
+        "direction": wanted.direction,
     }
     show(found, body.rstrip("\n"), as_json=as_json)
     if not as_json and (said := example_warning(found)):

@@ -1,6 +1,6 @@
 """What the command line prints for people: documents of the gateway in words."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
@@ -8,6 +8,7 @@ from rich.text import Text
 
 from gateway.cli.report import findings_report
 from gateway.cli.source import Source
+from gateway.contract.states import Direction
 
 _WARN = "bold yellow"
 
@@ -27,14 +28,23 @@ def valid_text(answer: dict[str, Any], source: Source) -> Text:
 
 def example_warning(example: dict[str, Any]) -> Text | None:
     """Say why the gateway would refuse an example, or that nobody knows; nothing where it would not."""
+    said = [*findings_report(example), *(Text(each, _WARN) for each in _against_sending(example))]
+    return Text("\n").join(said) if said else None
+
+
+def _against_sending(example: dict[str, Any]) -> Iterator[str]:
     if not example["judged"]:
-        return Text("The rules of the standard could not be run on this example: it may break some.", _WARN)
-    if not example["findings"]:
-        return None
-    advice = (
-        "The gateway would refuse this example: no attempt kept all rules. Try another --seed, or mend it."
-    )
-    return Text("\n").join([*findings_report(example), Text(advice, _WARN)])
+        yield "The rules of the standard could not be run on this example: it may break some."
+    if example["findings"]:
+        yield "The gateway refuses this example: no attempt kept all rules. Try another --seed, or mend it."
+    if example["direction"] == Direction.BACK:
+        yield "The gateway refuses this example from whoever sends it: it sends such messages to applicants."
+    elif count := example["attachments"]:
+        yield (
+            f"The gateway refuses this example sent alone (S020): it names {counted(count, 'attachment')}, "
+            "made up like the rest. State SHA-256, size and type of your files there and send these along "
+            "(--attach), or take out elements `anlage` that may be left out."
+        )
 
 
 def submission_text(view: dict[str, Any]) -> str:

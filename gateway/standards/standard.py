@@ -246,6 +246,10 @@ class Standard:
         """
         return BASIS not in self.manifest.namespaces.values() or attachments.agree(root, sent)
 
+    def count_attachments(self, root: etree._Element) -> int:
+        """Say how many attachments a message names that would be missed if they did not come along."""
+        return attachments.count(root) if BASIS in self.manifest.namespaces.values() else 0
+
     def compare(
         self, root: etree._Element, body: bytes, sent: Sequence[attachments.Sent], *, whole: bool
     ) -> Findings:

@@ -64,6 +64,11 @@ def agree(root: etree._Element, sent: Sequence[Sent]) -> bool:
     return not [*_of_references(named, sent), *_unnamed(named, sent)]
 
 
+def count(root: etree._Element) -> int:
+    """Say how many attachments a message names, each of which has to be sent along."""
+    return sum(1 for _ in _named(root))
+
+
 def find(
     root: etree._Element,
     body: bytes,

@@ -120,10 +120,33 @@ def test_example_is_a_message_that_can_be_sent_on(arguments: tuple[str, ...], fu
 @pytest.mark.parametrize("arguments", [(), ("--full",)])
 def test_example_is_accepted_as_it_is_printed_when_its_standard_has_rules(arguments: tuple[str, ...]) -> None:
     done = run("example", TYPE, *arguments)
-    assert (done.exit_code, done.stderr) == (DONE, "")
+    assert (done.exit_code, "all rules" in done.stderr) == (DONE, False)
     assert (
         OURS.read(done.stdout.encode(), today=OURS.standards[0].manifest.valid_from).message_type.id == TYPE
     )
+
+
+@pytest.mark.parametrize(
+    ("part", "options", "direction", "attachments", "words"),
+    [
+        ("gewerbe.anmeldung", (), "in", 0, ""),
+        ("gewerbe.anmeldung", ("--full",), "in", 1, "it names 1 attachment, made up"),
+        ("rueckkanal.mitteilung", (), "both", 0, ""),
+        ("rueckkanal.status", (), "back", 0, "it sends such messages to applicants"),
+        ("rueckkanal.bescheid", (), "back", 1, "it sends such messages to applicants"),
+    ],
+)
+def test_example_says_why_it_is_refused_as_it_is_if_and_only_if_it_is(
+    part: str, options: tuple[str, ...], direction: str, attachments: int, words: str, tmp_path: Path
+) -> None:
+    done = run("example", part, *options)
+    path = tmp_path / "example.xml"
+    path.write_text(done.stdout, "utf-8")
+    judged = CliRunner().invoke(app, ["validate", str(path)])
+    assert (done.exit_code, judged.exit_code) == (DONE, REFUSED if words else DONE)
+    assert words in done.stderr if words else not done.stderr
+    found = answer("example", part, *options)
+    assert (found["direction"], found["attachments"]) == (direction, attachments)
 
 
 def test_example_is_printed_with_what_refuses_it_when_no_attempt_keeps_all_rules(tmp_path: Path) -> None:
@@ -132,7 +155,7 @@ def test_example_is_printed_with_what_refuses_it_when_no_attempt_keeps_all_rules
     assert done.exit_code == DONE
     assert standard.schema.accepts(parse(done.stdout.encode()), done.stdout.encode())
     assert "3:3: error X002 [R1] /t:m/t:art" in done.stderr
-    assert "The gateway would refuse this example" in done.stderr
+    assert "The gateway refuses this example: no attempt" in done.stderr
     found = answer("example", "probe:1:m", folder=tmp_path)
     assert (found["judged"], [each["rule"] for each in found["findings"]]) == (True, ["R1"])
 

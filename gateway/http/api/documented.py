@@ -260,7 +260,8 @@ GET_EXAMPLE = _call(
     {
         200: (
             "The message. X-Broken-Rules, where it is there, has the ids of rules that refuse it, or "
-            "`unknown` where they could not be run.",
+            "`unknown` where they could not be run; X-Missing-Attachments the number of attachments that it "
+            "names, none of which exists; X-Direction `back` where its type goes to applicants.",
             {_XML: examples.MESSAGE},
         )
     },

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from gateway.contract.findings import Bilingual
+from gateway.contract.states import Direction
 from gateway.domain.calendar import today
 from gateway.errors import NotFound, NotPossible
 from gateway.http.api import answers, documented
@@ -16,7 +17,7 @@ from gateway.http.auth import ClientCaller
 from gateway.http.example_desk import ExampleDesk
 from gateway.http.negotiation import XML, wants_xml
 from gateway.http.service import Service, service_of
-from gateway.standards import Standard
+from gateway.standards import MessageType, Standard
 from gateway.standards.codelists import CodeList
 from gateway.standards.description import description, fetch_schema_file, summary
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 _MAX_SEED = 999_999
 _MAX_NAMED = 20
 BROKEN_RULES = "X-Broken-Rules"
+MISSING_ATTACHMENTS = "X-Missing-Attachments"
+DIRECTION = "X-Direction"
 
 Name = Annotated[str, Path(description="Its name, such as `xurkunde`.")]
 Version = Annotated[str, Path(description="Its version, such as `1.1`.")]
@@ -107,8 +110,9 @@ async def get_example(
 ) -> Response:
     """Fetch a message with made-up content, checked as yours are: by schema, code lists, header and rules.
 
-    Where no attempt keeps all rules, `X-Broken-Rules` names what the best one breaks. Its attachments do not
-    exist.
+    Where no attempt keeps all rules, `X-Broken-Rules` names what the best one breaks.
+    `X-Missing-Attachments` says how many attachments it names, none of which exists; `X-Direction: back` that
+    messages of this type go to applicants and are refused.
     """
     found = _get(await service_of(request), standard, version)
     wanted = next((each for each in found.message_types if each.name == message), None)
@@ -120,7 +124,17 @@ async def get_example(
     except NotPossible as error:
         german = f"Aus dem Schema allein lässt sich dieses Beispiel nicht schreiben: {error.detail}"
         raise NotFound(Bilingual(de=german, en=error.detail)) from None
-    return Response(example.body, media_type=XML, headers=_broken_rules(example))
+    return Response(example.body, media_type=XML, headers=_against_sending(wanted, example))
+
+
+def _against_sending(message_type: MessageType, example: "Example") -> dict[str, str]:
+    """Say in headers why it would be refused as it is; there is none where it would not."""
+    headers = _broken_rules(example)
+    if example.attachments:
+        headers[MISSING_ATTACHMENTS] = str(example.attachments)
+    if message_type.direction is Direction.BACK:
+        headers[DIRECTION] = message_type.direction.value
+    return headers
 
 
 def _broken_rules(example: "Example") -> dict[str, str]:

@@ -44,12 +44,13 @@ _NOT_DECLARED = ("", "http://www.w3.org/2001/XMLSchema", "http://www.w3.org/XML/
 class Example:
     """A message in UTF-8, valid but for `broken`: rules of its standard that refuse it, in document order.
 
-    Where they could not be run, it is not `judged`.
+    Where they could not be run, it is not `judged`. None of the `attachments` that it names exists.
     """
 
     body: bytes = field(repr=False)
     broken: tuple[Finding, ...] = ()
     judged: bool = True
+    attachments: int = 0
 
 
 class _Invalid(Exception):
@@ -186,7 +187,7 @@ class Examples:
         error = next(self._schema.iter_errors(parse(body)), None)
         if error is not None:
             raise _Invalid(f"{error.path}: {error.reason}")
-        return Example(body, errors, judged)
+        return Example(body, errors, judged, self._standard.count_attachments(root))
 
     def _find(self, root: etree._Element, body: bytes, message_type: MessageType) -> tuple[Findings, bool]:
         try:

@@ -78,6 +78,10 @@ async def test_example_is_valid_but_for_the_rules_that_it_names(portal: Portal, 
             found = standard.find(root, answer.content, message_type).shown
             broken = dict.fromkeys(one.rule for one in found if one.severity is Severity.ERROR)
             assert answer.headers.get("x-broken-rules", "") == ", ".join(broken)
+            missing = len(standard.compare(root, answer.content, [], whole=True).shown)
+            assert answer.headers.get("x-missing-attachments", "0") == str(missing)
+            direction = "back" if message_type.direction == "back" else ""
+            assert answer.headers.get("x-direction", "") == direction
 
 
 async def test_example_of_the_guide_is_accepted_when_it_says_where_to(portal: Portal):
