@@ -1,6 +1,6 @@
 """The ASGI application."""
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from gateway import metrics as names
 from gateway.http import console, openapi, problem_pages, problems, start
@@ -19,6 +19,7 @@ from gateway.http.api import (
 from gateway.http.edge import Edge
 from gateway.http.example_desk import ExampleDesk
 from gateway.http.guesses import Guesses
+from gateway.http.query import known_query
 from gateway.http.service import Service
 from gateway.http.shortcut import Application
 from gateway.http.tokens import Tokens
@@ -65,7 +66,7 @@ def create_app(service: Service) -> FastAPI:
     app.state.sessions = console.Sessions(service.settings, service.config)
     app.state.tally = console.Tally()
     for router in ROUTERS:
-        app.include_router(router)
+        app.include_router(router, dependencies=[Depends(known_query)])
     app.add_middleware(Edge, admission=app.state.admission)
     return app
 

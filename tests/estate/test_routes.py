@@ -16,7 +16,7 @@ from gateway.http.app import ROUTERS
 from gateway.http.openapi import document_of
 from gateway.http.problems import problem_classes, problem_types
 from gateway.http.request_faults import FORMS
-from tests.integration.http.portal import LEAD, running
+from tests.integration.http.portal import LEAD, PORTAL, running
 from tests.integration.http.problem_cases import CASES
 
 WITHOUT_TOKEN = {
@@ -79,6 +79,24 @@ def test_route_is_described_with_its_credentials_when_it_is_guarded(route, docum
         assert call["security"] == [{wanted: []}]
         refusals = {"401"} if route.path in OTHER_TOKENS else {"401", "403"}
         assert refusals | {"503"} <= call["responses"].keys()
+
+
+async def test_call_that_reads_refuses_a_query_parameter_when_it_is_not_described(tmp_path, document):
+    async with running(tmp_path) as portal:
+        for route in GUARDED:
+            if route.methods == {"GET"} and route.path.startswith("/v1/"):
+                call = document["paths"][route.path_format]["get"]
+                names = {name: NAMES.get(name, new_id()) for name in route.param_convertors}
+                path = route.path_format.format_map(names)
+                caller = f"destination:{LEAD}" if route.path.startswith("/v1/destinations/") else PORTAL
+                described = [each["name"] for each in call.get("parameters", ()) if each["in"] == "query"]
+                query = "&".join(f"{each}=1" for each in [*described, "wiat"])
+                answer = await portal.call("GET", f"{path}?{query}", caller=caller)
+                assert answer.status_code == 422, route.path
+                (finding,) = answer.json()["findings"]
+                assert finding["path"] == "query/wiat"
+                assert [each for each in described if each not in finding["hint"]["de"]] == []
+                assert "422" in call["responses"]
 
 
 def test_description_is_complete_when_it_is_read(document):

@@ -17,6 +17,7 @@ _JSON = "application/json"
 _OCTETS = "application/octet-stream"
 _FAULTS = (errors.Unavailable, errors.InternalFault)
 _AUTH = (errors.Unauthenticated, errors.NotAuthorised)
+_READ = (*_AUTH, errors.InvalidRequest)
 _BODY = (errors.RequestTimeout, errors.MessageTooLarge, errors.UnsupportedMediaType, errors.InvalidRequest)
 _REFUSALS = (
     errors.MalformedXml,
@@ -192,48 +193,46 @@ GET_SUBMISSION = _call(
         200: ("Where it stands.", {_JSON: examples.SUBMISSION}),
         304: ("Nothing has changed.", {}),
     },
-    *(*_AUTH, errors.NotFound, errors.InvalidRequest, *_FAULTS),
+    *(*_READ, errors.NotFound, *_FAULTS),
     parameters=[_ETAG_HEADER],
 )
-GET_EVENTS = _call({200: ("Oldest first.", {_JSON: examples.EVENTS})}, *(*_AUTH, errors.NotFound, *_FAULTS))
+GET_EVENTS = _call({200: ("Oldest first.", {_JSON: examples.EVENTS})}, *(*_READ, errors.NotFound, *_FAULTS))
 GET_RECEIPT = _call(
-    {200: ("The Eingangsbestätigung.", {_XML: examples.RECEIPT_XML})}, *(*_AUTH, errors.NotFound, *_FAULTS)
+    {200: ("The Eingangsbestätigung.", {_XML: examples.RECEIPT_XML})}, *(*_READ, errors.NotFound, *_FAULTS)
 )
-GET_CASE = _call({200: ("Where it stands.", {_JSON: examples.CASE})}, *(*_AUTH, errors.NotFound, *_FAULTS))
+GET_CASE = _call({200: ("Where it stands.", {_JSON: examples.CASE})}, *(*_READ, errors.NotFound, *_FAULTS))
 GET_DIALOGUE = _call(
-    {200: ("In its order.", {_JSON: examples.DIALOGUE})}, *(*_AUTH, errors.NotFound, *_FAULTS)
+    {200: ("In its order.", {_JSON: examples.DIALOGUE})}, *(*_READ, errors.NotFound, *_FAULTS)
 )
-GET_MAILBOX = _call(
-    {200: ("In order.", {_JSON: examples.MAILBOX})}, *(*_AUTH, errors.InvalidRequest, *_FAULTS)
-)
+GET_MAILBOX = _call({200: ("In order.", {_JSON: examples.MAILBOX})}, *(*_READ, *_FAULTS))
 GET_MAILBOX_MESSAGE = _call(
-    {200: ("The XML.", {_XML: examples.BACK_XML})}, *(*_AUTH, errors.NotFound, errors.PayloadErased, *_FAULTS)
+    {200: ("The XML.", {_XML: examples.BACK_XML})}, *(*_READ, errors.NotFound, errors.PayloadErased, *_FAULTS)
 )
 GET_MAILBOX_ATTACHMENT = _call(
     {200: ("The document, with its own media type.", {_OCTETS: b"%PDF-1.7"})},
-    *(*_AUTH, errors.NotFound, errors.PayloadErased, errors.InvalidRequest, *_FAULTS),
+    *(*_READ, errors.NotFound, errors.PayloadErased, *_FAULTS),
 )
 POST_COLLECTED = _call(
     {200: ("Since when.", {_JSON: examples.COLLECTED})}, *(*_AUTH, errors.NotFound, *_FAULTS)
 )
 GET_DELIVERY = _call(
     {200: ("The XML, in a version that the destination serves.", {_XML: examples.MESSAGE})},
-    *(*_AUTH, errors.NotFound, errors.PayloadErased, errors.VersionNotServed, *_FAULTS),
+    *(*_READ, errors.NotFound, errors.PayloadErased, errors.VersionNotServed, *_FAULTS),
     parameters=[_DESTINATION],
 )
 GET_DELIVERY_ORIGINAL = _call(
     {200: ("The XML as posted.", {_XML: examples.MESSAGE})},
-    *(*_AUTH, errors.NotFound, errors.PayloadErased, *_FAULTS),
+    *(*_READ, errors.NotFound, errors.PayloadErased, *_FAULTS),
     parameters=[_DESTINATION],
 )
 GET_DELIVERY_ATTACHMENTS = _call(
     {200: ("In order.", {_JSON: [examples.ATTACHMENT]})},
-    *(*_AUTH, errors.NotFound, *_FAULTS),
+    *(*_READ, errors.NotFound, *_FAULTS),
     parameters=[_DESTINATION],
 )
 GET_DELIVERY_ATTACHMENT = _call(
     {200: ("The document, with its own media type.", {_OCTETS: b"%PDF-1.7"})},
-    *(*_AUTH, errors.NotFound, errors.PayloadErased, errors.InvalidRequest, *_FAULTS),
+    *(*_READ, errors.NotFound, errors.PayloadErased, *_FAULTS),
     parameters=[_DESTINATION],
 )
 PUT_ATTACHMENT = _call(
@@ -245,16 +244,16 @@ PUT_ATTACHMENT = _call(
         "content": {"application/pdf": _content(b"%PDF-1.7")},
     },
 )
-GET_STANDARDS = _call({200: ("By name and version.", {_JSON: examples.STANDARDS})}, *(*_AUTH, *_FAULTS))
+GET_STANDARDS = _call({200: ("By name and version.", {_JSON: examples.STANDARDS})}, *(*_READ, *_FAULTS))
 GET_STANDARD = _call(
-    {200: ("What belongs to it.", {_JSON: examples.STANDARD})}, *(*_AUTH, errors.NotFound, *_FAULTS)
+    {200: ("What belongs to it.", {_JSON: examples.STANDARD})}, *(*_READ, errors.NotFound, *_FAULTS)
 )
 GET_SCHEMA_FILE = _call(
-    {200: ("The XSD.", {_XML: examples.SCHEMA_FILE})}, *(*_AUTH, errors.NotFound, *_FAULTS)
+    {200: ("The XSD.", {_XML: examples.SCHEMA_FILE})}, *(*_READ, errors.NotFound, *_FAULTS)
 )
 GET_CODE_LIST = _call(
     {200: ("Its codes.", {_JSON: examples.CODES, _XML: examples.GENERICODE})},
-    *(*_AUTH, errors.NotFound, *_FAULTS),
+    *(*_READ, errors.NotFound, *_FAULTS),
 )
 GET_EXAMPLE = _call(
     {
@@ -265,7 +264,7 @@ GET_EXAMPLE = _call(
             {_XML: examples.MESSAGE},
         )
     },
-    *(*_AUTH, errors.NotFound, errors.InvalidRequest, *_FAULTS),
+    *(*_READ, errors.NotFound, *_FAULTS),
 )
 POST_TOKEN = _call(
     {

@@ -83,6 +83,7 @@ async def test_detail_says_when_when_a_sign_in_failed_too_often(portal, tmp_path
         ("query", "wait=nan", "Zahl", "number"),
         ("query", "limit=0", "mindestens 1", "at least 1"),
         ("query", "after=x", "ganze Zahl", "whole number"),
+        ("query", "wiat=60", "gibt es hier nicht", "no such thing"),
     ],
 )
 async def test_finding_says_the_same_in_both_languages_when_a_request_is_wrong(
@@ -97,6 +98,28 @@ async def test_finding_says_the_same_in_both_languages_when_a_request_is_wrong(
     assert finding["path"].startswith(place)
     assert german in finding["message"]["de"]
     assert english in finding["message"]["en"]
+
+
+async def test_parameter_that_was_meant_is_told_when_a_call_has_none_of_that_name(portal: Portal):
+    (finding,) = (await portal.get("/v1/mailbox?wiat=60")).json()["findings"]
+    assert finding["path"] == "query/wiat"
+    assert finding["hint"] == {
+        "de": "Gemeint ist vielleicht wait. Möglich: after, wait, limit",
+        "en": "Perhaps wait is meant. Possible: after, wait, limit",
+    }
+    (finding,) = (await portal.get("/v1/standards?ge%20heim=4711")).json()["findings"]
+    assert "heim" not in str(finding)
+    assert finding["hint"]["de"] == "Dieser Aufruf nimmt keine Angaben in der Adresse."
+
+
+async def test_findings_of_a_request_are_counted_when_there_are_very_many(portal: Portal):
+    query = "&".join(f"p{number}=" for number in range(300))
+    answer = (await portal.get(f"/v1/mailbox?{query}")).json()
+    assert (len(answer["findings"]), answer["findings_more"]) == (200, 100)
+
+
+async def test_page_for_people_is_shown_when_its_address_has_something_more(portal: Portal):
+    assert (await portal.http.get("/docs?utm_source=mail")).status_code == 200
 
 
 async def test_findings_have_path_line_and_both_languages_when_a_message_is_invalid(portal: Portal):
