@@ -12,7 +12,7 @@ from gateway.contract.findings import Bilingual
 from gateway.contract.states import Direction
 from gateway.domain.calendar import today
 from gateway.errors import NotFound, NotPossible
-from gateway.http.api import answers, documented
+from gateway.http.api import answers, documented, missing
 from gateway.http.auth import ClientCaller
 from gateway.http.example_desk import ExampleDesk
 from gateway.http.negotiation import XML, wants_xml
@@ -75,7 +75,7 @@ async def get_schema_file(
     found = _get(service, standard, version)
     path = await asyncio.to_thread(fetch_schema_file, service.catalogue, found, file)
     if path is None:
-        raise NotFound
+        raise await asyncio.to_thread(missing.no_schema_file, service.catalogue, found, file)
     return await _stored(path)
 
 
@@ -117,7 +117,7 @@ async def get_example(
     found = _get(await service_of(request), standard, version)
     wanted = next((each for each in found.message_types if each.name == message), None)
     if wanted is None:
-        raise NotFound
+        raise missing.no_message_type(found, message)
     desk: ExampleDesk = request.app.state.example_desk
     try:
         example = await desk.write(found, wanted, full=full, seed=seed)
@@ -147,14 +147,14 @@ def _broken_rules(example: "Example") -> dict[str, str]:
 def _get(service: Service, name: str, version: str) -> Standard:
     if found := service.catalogue.fetch(name, version):
         return found
-    raise NotFound
+    raise missing.no_standard(service.catalogue, name)
 
 
 def _get_code_list(standard: Standard, uri: str, version: str) -> tuple[CodeList, File]:
     for code_list, path in standard.code_list_files:
         if (code_list.uri, code_list.version) == (uri, version):
             return code_list, path
-    raise NotFound
+    raise missing.no_code_list(standard, uri)
 
 
 async def _stored(path: File) -> Response:

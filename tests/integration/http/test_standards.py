@@ -163,6 +163,52 @@ async def test_nothing_is_found_when_the_catalogue_does_not_list_it(portal: Port
     assert (answer.status_code, answer.json()["type"]) == (404, "/problems/not-found")
 
 
+@pytest.mark.parametrize(
+    ("path", "german", "english"),
+    [
+        (
+            "xurkunde/9.9",
+            "In dieser Version gibt es den Standard hier nicht. Möglich: 1.0, 1.1",
+            "There is no such version of the standard here. Possible: 1.0, 1.1",
+        ),
+        (
+            "xurkude/1.1",
+            "Diesen Standard gibt es hier nicht. Gemeint ist vielleicht xurkunde. Möglich: xbasis 1.0, ",
+            "There is no such standard here. Perhaps xurkunde is meant. Possible: xbasis 1.0, ",
+        ),
+        ("qqq/1", "Diesen Standard gibt es hier nicht. Möglich: xbasis", "here. Possible: xbasis 1.0, "),
+        (
+            "xurkunde/1.1/messages/urkunde.anforderng.0101/example",
+            "Gemeint ist vielleicht urkunde.anforderung.0101. Möglich: urkunde.anforderung.0101, ",
+            "of that name. Perhaps urkunde.anforderung.0101 is meant. Possible: urkunde.anforderung.0101, ",
+        ),
+        (
+            "xurkunde/1.1/messages/ergebnis/example",
+            "Gemeint ist vielleicht urkunde.ergebnis.0102. Möglich",
+            "Perhaps urkunde.ergebnis.0102 is meant. Possible",
+        ),
+        ("xurkunde/1.1/schemas/xbasis.xsd", "nicht heraus. Möglich: xurkunde.xsd", "Possible: xurkunde.xsd"),
+        (
+            "xurkunde/1.1/code-lists/urn:amtsbote:codeliste:urkundenart/7",
+            "In dieser Version hat der Standard die Codeliste nicht. Möglich: 1",
+            "The standard does not have the code list in this version. Possible: 1",
+        ),
+        (
+            "xurkunde/1.1/code-lists/urn:amtsbote:codeliste:urkundnart/1",
+            "Codeliste hat der Standard nicht. Gemeint ist vielleicht urn:amtsbote:codeliste:urkundenart.",
+            "no such code list. Perhaps urn:amtsbote:codeliste:urkundenart is meant. Possible: urn:",
+        ),
+    ],
+)
+async def test_what_there_is_is_told_when_a_name_is_wrong(
+    portal: Portal, path: str, german: str, english: str
+):
+    answer = (await portal.get(f"/v1/standards/{path}")).json()
+    assert (answer["status"], answer["type"]) == (404, "/problems/not-found")
+    assert german in answer["detail_de"]
+    assert english in answer["detail"]
+
+
 @pytest.mark.parametrize("query", ["seed=x", "seed=-1", "seed=1000000", "full=vielleicht"])
 async def test_request_is_invalid_when_a_parameter_is(portal: Portal, query: str):
     answer = await portal.get(f"{EXAMPLE}?{query}")
