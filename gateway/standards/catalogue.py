@@ -36,7 +36,7 @@ from gateway.standards.standard import MessageType, Standard
 from gateway.xml import attachments
 from gateway.xml.near import nearest
 from gateway.xml.parse import DEFAULT_LIMITS, Limits, parse
-from gateway.xml.words import local_of, meant, possible, say
+from gateway.xml.words import listed, local_of, meant, possible, say, together
 
 
 @dataclass(slots=True)  # and not frozen, which takes five times as long to make
@@ -259,7 +259,8 @@ class Catalogue:
             raise version_problem(root, body, relatives, today)
         name = local_of(root)
         message = say(UNKNOWN_ROOT.de.format(name), UNKNOWN_ROOT.en.format(name))
-        raise at_root(UnknownMessageType, root, body, message, self._root_hint(root, in_this_version))
+        hint = self._root_hint(root, in_this_version) or self._served_hint(namespace, today)
+        raise at_root(UnknownMessageType, root, body, message, hint)
 
     def _root_hint(self, root: etree._Element, in_namespace: Iterable[Standard]) -> Bilingual | None:
         """Say what was meant: the same name elsewhere, a near name, or one of those there are."""
@@ -274,6 +275,14 @@ class Catalogue:
         near = nearest(name, known)
         return meant(f"»{near}«") if near else possible(known) if known else None
 
+    def _served_hint(self, namespace: str, today: datetime.date | None) -> Bilingual:
+        """Say which namespace was meant, if any is near, and what is served today."""
+        served = [each.manifest for each in self.standards if each.message_types and each.serves(today)]
+        there = [f"{each.standard} {each.version} ({each.namespace})" for each in served]
+        hint = listed("Bedient werden heute", "Served today", there) if there else _NOTHING_SERVED
+        near = nearest(namespace, [each.namespace for each in served])
+        return together([meant(near), hint]) or hint if near else hint
+
     def _relatives(self, root: etree._Element) -> list[Standard]:
         wanted = family(etree.QName(root).namespace or "")
         owners = {standard.manifest.standard for _, standard in self._by_root.get(str(root.tag), ())}
@@ -282,6 +291,9 @@ class Catalogue:
             for item in self.standards
             if family(item.manifest.namespace) == wanted or item.manifest.standard in owners
         ]
+
+
+_NOTHING_SERVED = say("Bedient wird heute nichts", "Nothing is served today")
 
 
 def _standard(path: Path, manifest: Manifest, files: SchemaFiles) -> Standard:

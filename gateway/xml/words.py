@@ -67,15 +67,16 @@ def _joined(items: Sequence[str], word: str) -> str:
 
 def allowed(options: Iterable[Option | str]) -> Bilingual:
     """Say what is allowed; of very many only how many there are, and the first."""
-    return _listed("Zulässig", "Allowed", options)
+    return listed("Zulässig", "Allowed", options)
 
 
 def possible(options: Iterable[Option | str]) -> Bilingual:
     """Say what could stand here."""
-    return _listed("Möglich", "Possible", options)
+    return listed("Möglich", "Possible", options)
 
 
-def _listed(german: str, english: str, options: Iterable[Option | str]) -> Bilingual:
+def listed(german: str, english: str, options: Iterable[Option | str]) -> Bilingual:
+    """Say a word and after it what there is; of very many only the first, and how many more."""
     known = list(map(str, options))
     shown = ", ".join(known[:_MAX_LISTED])
     more = len(known) - _MAX_LISTED

@@ -234,6 +234,28 @@ def test_message_type_unknown_here_is_refused(standard: Folder, body: bytes) -> 
         Catalogue.load([standard()]).read(body, today=TODAY)
 
 
+def hint_of(catalogue: Catalogue, body: bytes, day: datetime.date = TODAY) -> str:
+    with pytest.raises(UnknownMessageType) as caught:
+        catalogue.read(body, today=day)
+    (finding,) = caught.value.findings
+    assert finding.hint
+    return finding.hint.de
+
+
+def test_unknown_root_element_is_told_what_is_served_when_nothing_like_it_is_known(standard: Folder) -> None:
+    for version, since in (("1.0", "2020-01-01"), ("2.0", "2020-01-01"), ("3.0", "2999-01-01")):
+        folder = standard(version, since)
+    shared_standard(folder, "1.0")
+    catalogue = Catalogue.load([folder])
+    served = "Bedient werden heute: probe 1.0 (urn:example:probe:1.0), probe 2.0 (urn:example:probe:2.0)"
+    assert hint_of(catalogue, b'<a xmlns="urn:other"/>') == served
+    assert hint_of(catalogue, b"<a/>") == served
+    assert hint_of(catalogue, b'<a xmlns="urn:exampel:probe:2.0"/>') == (
+        f"Gemeint ist vielleicht urn:example:probe:2.0. {served}"
+    )
+    assert hint_of(catalogue, b"<a/>", datetime.date(2019, 1, 1)) == "Bedient wird heute nichts"
+
+
 # Schemas and their imports
 
 IMPORTING = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:example:probe:1.0">
