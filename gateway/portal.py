@@ -70,10 +70,12 @@ class Portal:
         """
         return _receipt(await self._post_message("/v1/submissions", message, metadata, files))
 
-    async def reply(self, case_id: str, message: bytes, *, files: Sequence[File] = ()) -> dict[str, Any]:
+    async def reply(
+        self, case_id: str, message: bytes, *, metadata: str | None = None, files: Sequence[File] = ()
+    ) -> dict[str, Any]:
         """Post a follow-up in a case: an answer, a document, a message, a withdrawal; as `submit`."""
         path = f"/v1/cases/{case_id}/messages"
-        return _receipt(await self._post_message(path, message, None, files))
+        return _receipt(await self._post_message(path, message, metadata, files))
 
     async def validate(
         self, message: bytes, *, metadata: str | None = None, files: Sequence[File] = ()

@@ -63,7 +63,7 @@ def send(
 
     async def post(portal: Portal) -> dict[str, Any]:
         if case:
-            return await portal.reply(case, source.body, files=files)
+            return await portal.reply(case, source.body, metadata=stated, files=files)
         return await portal.submit(source.body, metadata=stated, files=files)
 
     answer = _ask(post, url=url, client=client, as_json=as_json, source=source)

@@ -178,6 +178,15 @@ async def test_mailbox_shows_one_case_and_what_is_collected(town: Installation, 
     assert town.run("mailbox", "--case", str(uuid.uuid4()), "--wait", "1").stdout.startswith("next: ")
 
 
+def test_send_posts_metadata_to_a_case_too(town: Installation, application: Path) -> None:
+    case = outcome(town.run("send", application, "--json"))[1]["case_id"]
+    stated = application.with_name("metadata.json")
+    stated.write_text('{"chanel": "online"}', "utf-8")
+    refused = town.run("send", application, "--case", case, "--metadata", stated)
+    assert refused.returncode == REFUSED
+    assert "metadata/chanel" in refused.stderr
+
+
 def test_send_posts_attachments(town: Installation) -> None:
     refused = town.run("send", WITH_ATTACHMENT)
     assert refused.returncode == REFUSED
