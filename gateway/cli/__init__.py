@@ -1,7 +1,8 @@
 """The command line: `amtsbote serve | demo | work | migrate | config | send | validate | status | …`.
 
 Exit codes, the same for every command: 0 done; 1 refused, with the reason; 2 wrong usage; 3 not available
-now, sending again is safe; 4 settings or configuration are not usable.
+now, sending again is safe; 4 settings or configuration are not usable, or have no such tenant, destination,
+client, standard or message type as the command names.
 """
 
 import os
@@ -29,7 +30,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Amtsbote carries applications from portals to specialist applications and decisions back.",
-    epilog="Exit codes: 0 done, 1 refused, 2 wrong usage, 3 not available now (try again), 4 not configured.",
+    epilog="Exit codes: 0 done, 1 refused, 2 wrong usage, 3 not available now (try again), 4 not configured: "
+    "the gateway, or the tenant, destination, client, standard or message type that was named.",
 )
 app.add_typer(serving.app)
 app.add_typer(serving.config_app, name="config")

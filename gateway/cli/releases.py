@@ -3,7 +3,7 @@
 import asyncio
 import re
 import resource
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -138,7 +138,11 @@ def enable(
     names = ("valid_from", "valid_until", "grace_until")
     new = found.manifest.model_copy(update=dict(zip(names, days, strict=True)))
     view = {name: day and day.isoformat() for name, day in new.days.items()}
-    show({"standard": standard, "version": version} | view, _served_text(new, today()), as_json=as_json)
+    dropped = {
+        name: day.isoformat() for name, day in found.manifest.days.items() if day and not new.days[name]
+    }
+    text = "\n".join([_served_text(new, today()), *_dropped_text(dropped)])
+    show({"standard": standard, "version": version} | view | {"dropped": dropped}, text, as_json=as_json)
 
 
 def _days(
@@ -160,6 +164,13 @@ def _days(
     if last and grace_until and grace_until < last:
         raise typer.BadParameter(f"--grace-until {grace_until} lies before {last_said}")
     return first, last, grace_until
+
+
+def _dropped_text(dropped: Mapping[str, str]) -> list[str]:
+    """Say which days that were set before no longer hold, and how to keep them."""
+    options = {"valid_until": "--until", "grace_until": "--grace-until"}
+    said = " ".join(f"{options[name]} {day}" for name, day in dropped.items())
+    return [f"Set before and dropped now: {said}; give it again to keep it"] if said else []
 
 
 def _served_text(manifest: "Manifest", day: date) -> str:
@@ -197,10 +208,12 @@ async def _remove(settings: Settings, name: str, version: str) -> None:
     from gateway.standards import Catalogue
     from gateway.standards.manifest import FILE_NAME
     from gateway.standards.serving import remove as remove_standard
+    from gateway.standards.serving import require_added
     from gateway.store.standards import count_open
 
     catalogue = Catalogue.load(settings.standards_folders)
     found = known_standard(catalogue, name, version)
+    require_added(found, settings.added_standards)
     for other in catalogue.standards:
         conversions = other.manifest.conversions if other.manifest.standard == name else ()
         if any(each.to == version for each in conversions):
@@ -285,10 +298,7 @@ def _problems(report: "Report") -> list[str]:
     ]
     told = {"name": report.manifest.standard, "version": report.manifest.version}
     return [
-        *_part(
-            "guessed, as no file tells it; if it is wrong, remove it and add it with --name or --version",
-            [f"{each} {told[each]}" for each in report.guessed],
-        ),
+        *_guesses([f"{each} {told[each]}" for each in report.guessed]),
         *_part("unresolved imports", unresolved),
         *_part("unusable files", [f"{path}: {reason}" for path, reason in report.broken.items()]),
         *_part(
@@ -298,6 +308,12 @@ def _problems(report: "Report") -> list[str]:
         *_part("code lists declared open: samples use codes that they lack", map(_list_name, report.opened)),
         *_part("global elements without the header, left out", report.left_out),
     ]
+
+
+def _guesses(told: Sequence[str]) -> list[str]:
+    """Say what was guessed; how many, which others are told, would look like one of these."""
+    advice = "    if that is wrong, `standards remove` it and add it anew with --name or --version"
+    return [f"  guessed, as no file tells it: {visible(', '.join(told))}", advice] if told else []
 
 
 def _list_name(known: tuple[str, str | None]) -> str:

@@ -16,6 +16,8 @@ from gateway.xml.near import nearest
 if TYPE_CHECKING:
     from gateway.standards import Catalogue, MessageType
 
+_MOST_LISTED = 20
+
 standards_app = typer.Typer(no_args_is_help=True, help="Standards: what this installation can validate.")
 
 
@@ -108,11 +110,17 @@ def _get_message_type(catalogue: "Catalogue", wanted: str) -> "MessageType":
     known = {each.id: each for each in catalogue.message_types}
     if wanted in known:
         return known[wanted]
+    if not wanted.strip():
+        raise typer.BadParameter(
+            "no message type is named; `amtsbote standards list` and `show` say which there are"
+        )
     containing = [each for each in known if wanted.lower() in each.lower()]
     if len(containing) == 1:
         return known[containing[0]]
     if containing:
-        raise ConfigurationError(f"{wanted} may be any of {', '.join(containing)}; give more of it")
+        more = len(containing) - _MOST_LISTED
+        listed = ", ".join(containing[:_MOST_LISTED]) + (f" and {more} others" if more > 0 else "")
+        raise ConfigurationError(f"{wanted} may be any of {listed}; give more of it")
     near = (
         near_names(wanted, known)
         or near_names(wanted, (each.name for each in known.values()))

@@ -76,10 +76,17 @@ def unpack(source: Path, target: Path) -> None:
         with source.open("rb") as file:
             _extract(file, source.name, target, _Budget(), depth=0)
     if not any(path.is_file() for path in target.rglob("*")):
+        if not source.is_dir() and _is_empty(source):
+            raise ConfigurationError(f"{source}: is empty; fetch it anew")
         raise ConfigurationError(
             f"{source}: has no file of a standard: none is called {', '.join(sorted(KEPT))}; give the folder "
             "or ZIP that has them"
         )
+
+
+def _is_empty(archive: Path) -> bool:
+    with zipfile.ZipFile(archive) as opened:
+        return not opened.infolist()
 
 
 def _copy(source: Path, target: Path, budget: _Budget) -> None:
@@ -118,7 +125,10 @@ def _require_whole(file: IO[bytes], archive: str) -> None:
     if zipfile.is_zipfile(file):
         return
     file.seek(0)
-    if file.read(len(_START)) == _START:
+    start = file.read(len(_START))
+    if not start:
+        raise ConfigurationError(f"{archive}: is empty; fetch it anew")
+    if start == _START:
         raise ConfigurationError(
             f"{archive}: is an incomplete ZIP archive, its end is missing; fetch it anew"
         )

@@ -8,7 +8,8 @@ from datetime import date
 from pathlib import Path
 from uuid import uuid4
 
-from gateway.errors import ConfigurationError
+from gateway.errors import ConfigurationError, NotPossible
+from gateway.settings import data_folder
 from gateway.standards.folders import alone_in
 from gateway.standards.manifest import FILE_NAME, read_manifest
 from gateway.standards.standard import Standard
@@ -56,16 +57,32 @@ def _with_day(text: str, name: str, day: date | None) -> str:
     return re.sub(rf"^({anchor}:.*)$", rf"\1\n{line}", text, count=1, flags=re.MULTILINE)
 
 
+def require_added(standard: Standard, folder: Path) -> None:
+    """Make sure that a standard was added to `folder`: what was shipped, or lies elsewhere, is not removed.
+
+    Raises:
+        NotPossible: it was not.
+    """
+    if standard.folder.resolve().is_relative_to(folder.resolve()):
+        return
+    if standard.folder.resolve().is_relative_to(data_folder("schemas").resolve()):
+        raise NotPossible(
+            f"{standard} comes with Amtsbote and is not removed; to do without what comes with it, name your "
+            "own folders in AMTSBOTE_STANDARDS"
+        )
+    raise NotPossible(
+        f"{standard.folder}: was not added to {folder}; take its folder out of AMTSBOTE_STANDARDS instead"
+    )
+
+
 def remove(standard: Standard, folder: Path) -> None:
     """Take a standard away that was added to `folder`.
 
     Raises:
-        ConfigurationError: it is elsewhere, or cannot be removed.
+        NotPossible: it is elsewhere.
+        ConfigurationError: it cannot be removed.
     """
-    if not standard.folder.resolve().is_relative_to(folder.resolve()):
-        raise ConfigurationError(
-            f"{standard.folder}: was not added to {folder}; take its folder out of AMTSBOTE_STANDARDS instead"
-        )
+    require_added(standard, folder)
     leaving = standard.folder.with_name(f".{uuid4()}")
     try:
         standard.folder.rename(leaving)

@@ -124,6 +124,17 @@ def test_enabling_says_what_the_days_mean_today(standards: Path, options: str, w
     assert done.stdout.startswith(words)
 
 
+def test_enabling_says_which_days_it_drops(standards: Path) -> None:
+    kept = ("--until", "2027-05-01", "--grace-until", "2027-06-01")
+    assert "dropped" not in run(standards, *XHUND, *kept).stdout
+    assert "dropped" not in run(standards, *XHUND, "--from", "2027-01-01", *kept).stdout
+    said = run(standards, *XHUND, "--from", "2027-02-01").stdout
+    assert "\nSet before and dropped now: --until 2027-05-01 --grace-until 2027-06-01; give" in said
+    run(standards, *XHUND, *kept)
+    answer = json.loads(run(standards, *XHUND, "--until", "2027-07-01", "--json").stdout)
+    assert (answer["valid_until"], answer["dropped"]) == ("2027-07-01", {"grace_until": "2027-06-01"})
+
+
 def test_enabling_shared_types_does_not_say_that_they_are_served(standards: Path) -> None:
     done = run(standards, "enable", "gemeinsames", "1.0")
     assert done.stdout.startswith("gemeinsames 1.0 has no message types")
@@ -189,8 +200,10 @@ def test_report_counts_and_says_what_was_guessed(standards: Path, tmp_path: Path
     source = release.write(tmp_path / "katze", {"a.xsd": SCHEMA})
     said = run(standards, "add", source, "--dry-run").stdout
     assert "1 file, 1 message type, header" in said
-    assert "if it is wrong, remove it and add it with --name or --version: 2\n" in said
-    assert "    name katze\n    version 1\n" in said
+    assert (
+        "  guessed, as no file tells it: name katze, version 1\n    if that is wrong, `standards remove`"
+        in said
+    )
     report = json.loads(run(standards, "add", source, "--dry-run", "--json").stdout)
     assert report["guessed"] == ["name", "version"]
     told = run(standards, "add", source, "--dry-run", "--name", "katze", "--version", "1").stdout
@@ -242,6 +255,17 @@ def test_release_is_refused_in_a_sentence_when_memory_is_short(
     assert done.exit_code == REFUSED, done.output
     assert done.stderr.startswith("it takes more than 1024 MiB of memory, so nothing was added")
     assert resource.getrlimit(resource.RLIMIT_DATA) == limits
+
+
+def test_standard_that_comes_with_the_program_is_not_removed_and_nothing_else_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.cli.run.configure_logs", lambda _: None)  # as above
+    folders = f"{data_folder('schemas')},{tmp_path}"
+    variables = {"AMTSBOTE_STANDARDS": folders}
+    done = CliRunner().invoke(app, ["standards", "remove", "xurkunde", "1.0"], env=variables)
+    assert (done.exit_code, done.stdout) == (REFUSED, "")
+    assert done.stderr.startswith("xurkunde 1.0 comes with Amtsbote and is not removed")
 
 
 def test_version_is_not_removed_while_messages_are_converted_into_it(monkeypatch: pytest.MonkeyPatch) -> None:

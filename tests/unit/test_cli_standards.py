@@ -204,6 +204,19 @@ def test_near_names_are_told_when_a_name_is_not_known(arguments: tuple[str, ...]
     assert json.loads(run(*arguments, "--json").stdout)["detail"] == done.stderr.strip()
 
 
+@pytest.mark.parametrize("name", ["", " "])
+def test_message_type_has_to_be_named_for_an_example(name: str) -> None:
+    done = run("example", name)
+    assert (done.exit_code, done.stdout) == (WRONG_USAGE, "")
+    assert "no message type is named" in " ".join(done.stderr.split())
+
+
+def test_only_some_types_are_listed_when_a_part_is_of_very_many() -> None:
+    said = run("example", ".").stderr
+    assert said.count(":1.") == 20
+    assert said.endswith(f" and {len(OURS.message_types) - 20} others; give more of it\n")
+
+
 def test_example_is_refused_with_the_reason_when_the_schema_allows_none(probe: Path) -> None:
     done = run("example", "probe:1:m", folder=probe)
     assert (done.exit_code, done.stdout) == (REFUSED, "")

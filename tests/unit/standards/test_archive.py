@@ -134,7 +134,13 @@ def test_archive_is_refused_when_one_file_is_in_it_twice(tmp_path: Path, target:
         unpack(write(tmp_path, raw), target)
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x05\x06 no archive", XSD])
+@pytest.mark.parametrize("content", [b"", zipped({})], ids=["no byte", "no entry"])
+def test_archive_with_nothing_in_it_is_said_to_be_empty(tmp_path: Path, target: Path, content: bytes) -> None:
+    with pytest.raises(ConfigurationError, match=r"release.zip: is empty; fetch it anew"):
+        unpack(write(tmp_path, content), target)
+
+
+@pytest.mark.parametrize("content", [b"PK\x05\x06 no archive", XSD])
 def test_file_that_is_no_archive_is_refused(tmp_path: Path, target: Path, content: bytes) -> None:
     with pytest.raises(ConfigurationError, match="neither a folder nor a ZIP"):
         unpack(write(tmp_path, content), target)
