@@ -46,7 +46,8 @@ def page(source: Source, document: dict[str, Any], message_type: str | None) -> 
     def excerpt(finding: dict[str, Any]) -> list[Line]:
         if finding["line"] is None:
             return []
-        return source.excerpt(finding["line"], finding["column"], width=_WIDTH, context=_CONTEXT)
+        place = finding["line"], finding["column"]
+        return source.excerpt(*place, width=_WIDTH, context=_CONTEXT, path=finding["path"])
 
     findings, more = document["findings"], document["findings_more"]
     return _ENVIRONMENT.get_template("page.html").render(
