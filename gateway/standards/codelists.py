@@ -192,8 +192,9 @@ class CodeLists:
 
 
 def _unknown_code(element: etree._Element, code: etree._Element, text: str, known: CodeList) -> "_Fault":
-    message = _UNKNOWN_CODE if text else _EMPTY_CODE
-    told = _filled(message, local_of(element), _title(known), known.uri, known.version)
+    message, cited = _UNKNOWN_CODE if text else _EMPTY_CODE, _cited(known)
+    name = local_of(element)
+    told = say(message.de.format(name, cited.de), message.en.format(name, cited.en))
     return _Fault(code, RejectCode.CODE, told, lambda: together([_suggestion(text, known), _allowed(known)]))
 
 
@@ -217,6 +218,14 @@ def _option(known: CodeList, code: str) -> Option:
 
 def _title(known: CodeList) -> str:
     return known.title or known.uri
+
+
+def _cited(known: CodeList) -> Bilingual:
+    """Name a list with its address, once: not every list has a title."""
+    uri, version = known.uri, known.version
+    if not known.title:
+        return say(f"»{uri}« (Version {version})", f"“{uri}” (version {version})")
+    return say(f"»{known.title}« ({uri}, Version {version})", f"“{known.title}” ({uri}, version {version})")
 
 
 def _filled(message: Bilingual, *parts: str) -> Bilingual:
@@ -304,10 +313,9 @@ _VERSION_NOT_HERE = say(
     "“{0}” names a version of the code list “{1}” that is not known here; the code is not checked.",
 )
 _UNKNOWN_CODE = say(
-    "Der Code von »{0}« steht nicht in der Codeliste »{1}« ({2}, Version {3}).",
-    "The code of “{0}” is not in the code list “{1}” ({2}, version {3}).",
+    "Der Code von »{0}« steht nicht in der Codeliste {1}.", "The code of “{0}” is not in the code list {1}."
 )
 _EMPTY_CODE = say(
-    "Der Code von »{0}« ist leer; er muss aus der Codeliste »{1}« ({2}, Version {3}) stammen.",
-    "The code of “{0}” is empty; it must be of the code list “{1}” ({2}, version {3}).",
+    "Der Code von »{0}« ist leer; er muss aus der Codeliste {1} stammen.",
+    "The code of “{0}” is empty; it must be of the code list {1}.",
 )

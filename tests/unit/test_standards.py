@@ -374,6 +374,25 @@ def test_code_list_fault_is_found_at_its_place(
     assert not any(value in text for value in ("pigeon", "evil", "passwd"))
 
 
+@pytest.mark.parametrize(("code", "rest"), [("pigeon", "is not in"), ("", "is empty; it must be of")])
+@pytest.mark.parametrize(
+    ("title", "cited"),
+    [("", "“urn:list:way” (version 1)."), ("Wege", "“Wege” (urn:list:way, version 1).")],
+)
+def test_code_list_is_named_by_title_and_address_or_by_its_address_once(
+    standard: Folder, title: str, cited: str, code: str, rest: str
+) -> None:
+    folder = standard()
+    path = folder / "probe" / "1.0" / "lists" / "way.xml"
+    named = f"<LongName>{title}</LongName>" if title else ""
+    text = path.read_text("utf-8").replace("<Version>", f"{named}<Version>")
+    path.write_text(text, "utf-8")
+    with pytest.raises(CodeViolation) as caught:
+        Catalogue.load([folder]).read(message(coded("urn:list:way", "1", code)), today=TODAY)
+    said = only_finding(caught.value).message.en
+    assert said == f"The code of “code” {rest} the code list {cited}"
+
+
 def test_code_that_is_not_there_is_no_unknown_code(standard: Folder) -> None:
     content = coded("urn:list:way", "1", "pigeon").replace("<code>", "<kode>").replace("</code>", "</kode>")
     with pytest.raises(SchemaViolation) as caught:
