@@ -288,6 +288,15 @@ class MetadataMismatch(Problem):
     )
 
 
+class IncompleteMetadata(MetadataMismatch):
+    """Neither the message nor its metadata state something that is needed."""
+
+    title = Bilingual(
+        de="Weder die Nachricht noch ihre Metadaten machen eine nötige Angabe.",
+        en="Neither the message nor its metadata state something that is needed.",
+    )
+
+
 class TrustLevelTooLow(Problem):
     """The service needs a higher trust level of identification."""
 

@@ -15,6 +15,7 @@ from gateway.contract.states import Direction
 from gateway.domain.calendar import today
 from gateway.domain.routing import Route
 from gateway.errors import (
+    IncompleteMetadata,
     MetadataMismatch,
     NoRoute,
     Problem,
@@ -207,7 +208,7 @@ def _require_complete(facts: Facts, *, opens_case: bool) -> None:
     if opens_case and not facts.authority and not facts.ars:
         missing.append(refusals.NO_PLACE)
     if missing:
-        raise MetadataMismatch(findings=missing)
+        raise IncompleteMetadata(findings=missing)
 
 
 def _check_joins(facts: Facts, case: Case) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import update
 from gateway import errors
 from gateway.contract.ids import new_id
 from gateway.http import body
+from gateway.standards import Catalogue
 from gateway.store.codec import ERASED
 from gateway.store.tables import payloads
 from tests.integration.http.portal import (
@@ -27,6 +28,7 @@ from tests.integration.http.portal import (
     running,
     sample,
 )
+from tests.unit.test_example import standard_of
 
 PARKING = SAMPLES.parents[1] / "xparken" / "1.0"
 
@@ -110,6 +112,15 @@ async def test_client_without_test(portal, folder, patch):
 @leads_to(errors.MetadataMismatch)
 async def contradiction(portal, folder, patch):
     return await portal.submit(message(), params={"channel": "counter"})
+
+
+@leads_to(errors.IncompleteMetadata)
+async def nameless(portal, folder, patch):
+    (folder / "standards").mkdir()
+    standard_of(folder / "standards", '<xs:element name="m" type="xs:token"/>')
+    catalogue = Catalogue.load([folder / "standards"])
+    async with running(folder / "probe", catalogue=catalogue) as other:
+        return await other.submit(b'<m xmlns="urn:example:probe"/>')
 
 
 @leads_to(errors.TrustLevelTooLow)

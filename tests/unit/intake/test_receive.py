@@ -17,6 +17,7 @@ from gateway.contract.ids import new_id
 from gateway.errors import (
     AttachmentMismatch,
     DuplicateMessageId,
+    IncompleteMetadata,
     MetadataMismatch,
     NoRoute,
     NotAuthorised,
@@ -237,8 +238,9 @@ async def test_all_that_neither_message_nor_metadata_state_is_told_at_once(
     (tmp_path / "zettel.xsd").write_text(ANYTHING, "utf-8")
     body = b'<zettel xmlns="urn:example:zettel"/>'
     async with open_counter(world, standards=Catalogue.load([tmp_path])) as counter:
-        with pytest.raises(MetadataMismatch) as refused:
+        with pytest.raises(IncompleteMetadata) as refused:
             await counter.receive(body)
+        assert "contradict" not in refused.value.title.en
         assert [each.path for each in refused.value.findings] == [
             "metadata/message_id",
             "metadata/service",
