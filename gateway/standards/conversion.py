@@ -5,9 +5,10 @@ would lose something that the sender has stated is not converted, unless the man
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import NamedTuple, cast
 
 import structlog
@@ -106,8 +107,7 @@ class Converter:
             raise _failed(step, "message type")
         if step.source.read_header(root).test != header.test:
             raise _failed(step, "test")
-        if lost := _lost(root, result, _version(step.source, root, header), step.rules.drops):
-            raise _loss(step, root, body, lost)
+        _require_nothing_lost(step, root, body, result, _version(step.source, root, header))
         return converted
 
     def _way(self, message_type: str, serves: Serves) -> list[_Step]:
@@ -142,6 +142,11 @@ def _served(message_type: str, serves: Serves) -> bool:
 
 _Place = tuple[etree._Element, str]
 """An element, and its local name for its text or `@name` for an attribute."""
+_Content = tuple[tuple[str, ...], str, str]
+_Elements = defaultdict[tuple[str, ...], list[etree._Element]]
+"""Those of names that both messages have, by these names from the root on, in document order."""
+_LEVELS = 3
+"""Within how many of the elements around it a statement is compared: a hostile message has hundreds."""
 
 
 def _version(source: Standard, root: etree._Element, converted: Header) -> set[_Place]:
@@ -160,33 +165,109 @@ def _place(found: etree._Element | etree._ElementUnicodeResult) -> _Place:
     return parent, f"@{_bare(str(found.attrname))}" if found.attrname else _local(parent)
 
 
+def _require_nothing_lost(
+    step: _Step, root: etree._Element, body: bytes, result: etree._Element, spared: Collection[_Place]
+) -> None:
+    common = {*map(_local, root.iter("*"))} & {*map(_local, result.iter("*"))}
+    before = [each for each in _stated(root, common) if (each.element, each.name) not in spared]
+    after, drops = [*_stated(result, common)], frozenset(step.rules.drops)
+    if lost := _lost(before, after, drops):
+        raise _loss(step, root, body, lost, _LOST)
+    if torn := _torn(before, after, drops, _by_path(root, common), _by_path(result, common)):
+        raise _loss(step, root, body, torn, _TORN)
+
+
 def _lost(
-    source: etree._Element, result: etree._Element, spared: Collection[_Place], drops: Collection[str]
+    before: Iterable["_Statement"], after: Iterable["_Statement"], drops: Set[str]
 ) -> dict[etree._Element, str]:
     """Return what is stated in the source and not, under whatever prefix, in the result: where, and its name.
 
     A text is the same where its element has the same name and stands in elements of the same names: what is
     said of the child is not said of the mother. Elements around it count if both messages have some of that
     name, so that a version may rename, add or leave out a wrapper. What two renamed wrappers exchange is
-    therefore not found, nor what two elements of the same name do.
+    therefore not found; what two elements of the same name do, `_torn` finds.
 
     Args:
-        source: the message as sent.
-        result: what it has become.
-        spared: what is not compared.
+        before: what the message as sent states, as far as it is compared.
+        after: what is stated in what it has become.
         drops: what the manifest allows to be lost.
     """
-    common = {*map(_local, source.iter("*"))} & {*map(_local, result.iter("*"))}
-    kept = Counter(each.content for each in _stated(result, common))
+    kept = Counter(each.content for each in after)
     lost: dict[etree._Element, str] = {}
-    for each in _stated(source, common):
-        if (each.element, each.name) in spared:
-            continue
+    for each in before:
         if kept[each.content]:
             kept[each.content] -= 1
-        elif not {each.name, f"{each.name}={each.text}", *map(_local, _line(each.element))} & set(drops):
+        elif not each.may_go(drops):
             lost.setdefault(each.element, each.name)
     return lost
+
+
+def _torn(
+    before: Iterable["_Statement"],
+    after: Iterable["_Statement"],
+    drops: Set[str],
+    sources: "_Elements",
+    results: "_Elements",
+) -> dict[etree._Element, str]:
+    """Return which of several elements of one name say together what none of that name says any more.
+
+    Two persons have exchanged their dates of birth, say. They may come in another order, say more than
+    before, or be made one. Where there are more of a name than before, some were divided, and nothing is said
+    of these; nor of the order of what has the same name.
+
+    Args:
+        before, after, drops: as of `_lost`, which has found nothing.
+        sources, results: the elements of the message as sent, and of what it has become.
+    """
+    several = {path: them for path, them in sources.items() if 1 < len(them) >= len(results[path]) > 0}
+    numbers: dict[_Content, int] = {}
+    bound = (each for each in before if not each.may_go(drops))
+    together = _together(bound, chain.from_iterable(several.values()), numbers)
+    kept = _together(after, chain.from_iterable(results[path] for path in several), numbers)
+    torn: dict[etree._Element, str] = {}
+    for path, them in several.items():
+        said = [kept[each] for each in results[path]]
+        where = _index(said)
+        for number, each in enumerate(them):
+            wanted = together[each]
+            if len(wanted) < 2 or (number < len(said) and wanted <= said[number]):
+                continue
+            rarest = min((where[content] for content in wanted), key=len)
+            if not any(wanted <= said[other] for other in rarest):
+                torn[each] = _local(each)
+    return torn
+
+
+def _by_path(root: etree._Element, common: Collection[str]) -> _Elements:
+    found: _Elements = defaultdict(list)
+    paths: dict[etree._Element | None, tuple[str, ...]] = {None: ()}
+    for each in root.iter("*"):
+        paths[each] = around = paths[each.getparent() if each is not root else None]
+        if (name := _local(each)) in common:
+            paths[each] = path = (*around, name)
+            found[path].append(each)
+    return found
+
+
+def _together(
+    statements: Iterable["_Statement"], among: Iterable[etree._Element], numbers: dict[_Content, int]
+) -> defaultdict[etree._Element, set[int]]:
+    """Return what each of some elements says, itself and in what it holds, by its number among `numbers`."""
+    found: defaultdict[etree._Element, set[int]] = defaultdict(set)
+    asked = {*among}
+    for each in statements:
+        number = numbers.setdefault(each.content, len(numbers))
+        for element in islice((one for one in _line(each.element) if one in asked), _LEVELS):
+            found[element].add(number)
+    return found
+
+
+def _index(said: Iterable[Set[int]]) -> defaultdict[int, list[int]]:
+    found: defaultdict[int, list[int]] = defaultdict(list)
+    for number, contents in enumerate(said):
+        for content in contents:
+            found[content].append(number)
+    return found
 
 
 class _Statement(NamedTuple):
@@ -196,8 +277,16 @@ class _Statement(NamedTuple):
     text: str
 
     @property
-    def content(self) -> tuple[tuple[str, ...], str, str]:
+    def content(self) -> "_Content":
         return self.around, self.name, self.text
+
+    def may_go(self, drops: Set[str]) -> bool:
+        """Say whether the manifest allows it to be lost, or what it stands in."""
+        if not drops:
+            return False
+        return not drops.isdisjoint(
+            {self.name, f"{self.name}={self.text}", *map(_local, _line(self.element))}
+        )
 
 
 def _stated(
@@ -241,18 +330,18 @@ def _failed(step: _Step, why: str) -> VersionNotServed:
 
 
 def _loss(
-    step: _Step, root: etree._Element, body: bytes, lost: Mapping[etree._Element, str]
+    step: _Step, root: etree._Element, body: bytes, lost: Mapping[etree._Element, str], said: Bilingual
 ) -> VersionNotServed:
     positions = locate(body, root, [*lost][:MAX_FINDINGS])
     names = Names(root, step.source.manifest.namespaces)
     findings = [
-        _loss_of(step, lost[element], names.path(element), position, names)
+        _loss_of(step, said, lost[element], names.path(element), position, names)
         for element, position in positions.items()
     ]
     return VersionNotServed(findings=findings, more_findings=len(lost) - len(findings))
 
 
-def _loss_of(step: _Step, name: str, path: str, position: Position, names: Names) -> Finding:
+def _loss_of(step: _Step, said: Bilingual, name: str, path: str, position: Position, names: Names) -> Finding:
     version = step.target.manifest.version
     return Finding(
         code=str(RejectCode.VERSION),
@@ -260,11 +349,7 @@ def _loss_of(step: _Step, name: str, path: str, position: Position, names: Names
         namespaces=names.namespaces(path),
         line=position.line,
         column=position.column,
-        message=Bilingual(
-            de=f"Die zuständige Stelle bedient nur Version {version}; »{name}« ginge bei der Umwandlung "
-            "verloren.",
-            en=f"The authority serves version {version} only; “{name}” would be lost by the conversion.",
-        ),
+        message=Bilingual(de=said.de.format(version, name), en=said.en.format(version, name)),
         hint=_in_version(step.target),
     )
 
@@ -281,6 +366,16 @@ def _wanted(serves: Serves) -> Bilingual:
     return Bilingual(de=f"Bedient werden: {listed}.", en=f"Served are: {listed}.")
 
 
+_LOST = Bilingual(
+    de="Die zuständige Stelle bedient nur Version {}; »{}« ginge bei der Umwandlung verloren.",
+    en="The authority serves version {} only; “{}” would be lost by the conversion.",
+)
+_TORN = Bilingual(
+    de="Die zuständige Stelle bedient nur Version {}; was in »{}« zusammengehört, geriete bei der Umwandlung "
+    "in verschiedene Elemente.",
+    en="The authority serves version {} only; what belongs together in “{}” would be put into different "
+    "elements by the conversion.",
+)
 _NO_WAY = Bilingual(
     de="Die zuständige Stelle bedient diese Version nicht, und keine Umwandlung führt zu einer anderen.",
     en="The authority does not serve this version, and no conversion leads to another.",

@@ -359,6 +359,98 @@ async def test_message_may_look_another_way_when_it_says_the_same(
     assert "urn:probe:2" in await probe(tmp_path, content, templates, drops=drops)
 
 
+TWO = (
+    '<person id="1"><name>x</name><geburt><tag>3</tag></geburt></person>'
+    '<person id="2"><name>y</name><geburt><tag>4</tag></geburt></person>'
+)
+DATES = """<xsl:template match="tag/text()">
+  <xsl:value-of select="//tag[. != current()]"/>
+</xsl:template>"""
+
+
+@pytest.mark.parametrize(
+    ("content", "templates", "torn"),
+    [
+        (TWO, EXCHANGING, ["person[1]", "person[2]"]),
+        (TWO, DATES, ["person[1]", "person[2]"]),
+        (
+            TWO,
+            '<xsl:template match="person/@id"><xsl:attribute name="id" select="3 - ."/></xsl:template>',
+            ["person[1]", "person[2]"],
+        ),
+        (  # in wrappers that have got other names
+            f"<kind>{TWO}</kind>",
+            f'<xsl:template match="kind"><leute><xsl:apply-templates/></leute></xsl:template>{DATES}',
+            ["kind/person[1]", "kind/person[2]"],
+        ),
+        (  # while these change places as a whole
+            TWO,
+            '<xsl:template match="/*" priority="2"><probe xmlns="urn:probe:2" version="2">'
+            f'<xsl:apply-templates select="reverse(*)"/></probe></xsl:template>{DATES}',
+            ["person[1]", "person[2]"],
+        ),
+        (  # one of three is left as it was
+            f"{TWO}<person><name>z</name><geburt><tag>5</tag></geburt></person>",
+            DATES.replace("//tag", "//tag[. &lt; 5]").replace("tag/text()", "tag[. &lt; 5]/text()"),
+            ["person[1]", "person[2]"],
+        ),
+    ],
+)
+async def test_what_belongs_together_does_not_get_into_different_elements(
+    tmp_path: Path, content: str, templates: str, torn: list[str]
+) -> None:
+    with pytest.raises(VersionNotServed) as caught:
+        await probe(tmp_path, content, templates)
+    assert [each.path.removeprefix("/p:probe/") for each in caught.value.findings] == torn
+    assert "was in »person« zusammengehört" in caught.value.findings[0].message.de
+
+
+@pytest.mark.parametrize(
+    ("content", "templates", "drops"),
+    [
+        (  # the other way round
+            TWO,
+            '<xsl:template match="/*" priority="2"><probe xmlns="urn:probe:2" version="2">'
+            '<xsl:apply-templates select="reverse(*)"/></probe></xsl:template>',
+            [],
+        ),
+        (  # each with something more
+            TWO,
+            '<xsl:template match="person"><person neu="ja"><xsl:apply-templates select="@*, node()"/>'
+            "<zahl>1</zahl></person></xsl:template>",
+            [],
+        ),
+        (  # with less, as declared
+            TWO,
+            '<xsl:template match="tag"/><xsl:template match="geburt"/>',
+            ["geburt"],
+        ),
+        (  # made one
+            TWO,
+            '<xsl:template match="person[1]"><person><xsl:copy-of select="//person/(@* except @id, *)"/>'
+            '</person></xsl:template><xsl:template match="person[2]"/>',
+            ["@id"],
+        ),
+        (  # divided
+            TWO,
+            '<xsl:template match="person"><person><xsl:copy-of select="@*, name"/></person>'
+            '<person><xsl:copy-of select="geburt"/></person></xsl:template>',
+            [],
+        ),
+        (  # what has the same name in the same element, in another order
+            "<p><name>x</name><name>y</name></p><p><name>z</name><name>x</name></p>",
+            '<xsl:template match="p"><p><xsl:apply-templates select="reverse(*)"/></p></xsl:template>',
+            [],
+        ),
+        ("<p><name>x</name><ort>o</ort></p>" * 3, "", []),  # the same three times
+    ],
+)
+async def test_elements_of_one_name_may_change_when_what_they_say_stays_together(
+    tmp_path: Path, content: str, templates: str, drops: list[str]
+) -> None:
+    assert "urn:probe:2" in await probe(tmp_path, content, templates, drops=drops)
+
+
 KEEPING_VERSION = '<xsl:template match="/*/@version" priority="2"><xsl:copy/></xsl:template>'
 HEADER = {"profile": "none", "xpaths": {"version": "kopf/version", "message_type_code": "@code"}}
 
