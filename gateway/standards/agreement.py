@@ -58,6 +58,20 @@ def find_disagreements(
     )
 
 
+def contradiction(field: str) -> tuple[Bilingual, Bilingual]:
+    """Say that message and metadata state different things, and what to do."""
+    return (
+        say(
+            f"Nachricht und Metadaten nennen für „{field}“ Verschiedenes.",
+            f"Message and metadata state different things for `{field}`.",
+        ),
+        say(
+            f"Lassen Sie „{field}“ in den Metadaten weg: die Angabe in der Nachricht genügt.",
+            f"Leave `{field}` out of the metadata: what the message says is enough.",
+        ),
+    )
+
+
 def _against_root(header: Header, message_type: MessageType, standard: Standard) -> Iterator[_Fault]:
     manifest = standard.manifest
     for field, expected, message in (
@@ -74,17 +88,7 @@ def _against_sender(header: Header, stated: Mapping[str, str]) -> Iterator[_Faul
     for field, text in stated.items():
         said = getattr(header, field)
         if said and said != text:
-            yield _Fault(
-                field,
-                say(
-                    f"Nachricht und Metadaten nennen für „{field}“ Verschiedenes.",
-                    f"Message and metadata state different things for `{field}`.",
-                ),
-                say(
-                    f"Lassen Sie „{field}“ in den Metadaten weg: die Angabe in der Nachricht genügt.",
-                    f"Leave `{field}` out of the metadata: what the message says is enough.",
-                ),
-            )
+            yield _Fault(field, *contradiction(field))
     for field, most in LONGEST.items():
         if len(getattr(header, field) or "") > most:
             message = say(

@@ -15,6 +15,7 @@ from gateway.contract.states import (
 )
 from gateway.http.api import answers
 from gateway.intake import refusals
+from gateway.standards.agreement import contradiction
 
 SUBMISSION_ID = "0198c5a2-7f10-7c3e-9d2a-5b1f0e6a4c11"
 CASE_ID = "0198c5a2-7f10-7c3e-9d2a-5b1f0e6a4c12"
@@ -280,6 +281,16 @@ _WAIT = Finding(
     path="query/wait",
     message=Bilingual(de="Die Zahl darf höchstens 60 sein.", en="The number must be at most 60."),
 )
+_CONTRADICTION, _LEAVE_OUT = contradiction("channel")
+_OTHER_CHANNEL = Finding(
+    code="S999",
+    path="/u:urkunde.anforderung.0101/u:rahmen/b:eingangskanal/code",
+    namespaces={"u": "urn:amtsbote:xurkunde:1.1", "b": "urn:amtsbote:xbasis:1.0"},
+    line=39,
+    column=7,
+    message=_CONTRADICTION,
+    hint=_LEAVE_OUT,
+)
 _NO_ROUTE = Bilingual(
     de="Diese Leistung wird für das angegebene Gebiet (ARS) nicht angeboten.",
     en="This service is not offered for the area (ARS) stated.",
@@ -291,7 +302,8 @@ PROBLEMS: dict[type[errors.Problem], errors.Problem] = {
     errors.NoRoute: errors.NoRoute(
         _NO_ROUTE, hint=Bilingual(de="Angeboten: 991010001001, 99102.", en="Offered: 991010001001, 99102.")
     ),
-    errors.MetadataMismatch: errors.MetadataMismatch(findings=[refusals.NO_SERVICE]),
+    errors.MetadataMismatch: errors.MetadataMismatch(findings=[_OTHER_CHANNEL]),
+    errors.IncompleteMetadata: errors.IncompleteMetadata(findings=[refusals.NO_SERVICE]),
     errors.TrustLevelTooLow: errors.TrustLevelTooLow(
         Bilingual(
             de="Die Leistung verlangt das Vertrauensniveau `high`.",
