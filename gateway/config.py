@@ -5,25 +5,45 @@ Validated whole at start and by `amtsbote config check`; an error names the path
 
 from collections.abc import Iterable
 from datetime import date
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
-from pydantic_core import ErrorDetails
 
-from gateway.config_text import line_of, read_text, yaml_fault
 from gateway.domain.routing import Route, RouteTable
 from gateway.errors import ConfigurationError
+from gateway.yaml_text import Faults, faulty, form, read_text, sentences, yaml_fault
 
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
-Area = Annotated[str, StringConstraints(pattern=r"^([0-9]{2}|[0-9]{3}|[0-9]{5}|[0-9]{9}|[0-9]{12})$")]
-LeikaKey = Annotated[str, StringConstraints(pattern=r"^99[0-9]{12}$")]
-MessageTypes = Annotated[str, StringConstraints(pattern=r"^[^:*\s]+:(\*|[^:*\s]+:(\*|[^:*\s]+))$")]
+_SLUG, _LEIKA_KEY = r"[a-z0-9]+(-[a-z0-9]+)*", r"99[0-9]{12}"
+_SLUG_WORDS = (
+    "no name here: write lower-case letters and digits, with single hyphens between them, such as "
+    "dms-musterstadt"
+)
+_LEIKA_WORDS = "no LeiKa key: write 14 digits that begin with 99"
+
+Slug = Annotated[str, StringConstraints(max_length=60), form(f"^{_SLUG}$", _SLUG_WORDS)]
+AnySlug = Annotated[
+    str, StringConstraints(max_length=60), form(rf"^(\*|{_SLUG})$", f'{_SLUG_WORDS}, or "*" for all')
+]
+Area = Annotated[
+    str,
+    form(r"^([0-9]{2}|[0-9]{3}|[0-9]{5}|[0-9]{9}|[0-9]{12})$", "no ARS: write its 2, 3, 5, 9 or 12 digits"),
+]
+LeikaKey = Annotated[str, form(f"^{_LEIKA_KEY}$", _LEIKA_WORDS)]
+AnyLeikaKey = Annotated[str, form(rf"^(\*|{_LEIKA_KEY})$", f'{_LEIKA_WORDS}, or "*" for every service')]
+MessageTypes = Annotated[
+    str,
+    form(
+        r"^[^:*\s]+:(\*|[^:*\s]+:(\*|[^:*\s]+))$",
+        "no pattern of message types: write standard:*, standard:version:* or standard:version:type",
+    ),
+]
 TrustLevel = Literal["none", "low", "substantial", "high"]
 Scope = Literal["submit", "read", "mailbox"]
+
+_KIND = "configuration "
 
 
 class _Part(BaseModel):
@@ -80,7 +100,7 @@ class Grant(_Part):
     """What a client may do for one tenant; `*` stands for every service."""
 
     tenant: Slug
-    services: tuple[LeikaKey | Literal["*"], ...] = ("*",)
+    services: tuple[AnyLeikaKey, ...] = ("*",)
     scopes: frozenset[Scope] = frozenset({"submit", "read", "mailbox"})
 
 
@@ -137,15 +157,7 @@ class Operator(_Part):
     """A person who may use the console, for the tenants named (`*`: all)."""
 
     name: Slug
-    tenants: tuple[Slug | Literal["*"], ...] = ("*",)
-
-
-class _Faults(ValueError):
-    """What is wrong across the parts, each sentence beginning with its path."""
-
-    def __init__(self, sentences: list[str]) -> None:
-        super().__init__("; ".join(sentences))
-        self.sentences = sentences
+    tenants: tuple[AnySlug, ...] = ("*",)
 
 
 class Config(_Part):
@@ -163,7 +175,7 @@ class Config(_Part):
     def _references_lead_somewhere(self) -> Self:
         faults = [*self._duplicates(), *self._dangling(), *self._misrouted()]
         if faults:
-            raise _Faults(faults)
+            raise Faults(faults)
         return self
 
     def _duplicates(self) -> Iterable[str]:
@@ -303,13 +315,12 @@ def load_config(path: Path) -> Config:
     Raises:
         ConfigurationError: one line a fault, each with the path of what is wrong.
     """
-    text = read_text(path)
+    text = read_text(path, _KIND)
     try:
         config = Config.model_validate(yaml.safe_load(text))
         _ = config.route_table
     except ValidationError as error:
-        sentences = [sentence for fault in _causes(error) for sentence in _sentences(fault)]
-        raise faulty_config(path, sentences) from error
+        raise faulty_config(path, sentences(error, Config, "configuration")) from error
     except ConfigurationError as error:
         raise faulty_config(path, [error.detail]) from error
     except (yaml.YAMLError, ValueError) as error:
@@ -317,51 +328,10 @@ def load_config(path: Path) -> Config:
     return config
 
 
-def faulty_config(path: Path, sentences: Iterable[str]) -> ConfigurationError:
+def faulty_config(path: Path, told: Iterable[str]) -> ConfigurationError:
     """Return the error about a file that could be read: one line a fault, with its line in the file.
 
     Args:
-        sentences: each begins with its path, such as `routes[1].lead: …`.
+        told: each begins with its path, such as `routes[1].lead: …`.
     """
-    root = yaml.compose(read_text(path), yaml.SafeLoader)
-    lines = [f"{sentence} (line {line_of(root, sentence)})" for sentence in sentences]
-    return ConfigurationError(f"configuration {path}:\n  " + "\n  ".join(lines))
-
-
-def _causes(error: ValidationError) -> Iterable[ErrorDetails]:
-    faults = error.errors(include_url=False)
-    for fault in faults:
-        # pydantic also calls a list too short whose items are faulty.
-        depth = len(fault["loc"])
-        inside = [each for each in faults if each["loc"][:depth] == fault["loc"] and len(each["loc"]) > depth]
-        if fault["type"] != "too_short" or not inside:
-            yield fault
-
-
-def _sentences(fault: ErrorDetails) -> Iterable[str]:
-    cause = fault.get("ctx", {}).get("error")
-    if isinstance(cause, _Faults):
-        yield from cause.sentences
-        return
-    path = _path(fault["loc"])
-    if fault["type"] == "extra_forbidden":
-        yield f"{path}: unknown key; {_meant(fault['loc'])}"
-        return
-    # YAML reads 99101 as a number, and 01003 as an octal one.
-    unquoted = fault["type"] == "string_type" and isinstance(fault["input"], int | float)
-    yield f"{path}: {fault['msg']}{'; write it in quotes' if unquoted else ''}"
-
-
-def _path(location: tuple[int | str, ...]) -> str:
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
-    return text.removeprefix(".") or "configuration"
-
-
-def _meant(location: tuple[int | str, ...]) -> str:
-    """Say which key may have been meant, or which there are."""
-    part: Any = Config
-    for step in location[:-1]:
-        if isinstance(step, str):
-            part, *_ = get_args(part.model_fields[step].annotation)  # every list is a tuple of parts
-    close = get_close_matches(str(location[-1]), part.model_fields, 1)
-    return f"did you mean {close[0]}?" if close else f"there are {', '.join(part.model_fields)}"
+    return faulty(path, told, _KIND)

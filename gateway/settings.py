@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from gateway.errors import ConfigurationError
+from gateway.yaml_text import in_words
 
 _PACKAGE = Path(str(importlib.resources.files("gateway")))
 MAX_METADATA_BYTES = 64 * 1024
@@ -151,8 +152,8 @@ def load_settings(**overrides: object) -> Settings:
 
 def _line(fault: ErrorDetails) -> str:
     if not fault["loc"]:
-        return fault["msg"].removeprefix("Value error, ")
-    return f"AMTSBOTE_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}"
+        return in_words(fault)
+    return f"AMTSBOTE_{'_'.join(map(str, fault['loc'])).upper()}: {in_words(fault)}"
 
 
 def _mounted_secrets() -> Path | None:

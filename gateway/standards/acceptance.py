@@ -13,6 +13,7 @@ from lxml import etree
 from gateway.contract.codes import RejectCode
 from gateway.contract.findings import Findings, Severity
 from gateway.errors import ConfigurationError
+from gateway.xml.xpath_faults import in_words
 
 VARL = "http://www.xoev.de/de/validator/varl/1"
 DEFAULT = "/rep:report/rep:assessment[1]/rep:accept[1]"
@@ -31,7 +32,9 @@ class Criterion:
             self._holds = etree.XPath(f"boolean({xpath})", namespaces={**namespaces, "rep": VARL})
             self._holds(_report(Findings()))
         except etree.XPathError as error:
-            raise ConfigurationError(f"accept: {xpath}: {error}; it must ask a report in {VARL}") from error
+            raise ConfigurationError(
+                f"accept: {xpath!r} {in_words(error)}; it must ask a report in {VARL}, as `rep:`"
+            ) from error
 
     def weigh(self, findings: Findings) -> Findings:
         """Let what is only against rules be a warning where the criterion holds; where not, one is an error.

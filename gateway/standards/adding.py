@@ -26,7 +26,9 @@ from gateway.standards.folders import alone_in
 from gateway.standards.manifest import (
     FILE_NAME,
     NAME,
+    NAME_WORDS,
     VERSION,
+    VERSION_WORDS,
     CodeListFile,
     Gap,
     Manifest,
@@ -38,6 +40,7 @@ from gateway.standards.standard import MessageType, Standard
 from gateway.standards.survey import Survey, fixed_code_lists, survey
 from gateway.xml.parse import parse, parse_reference
 from gateway.xml.rules import RuleFile, Rules
+from gateway.yaml_text import sentences
 
 _NOT_COMPILED = "the rules could not be compiled: they are too large, or it takes too long; leave some out"
 BROUGHT_ALONG = "imported"
@@ -147,23 +150,17 @@ def _within(folder: Path, complaint: str) -> str:
 
 def _require_usable_names(name: str | None, version: str | None) -> None:
     if name is not None and not re.fullmatch(NAME, name):
-        raise Misnamed(
-            f"{name!r} is no name of a standard: write lower-case letters, digits, '.' and '-', a letter "
-            "first, such as xhund"
-        )
+        raise Misnamed(f"{name!r} is {NAME_WORDS}")
     if version is not None and not re.fullmatch(VERSION, version):
-        raise Misnamed(
-            f"{version!r} is no version: write letters, digits, '.', '_' and '-', a letter or digit first, "
-            "such as 2.3"
-        )
+        raise Misnamed(f"{version!r} is {VERSION_WORDS}")
 
 
 def _unusable(error: ValidationError) -> str:
     """Say what the files tell that no manifest can hold; names that are given are checked before."""
-    faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+    faults = "; ".join(sentences(error, Manifest, "all of it"))
     return (
-        f"what its files tell makes no usable {FILE_NAME} ({'; '.join(faults)}); correct them, or give "
-        "--name and --version"
+        f"what its files tell makes no usable {FILE_NAME} ({faults}); correct them, or give --name and "
+        "--version"
     )
 
 

@@ -37,6 +37,7 @@ from gateway.xml import attachments
 from gateway.xml.near import nearest
 from gateway.xml.parse import DEFAULT_LIMITS, Limits, parse
 from gateway.xml.words import listed, local_of, meant, possible, say, together
+from gateway.yaml_text import faulty
 
 
 @dataclass(slots=True)  # and not frozen, which takes five times as long to make
@@ -300,7 +301,7 @@ def _standard(path: Path, manifest: Manifest, files: SchemaFiles) -> Standard:
     try:
         return Standard(manifest, path.parent, files)
     except ConfigurationError as error:
-        raise ConfigurationError(f"{path}: {error.detail}") from error
+        raise faulty(path, [error.detail]) from error
 
 
 _Typed: TypeAlias = tuple[MessageType, Standard]

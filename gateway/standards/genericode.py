@@ -12,7 +12,7 @@ from pathlib import Path
 from lxml import etree
 
 from gateway.errors import ConfigurationError
-from gateway.xml.parse import parse_reference
+from gateway.xml.parse import read_reference
 
 _KEY_MARKS = "recommendedKeyColumn", "empfohleneCodeSpalte"
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
@@ -53,10 +53,7 @@ def load_code_list(path: Path, *, closed: bool) -> CodeList:
     Raises:
         ConfigurationError: it cannot be read, or names no list, version or code.
     """
-    try:
-        root = parse_reference(path.read_bytes())
-    except (OSError, etree.XMLSyntaxError) as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error}") from error
+    root = read_reference(path)
     uri, version = root.findtext(".//CanonicalUri"), root.findtext(".//Identification/Version")
     names = _names(root)
     if not (uri and version and names):

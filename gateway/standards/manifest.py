@@ -1,6 +1,8 @@
 """The file `standard.yaml` that makes a folder of schemas a standard."""
 
 import datetime
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -12,10 +14,15 @@ from gateway.contract.findings import Bilingual, Severity
 from gateway.contract.states import Direction
 from gateway.errors import ConfigurationError
 from gateway.standards.profiles import FIELDS, PROFILES
+from gateway.yaml_text import Faults, faulty, form, read_text, sentences, yaml_fault
 
 FILE_NAME = "standard.yaml"
 NAME, VERSION = r"[a-z][a-z0-9.-]*", r"[A-Za-z0-9][A-Za-z0-9._-]*"
 """What a standard and its version may be called: both become folders and parts of ids."""
+NAME_WORDS = (
+    "no name of a standard: write lower-case letters, digits, '.' and '-', a letter first, such as xhund"
+)
+VERSION_WORDS = "no version: write letters, digits, '.', '_' and '-', a letter or digit first, such as 2.3"
 
 # Ten times as fast, which counts with forty standards; wheels of PyYAML have it, a build may lack it.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -31,19 +38,19 @@ def _day(value: object) -> object:
 
 
 # What lxml takes for the prefixes of an XPath; it has no way to say that one stands for nothing.
-Prefix = Annotated[str, Field(pattern=r"^[^\W\d][\w.-]*$")]
-Uri = Annotated[str, Field(pattern=r"^[^\x00-\x1f]+$")]
+Prefix = Annotated[str, form(r"^[^\W\d][\w.-]*$", "no prefix: write letters, digits and '_', a letter first")]
+Uri = Annotated[str, form(r"^[^\x00-\x1f]+$", "no namespace: write its whole address, such as urn:xoev-de:x")]
 Day = Annotated[datetime.date, BeforeValidator(_day)]
 
 
 def _known_profile(name: object) -> object:
-    if name not in PROFILES:
+    if not isinstance(name, str) or name not in PROFILES:
         raise ValueError(f"must be one of {', '.join(PROFILES)}")
     return name
 
 
 def _known_fields(xpaths: object) -> object:
-    if isinstance(xpaths, dict) and (unknown := set(xpaths) - FIELDS):
+    if isinstance(xpaths, dict) and (unknown := set(map(str, xpaths)) - FIELDS):
         raise ValueError(
             f"no header field is called {', '.join(sorted(unknown))}; there are {', '.join(sorted(FIELDS))}"
         )
@@ -95,7 +102,7 @@ class ConversionRules(_Part):
     """
 
     to: str
-    file: str = Field(pattern=r"\.xslt?$")
+    file: Annotated[str, form(r"\.xslt?$", "no name of an XSLT file: it must end in .xsl or .xslt")]
     drops: list[str] = Field(default_factory=list)
 
 
@@ -140,8 +147,8 @@ class Manifest(_Part):
     own. Unless `closed_code_lists`, a message may name code lists that are not listed here.
     """
 
-    standard: str = Field(pattern=f"^{NAME}$")
-    version: str = Field(pattern=f"^{VERSION}$")
+    standard: Annotated[str, form(f"^{NAME}$", NAME_WORDS)]
+    version: Annotated[str, form(f"^{VERSION}$", VERSION_WORDS)]
     identifier: str | None = None
     title: Bilingual
     namespace: str = Field(min_length=1)
@@ -160,27 +167,29 @@ class Manifest(_Part):
     message_types: list[MessageTypeRules]
 
     @model_validator(mode="after")
-    def _rules_for_messages(self) -> Self:
+    def _parts_agree(self) -> Self:
+        if faults := [*self._faults_of_rules(), *self._faults_of_schemas(), *self._faults_of_days()]:
+            raise Faults(faults)
+        return self
+
+    def _faults_of_rules(self) -> Iterator[str]:
         known = {each.name for each in self.message_types}
         for number, rules in enumerate(self.rules):
             if unknown := set(rules.message_types) - known:
-                raise ValueError(f"rules.{number}: no message type is called {', '.join(sorted(unknown))}")
-        return self
+                named = ", ".join(sorted(unknown))
+                yield f"rules[{number}].message_types: no message type is called {named}"
 
-    @model_validator(mode="after")
-    def _schemas_for_messages(self) -> Self:
+    def _faults_of_schemas(self) -> Iterator[str]:
         if self.message_types and not self.schemas:
-            raise ValueError("schemas: must name the schema files of the message types")
-        return self
+            yield "schemas: must name the schema files of the message types"
 
-    @model_validator(mode="after")
-    def _days_in_order(self) -> Self:
-        days = [day for day in (self.valid_from, self.valid_until, self.grace_until) if day]
-        if days != sorted(days) or (self.grace_until and not self.valid_until):
-            raise ValueError(
-                "valid_from, valid_until and grace_until must follow each other, the last two in pairs"
-            )
-        return self
+    def _faults_of_days(self) -> Iterator[str]:
+        if self.grace_until and not self.valid_until:
+            yield "grace_until: follows the last day (valid_until), and there is none"
+        given = [(name, day) for name, day in self.days.items() if day]
+        for (earlier, first), (later, last) in pairwise(given):
+            if last < first:
+                yield f"{later}: {last} lies before {earlier}, {first}"
 
     @property
     def days(self) -> dict[str, datetime.date | None]:
@@ -205,17 +214,13 @@ def read_manifest(path: Path) -> Manifest:
     Raises:
         ConfigurationError: with the file, the place in it and what is wrong there.
     """
+    text = read_text(path)
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506  # it is a safe one
-        return Manifest.model_validate(content)
+        return Manifest.model_validate(yaml.load(text, _Loader))  # noqa: S506  # it is a safe one
     except ValidationError as error:
-        lines = [
-            f"{'.'.join(map(str, fault['loc'])) or '(file)'}: {fault['msg'].removeprefix('Value error, ')}"
-            for fault in error.errors()
-        ]
-        raise ConfigurationError(f"{path}: {'; '.join(lines)}") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error}") from error
+        raise faulty(path, sentences(error, Manifest, "the file")) from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigurationError(f"{path} is not YAML: {yaml_fault(error)}") from error
 
 
 _TO_REVIEW = (

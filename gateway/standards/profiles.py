@@ -12,6 +12,7 @@ from typing import cast
 from lxml import etree
 
 from gateway.errors import ConfigurationError
+from gateway.xml.xpath_faults import in_words
 
 _TEXT_OF = re.compile(r"\s*(?:string|normalize-space)\((.*)\)\s*")
 _G2G = "nachrichtenkopf.g2g/"
@@ -120,7 +121,7 @@ class HeaderReader:
                 # Evaluated once, because an unknown prefix is not found before that.
                 etree.XPath(f"normalize-space({xpath})", namespaces=prefixes)(etree.Element("any"))
             except etree.XPathError as error:
-                raise ConfigurationError(f"header.xpaths.{name}: {error}") from error
+                raise ConfigurationError(f"header.xpaths.{name}: {xpath!r} {in_words(error)}") from error
         # normalize-space leaves no line break within a field, so a line break is a safe separator.
         parts = [f"normalize-space({xpath})" for xpath in self.xpaths.values()]
         joined = "concat(" + ", '\n', ".join([*parts, "''", "''"]) + ")"

@@ -18,7 +18,7 @@ from lxml import etree
 
 from gateway.errors import ConfigurationError
 from gateway.standards.gaps import XSD, open_derived, stand_in, uses
-from gateway.xml.parse import parse_reference
+from gateway.xml.parse import parse_reference, read_reference
 from gateway.xml.validate import Documents
 
 _IMPORT = f"{XSD}import"
@@ -118,10 +118,7 @@ def read_schema(path: Path) -> etree._Element:
     Raises:
         ConfigurationError: it cannot be read or is not XML.
     """
-    try:
-        root = parse_reference(path.read_bytes())
-    except (OSError, etree.XMLSyntaxError) as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error}") from error
+    root = read_reference(path)
     require_no_entities(root, path)
     return root
 

@@ -31,6 +31,7 @@ from gateway.xml.rules import RuleFile, Rules
 from gateway.xml.stylesheet import Stylesheet, read_stylesheet
 from gateway.xml.validate import Schema
 from gateway.xml.workers import shared_workers
+from gateway.xml.xpath_faults import in_words
 
 
 @dataclass(frozen=True)
@@ -62,19 +63,7 @@ class Standard:
         self._conversions: dict[str, Stylesheet] = {}
         self._header = HeaderReader(manifest.header.profile, manifest.header.xpaths, manifest.namespaces)
         self.message_types = [
-            MessageType(
-                id=f"{manifest.standard}:{manifest.version}:{rules.name}",
-                standard=manifest.standard,
-                version=manifest.version,
-                name=rules.name,
-                root=f"{{{rules.namespace or manifest.namespace}}}{rules.root}",
-                code=rules.code,
-                direction=rules.direction,
-                title=rules.title,
-                match=_matching(rules, manifest.namespaces),
-                accept=Criterion(rules.accept, manifest.namespaces) if rules.accept else None,
-            )
-            for rules in manifest.message_types
+            _message_type(manifest, number, rules) for number, rules in enumerate(manifest.message_types)
         ]
 
     @property
@@ -275,6 +264,26 @@ class Standard:
         return self._header.places(root, name)
 
 
+def _message_type(manifest: Manifest, number: int, rules: MessageTypeRules) -> MessageType:
+    try:
+        match = _matching(rules, manifest.namespaces)
+        accept = Criterion(rules.accept, manifest.namespaces) if rules.accept else None
+    except ConfigurationError as error:
+        raise ConfigurationError(f"message_types[{number}].{error.detail}") from error
+    return MessageType(
+        id=f"{manifest.standard}:{manifest.version}:{rules.name}",
+        standard=manifest.standard,
+        version=manifest.version,
+        name=rules.name,
+        root=f"{{{rules.namespace or manifest.namespace}}}{rules.root}",
+        code=rules.code,
+        direction=rules.direction,
+        title=rules.title,
+        match=match,
+        accept=accept,
+    )
+
+
 def _matching(rules: MessageTypeRules, namespaces: Mapping[str, str]) -> etree.XPath | None:
     if rules.match is None:
         return None
@@ -282,5 +291,5 @@ def _matching(rules: MessageTypeRules, namespaces: Mapping[str, str]) -> etree.X
         match = etree.XPath(f"boolean({rules.match})", namespaces=dict(namespaces))
         match(etree.Element("any"))  # an unknown prefix is not found before
     except etree.XPathError as error:
-        raise ConfigurationError(f"message type {rules.name}: match: {error}") from error
+        raise ConfigurationError(f"match: {rules.match!r} {in_words(error)}") from error
     return match

@@ -23,13 +23,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import cast
 
 from lxml import etree
 
 from gateway.contract.codes import RejectCode
 from gateway.contract.findings import Bilingual, Finding
-from gateway.errors import ForbiddenXml, MalformedXml, MessageTooLarge, NotUtf8, Problem
+from gateway.errors import ConfigurationError, ForbiddenXml, MalformedXml, MessageTooLarge, NotUtf8, Problem
 from gateway.xml.paths import Names
 from gateway.xml.positions import Counter, iterate_tags, locate
 from gateway.xml.wellformed import LIMIT_ERRORS, NODE_TOO_LARGE, open_element, sentence
@@ -146,6 +147,20 @@ def parse_reference(body: bytes) -> etree._Element:
     if root.tag != _SCHEMA and root.getroottree().docinfo.internalDTD is not None:
         raise etree.XMLSyntaxError(_DOCTYPE_OF_NO_SCHEMA, 0, 1, 1)  # type: ignore[call-arg, arg-type]
     return root
+
+
+def read_reference(path: Path) -> etree._Element:
+    """Read and parse such a file.
+
+    Raises:
+        ConfigurationError: it cannot be read, is not well-formed, or has a DOCTYPE and is no schema.
+    """
+    try:
+        return parse_reference(path.read_bytes())
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
+    except etree.XMLSyntaxError as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error.msg}") from error
 
 
 def count_nodes(body: bytes, most: int) -> int:

@@ -13,10 +13,11 @@ from gateway.contract.codes import RejectCode
 from gateway.contract.findings import MAX_FINDINGS, Bilingual, Finding, Findings, Severity
 from gateway.errors import ConfigurationError, Unavailable
 from gateway.xml import svrl
+from gateway.xml.parse import read_reference
 from gateway.xml.paths import Names
 from gateway.xml.positions import locate
 from gateway.xml.schematron import compile_schematron
-from gateway.xml.stylesheet import XSL, Stylesheet, read_tree, require_stylesheet
+from gateway.xml.stylesheet import XSL, Stylesheet, require_stylesheet
 from gateway.xml.svrl import Failure
 from gateway.xml.workers import Workers, shared_workers
 
@@ -52,7 +53,7 @@ class RuleFile:
         return self.known[key]
 
     def _read(self) -> Stylesheet:
-        root = read_tree(self.path)
+        root = read_reference(self.path)
         if not str(root.tag).startswith(XSL):
             return compile_schematron(self.path, self.within, self.phase)
         if self.phase:

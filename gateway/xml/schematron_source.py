@@ -12,7 +12,7 @@ from typing import NoReturn
 from lxml import etree
 
 from gateway.errors import ConfigurationError
-from gateway.xml.stylesheet import read_tree
+from gateway.xml.parse import read_reference
 
 SCH = "{http://purl.oclc.org/dsdl/schematron}"
 PATTERNS = (f"{SCH}pattern", f"{SCH}group")
@@ -86,7 +86,7 @@ class _Reading:
     inclusions: int = 0
 
     def read(self, path: Path, above: tuple[Path, ...] = ()) -> etree._Element:
-        root = read_tree(path)
+        root = read_reference(path)
         root.set(_FILE, str(path))
         self.growth.add(root)
         for reference in [*root.iter(f"{SCH}include", f"{SCH}extends")]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from lxml import etree
 
 from gateway.errors import ConfigurationError
-from gateway.xml.parse import parse_reference
+from gateway.xml.parse import read_reference
 
 XSL = "{http://www.w3.org/1999/XSL/Transform}"
 
@@ -59,25 +59,13 @@ class Stylesheet:
         return next((self._files[each] for each in origins if each in self._files), self.name)
 
 
-def read_tree(path: Path) -> etree._Element:
-    """Parse a stylesheet or a Schematron file that an operator installed.
-
-    Raises:
-        ConfigurationError: it cannot be read, is not XML, or has a DOCTYPE.
-    """
-    try:
-        return parse_reference(path.read_bytes())
-    except (OSError, etree.XMLSyntaxError) as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error}") from error
-
-
 def read_stylesheet(path: Path) -> Stylesheet:
     """Read an XSLT file.
 
     Raises:
         ConfigurationError: it cannot be read or is no stylesheet.
     """
-    root = read_tree(path)
+    root = read_reference(path)
     require_stylesheet(root, path)
     return Stylesheet(str(path), root)
 

@@ -612,8 +612,11 @@ def test_check_names_file_and_line_when_a_rule_does_not_compile(schemas: Path) -
 @pytest.mark.parametrize(
     ("rule", "said"),
     [
-        ("{file: rules/xparken.sch, phase: 1}", "rules.0.phase"),
-        ("{file: rules/x.sch, severity: {A: information}}", "rules.0.severity.A"),
+        ("{file: rules/xparken.sch, phase: 1}", r"rules\[0\]\.phase: must be text; write it in quotes"),
+        (
+            "{file: rules/x.sch, severity: {A: information}}",
+            r"rules\[0\]\.severity\.A: must be 'error' or 'warning'",
+        ),
     ],
 )
 def test_manifest_is_refused_when_its_rules_are_wrong(schemas: Path, rule: str, said: str) -> None:

@@ -126,7 +126,11 @@ def only_finding(problem: Problem) -> Finding:
 @pytest.mark.parametrize(
     ("wrong", "right", "words"),
     [
-        ("direction: sideways", "direction: in", ["message_types.0.direction"]),
+        (
+            "direction: sideways",
+            "direction: in",
+            ["message_types[0].direction: must be 'in', 'back' or 'both'"],
+        ),
         ("profile: unheard", "profile: none", ["header.profile", "bn-1.1-unqualified"]),
         (
             "{shoe_size: p:code/code, ",
@@ -136,13 +140,17 @@ def only_finding(problem: Problem) -> Finding:
         (
             "message_type_code: 'p:code['",
             'message_type_code: "@code"',
-            ["header.xpaths.message_type_code"],
+            ["header.xpaths.message_type_code: 'p:code[' is no XPath 1.0; look at"],
         ),
-        ("message_type_code: x:code", 'message_type_code: "@code"', ["header.xpaths.message_type_code"]),
+        (
+            "message_type_code: x:code",
+            'message_type_code: "@code"',
+            ["header.xpaths.message_type_code: 'x:code' has a prefix", "`namespaces`"],
+        ),
         ("schemas: []", "schemas: [probe.xsd]", ["schemas"]),
         ("valid_from: someday", "valid_from: 2020-01-01", ["valid_from", "YYYY-MM-DD"]),
-        ("colour: blue\nstandard: probe", "standard: probe", ["colour"]),
-        ("standard: [", "standard: probe", ["cannot be read"]),
+        ("colour: blue\nstandard: probe", "standard: probe", ["colour: unknown key; there are standard,"]),
+        ("standard: [", "standard: probe", ["is not YAML: line "]),
     ],
 )
 def test_manifest_error_names_file_and_place(
