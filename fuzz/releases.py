@@ -119,7 +119,7 @@ class ReleaseOracle:
         with suppress(ConfigurationError):
             for standard in self._catalogue.standards:
                 if standard.folder not in before:
-                    remove(standard, self._target)
+                    remove(standard.folder, self._target)
         for path in sorted(self._files() - before, reverse=True):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 

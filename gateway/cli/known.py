@@ -7,6 +7,9 @@ import difflib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+import typer
+
+from gateway.cli.run import NOT_CONFIGURED
 from gateway.config import Config
 from gateway.errors import ConfigurationError
 
@@ -56,14 +59,31 @@ def known_standard(catalogue: "Catalogue", name: str, version: str) -> "Standard
     """Return one version of a standard.
 
     Raises:
-        ConfigurationError: it is not there; with what may have been meant.
+        ConfigurationError: it cannot be used; or it is not there, with what may have been meant.
     """
     if found := catalogue.fetch(name, version):
         return found
+    for path, reason in catalogue.unusable.items():
+        if (path.parent.parent.name, path.parent.name) == (name, version):
+            raise ConfigurationError(reason)
     known = [(each.manifest.standard, each.manifest.version) for each in catalogue.standards]
     of_that_name = [" ".join(key) for key in known if key[0] == name]
     near = of_that_name or near_names(f"{name} {version}", [" ".join(key) for key in known])
     raise ConfigurationError(f"there is no standard {name} {version}; {suggested(near)}")
+
+
+def end_with_unusable(catalogue: "Catalogue", *, as_json: bool) -> None:
+    """End with the exit code for it where a standard was left out, having said why; JSON has said it."""
+    if not catalogue.unusable:
+        return
+    if not as_json:
+        typer.echo("\n".join(catalogue.unusable.values()), err=True)
+    raise typer.Exit(NOT_CONFIGURED)
+
+
+def unusable_view(catalogue: "Catalogue") -> dict[str, str]:
+    """Return each `standard.yaml` that was left out, and why."""
+    return {str(path): reason for path, reason in catalogue.unusable.items()}
 
 
 def near_names(wanted: str, known: Iterable[str]) -> list[str]:

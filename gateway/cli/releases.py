@@ -20,6 +20,7 @@ from gateway.errors import ConfigurationError, NotPossible
 from gateway.settings import Settings
 
 if TYPE_CHECKING:
+    from gateway.standards import Catalogue
     from gateway.standards.adding import Report
     from gateway.standards.manifest import Manifest
 
@@ -204,16 +205,27 @@ def remove(standard: Name, version: Version, as_json: AsJson = False) -> None:
 
 
 async def _remove(settings: Settings, name: str, version: str) -> None:
-    from gateway.bootstrap import opened_store
     from gateway.standards import Catalogue
     from gateway.standards.manifest import FILE_NAME
     from gateway.standards.serving import remove as remove_standard
     from gateway.standards.serving import require_added
+
+    catalogue, target = Catalogue.load_usable(settings.standards_folders), settings.added_standards
+    home = target / name / version  # where it cannot be used, its folder alone says what it is
+    unusable = home / FILE_NAME in catalogue.unusable
+    if not unusable:
+        home = known_standard(catalogue, name, version).folder
+    require_added(home, target)
+    if not (unusable and catalogue.fetch(name, version)):  # else it is there twice, and the other stays
+        await _require_unused(settings, catalogue, name, version)
+    await asyncio.to_thread(remove_standard, home, target)
+
+
+async def _require_unused(settings: Settings, catalogue: "Catalogue", name: str, version: str) -> None:
+    from gateway.bootstrap import opened_store
+    from gateway.standards.manifest import FILE_NAME
     from gateway.store.standards import count_open
 
-    catalogue = Catalogue.load(settings.standards_folders)
-    found = known_standard(catalogue, name, version)
-    require_added(found, settings.added_standards)
     for other in catalogue.standards:
         conversions = other.manifest.conversions if other.manifest.standard == name else ()
         if any(each.to == version for each in conversions):
@@ -228,7 +240,6 @@ async def _remove(settings: Settings, name: str, version: str) -> None:
             f"{counted(count, 'message')} of {name} {version} still on the way: see `amtsbote deliveries "
             "list`; end its service with `standards enable --until` and remove it later"
         )
-    await asyncio.to_thread(remove_standard, found, settings.added_standards)
 
 
 def _view(report: "Report") -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.known import known_standard, known_tenants
+from gateway.cli.known import end_with_unusable, known_standard, known_tenants, unusable_view
 from gateway.cli.run import AsJson, errors, read_quietly, run_in_loop, show
 from gateway.cli.text import senders_text
 from gateway.domain.calendar import last_days, today
@@ -40,7 +40,7 @@ def senders(
         from gateway.standards import Catalogue
         from gateway.standards.description import summary
 
-        catalogue = Catalogue.load(settings.standards_folders)
+        catalogue = Catalogue.load_usable(settings.standards_folders)
         chosen = [each for each in catalogue.standards if each.message_types]
         if standard and version:
             chosen = [known_standard(catalogue, standard, version)]
@@ -48,7 +48,10 @@ def senders(
             chosen = [each for each in chosen if _is_outdated(each)]
     sent = run_in_loop(_count(settings, days, tenant), as_json=as_json)
     found = [summary(each, today()) | {"senders": _of(each, sent)} for each in chosen]
-    show({"days": days, "standards": found}, senders_text(found, days, today()), as_json=as_json)
+    view = {"days": days, "standards": found, "unusable_files": unusable_view(catalogue)}
+    show(view, senders_text(found, days, today()), as_json=as_json)
+    if not standard:
+        end_with_unusable(catalogue, as_json=as_json)
 
 
 async def _count(settings: Settings, days: int, tenant: str | None) -> "list[Sent]":

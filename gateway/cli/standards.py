@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.cli.known import MOST_SUGGESTED, known_standard, near_names, suggested
+from gateway.cli.known import (
+    MOST_SUGGESTED,
+    end_with_unusable,
+    known_standard,
+    near_names,
+    suggested,
+    unusable_view,
+)
 from gateway.cli.run import REFUSED, AsJson, errors, read_quietly, read_settings, show
 from gateway.cli.text import example_warning, standard_text, standards_text
 from gateway.errors import ConfigurationError, NotPossible
@@ -23,13 +30,19 @@ standards_app = typer.Typer(no_args_is_help=True, help="Standards: what this ins
 
 @standards_app.command("list", epilog="Example: amtsbote standards list")
 def list_(as_json: AsJson = False) -> None:
-    """List every standard and version, from when until when it is valid, and whether it is served today."""
+    """List every standard and version, from when until when it is valid, and whether it is served today.
+
+    What cannot be used is left out and said on standard error, with the exit code 4.
+    """
     with errors(as_json=as_json):
         from gateway.domain.calendar import today
         from gateway.standards.description import summary
 
-        found = [summary(each, today()) for each in _read_catalogue(as_json=as_json).standards]
-    show({"standards": found}, standards_text(found, today()), as_json=as_json)
+        catalogue = _read_catalogue(as_json=as_json)
+        found = [summary(each, today()) for each in catalogue.standards]
+    view = {"standards": found, "unusable_files": unusable_view(catalogue)}
+    show(view, standards_text(found, today()), as_json=as_json)
+    end_with_unusable(catalogue, as_json=as_json)
 
 
 @standards_app.command("show", epilog="Example: amtsbote standards show xurkunde 1.1")
@@ -76,7 +89,7 @@ def example(
         from gateway.standards import Catalogue
         from gateway.standards.examples import Examples
 
-        catalogue = Catalogue.load(settings.standards_folders)
+        catalogue = Catalogue.load_usable(settings.standards_folders)
         wanted = _get_message_type(catalogue, message_type)
         standard = known_standard(catalogue, wanted.standard, wanted.version)
         try:
@@ -103,7 +116,7 @@ def example(
 def _read_catalogue(*, as_json: bool) -> "Catalogue":
     from gateway.standards import Catalogue
 
-    return Catalogue.load(read_settings(as_json=as_json).standards_folders)
+    return Catalogue.load_usable(read_settings(as_json=as_json).standards_folders)
 
 
 def _get_message_type(catalogue: "Catalogue", wanted: str) -> "MessageType":

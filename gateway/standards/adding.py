@@ -375,6 +375,8 @@ def _install(
         shutil.copytree(folder, arriving)
         with alone_in(target):
             _require_still_new(identity, Standard(manifest, folder, SchemaFiles([folder])), catalogue, target)
+            if home.is_dir() and any(home.iterdir()):
+                raise ConfigurationError(f"{home}: is no standard, but is not empty; take it away first")
             home.parent.mkdir(exist_ok=True)
             arriving.rename(home)
     except OSError as error:

@@ -1,7 +1,7 @@
 """The catalogue: every standard of this installation, and the way from bytes to a message of one of them."""
 
 import datetime
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
@@ -79,33 +79,66 @@ class Incoming:
 class Catalogue:
     """All standards, by their messages' root elements; it can change while messages are read."""
 
-    def __init__(self, standards: Iterable[Standard], files: Mapping[Path, Stamp] | None = None) -> None:
+    def __init__(
+        self,
+        standards: Iterable[Standard],
+        files: Mapping[Path, Stamp] | None = None,
+        unusable: Mapping[Path, str] | None = None,
+    ) -> None:
         self.standards = sorted(standards, key=lambda item: (item.manifest.standard, item.manifest.version))
         self._by_root = _by_root(self.standards)
         self._alone = {tag: known[0] for tag, known in self._by_root.items() if _is_alone(tag, known)}
         self._files = dict(files or {})
+        self.unusable = dict(unusable or {})
+        """Each `standard.yaml` that was left out, and why."""
 
     @classmethod
     def load(cls, folders: Iterable[Path]) -> "Catalogue":
         """Read every `standard.yaml` in the folders and at most two levels below.
 
+        Args:
+            folders: the last is the one that standards are added to, where folders say what is in them.
+
         Raises:
             ConfigurationError: a folder is missing, a manifest is wrong, or two standards collide.
         """
-        return cls._load(stamps(folders), {})
+        found = cls.load_usable(folders)
+        if found.unusable:
+            raise ConfigurationError("\n".join([*found.unusable.values(), _REMEDY]))
+        return found
 
     @classmethod
-    def _load(cls, files: Mapping[Path, Stamp], kept: Mapping[Path, Standard]) -> "Catalogue":
-        manifests = {path: read_manifest(path) for path in files if path not in kept}
+    def load_usable(cls, folders: Iterable[Path]) -> "Catalogue":
+        """Read what can be used, as `load` does, and leave out the rest, which is then in `unusable`.
+
+        Raises:
+            ConfigurationError: a folder is missing.
+        """
+        known = [*folders]
+        return cls._load(known, stamps(known), {})
+
+    @classmethod
+    def _load(
+        cls, folders: Sequence[Path], files: Mapping[Path, Stamp], kept: Mapping[Path, Standard]
+    ) -> "Catalogue":
         sources = SchemaFiles(path.parent for path in files)
         standards: dict[tuple[str, str], Standard] = {}
+        roots: dict[str, list[_Typed]] = {}
+        unusable: dict[Path, str] = {}
         for path in files:
-            standard = kept.get(path) or _standard(path, manifests[path], sources)
-            key = (standard.manifest.standard, standard.manifest.version)
-            if key in standards:
-                raise ConfigurationError(f"{path}: {' '.join(key)} is also in {standards[key].folder}")
-            standards[key] = standard
-        return cls(standards.values(), files)
+            try:
+                standard = kept.get(path) or _standard(path, sources, folders[-1])
+                key = (standard.manifest.standard, standard.manifest.version)
+                if key in standards:
+                    raise ConfigurationError(
+                        f"{path}: {standard} is also in {standards[key].folder}; only one of them can stay"
+                    )
+                _enter(roots, standard)
+            except ConfigurationError as error:
+                unusable[path] = error.detail
+            else:
+                standards[key] = standard
+        return cls(standards.values(), files, unusable)
 
     def refresh(self, folders: Iterable[Path]) -> list[str]:
         """Take over what has changed in the folders, without what is read at the moment noticing.
@@ -118,12 +151,15 @@ class Catalogue:
         Raises:
             ConfigurationError: what is there now cannot be used; everything stays as it was.
         """
-        files = stamps(folders)
+        known = [*folders]
+        files = stamps(known)
         if files == self._files:
             return []
         before = {standard.folder / FILE_NAME: standard for standard in self.standards}
         kept = {path: before[path] for path, stamp in files.items() if self._files.get(path) == stamp}
-        new = self._load(files, kept)
+        new = self._load(known, files, kept)
+        if new.unusable:
+            raise ConfigurationError("\n".join(new.unusable.values()))
         fresh = [standard for standard in new.standards if standard not in self.standards]
         for standard in fresh:
             standard.check()
@@ -295,13 +331,34 @@ class Catalogue:
 
 
 _NOTHING_SERVED = say("Bedient wird heute nichts", "Nothing is served today")
+_REMEDY = "Put that right, or take the standard away: amtsbote standards remove NAME VERSION"
 
 
-def _standard(path: Path, manifest: Manifest, files: SchemaFiles) -> Standard:
+def _standard(path: Path, files: SchemaFiles, target: Path) -> Standard:
+    manifest = read_manifest(path)
+    if faults := [*_misplaced(path, manifest, target)]:
+        raise faulty(path, faults)
     try:
         return Standard(manifest, path.parent, files)
     except ConfigurationError as error:
         raise faulty(path, [error.detail]) from error
+
+
+def _misplaced(path: Path, manifest: Manifest, target: Path) -> Iterator[str]:
+    """Say where a manifest names another version than its folder, which is how it was added.
+
+    Messages on the way, routes and commands know a version by its name: edited, it would be gone, and no
+    command had looked whether it may go.
+    """
+    home = path.parent
+    if home.parent.parent != target:
+        return
+    for key, called in (("standard", home.parent.name), ("version", home.name)):
+        if (said := getattr(manifest, key)) != called:
+            yield (
+                f'{key}: is {said}, but its folder is that of {called}: write "{called}"; to call it '
+                "otherwise, `standards remove` it and `standards add` it with --name and --version"
+            )
 
 
 _Typed: TypeAlias = tuple[MessageType, Standard]
@@ -311,17 +368,25 @@ def _by_root(standards: Iterable[Standard]) -> dict[str, list[_Typed]]:
     """Group message types by root element; what cannot be told apart must not be in one catalogue."""
     found: dict[str, list[_Typed]] = {}
     for standard in standards:
-        for message_type in standard.message_types:
-            others = found.setdefault(message_type.root, [])
-            for other, owner in others:
-                same_match = str(other.match) == str(message_type.match)
-                if same_match and owner.manifest.stated_version == standard.manifest.stated_version:
-                    raise ConfigurationError(
-                        f"{message_type.id} and {other.id} have the same root element, and nothing tells "
-                        "their messages apart"
-                    )
-            others.append((message_type, standard))
+        _enter(found, standard)
     return found
+
+
+def _enter(found: dict[str, list[_Typed]], standard: Standard) -> None:
+    """Add the message types of one more standard, all or none."""
+    new: dict[str, list[_Typed]] = {}
+    for message_type in standard.message_types:
+        own = new.setdefault(message_type.root, [])
+        for other, owner in (*found.get(message_type.root, ()), *own):
+            same_match = str(other.match) == str(message_type.match)
+            if same_match and owner.manifest.stated_version == standard.manifest.stated_version:
+                raise ConfigurationError(
+                    f"{standard.folder / FILE_NAME}: {message_type.id} and {other.id} have the same root "
+                    "element, and nothing tells their messages apart"
+                )
+        own.append((message_type, standard))
+    for root, types in new.items():
+        found.setdefault(root, []).extend(types)
 
 
 def _is_alone(tag: str, known: Sequence[_Typed]) -> bool:

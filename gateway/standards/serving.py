@@ -57,38 +57,37 @@ def _with_day(text: str, name: str, day: date | None) -> str:
     return re.sub(rf"^({anchor}:.*)$", rf"\1\n{line}", text, count=1, flags=re.MULTILINE)
 
 
-def require_added(standard: Standard, folder: Path) -> None:
-    """Make sure that a standard was added to `folder`: what was shipped, or lies elsewhere, is not removed.
+def require_added(home: Path, target: Path) -> None:
+    """Make sure that the folder of a standard was added to `target`, where no others lie in it.
 
     Raises:
         NotPossible: it was not.
     """
-    if standard.folder.resolve().is_relative_to(folder.resolve()):
+    if home.resolve().parent.parent == target.resolve():
         return
-    if standard.folder.resolve().is_relative_to(data_folder("schemas").resolve()):
+    if home.resolve().is_relative_to(data_folder("schemas").resolve()):
         raise NotPossible(
-            f"{standard} comes with Amtsbote and is not removed; to do without what comes with it, name your "
-            "own folders in AMTSBOTE_STANDARDS"
+            f"{home.parent.name} {home.name} comes with Amtsbote and is not removed; to do without "
+            "what comes with it, name your own folders in AMTSBOTE_STANDARDS"
         )
     raise NotPossible(
-        f"{standard.folder}: was not added to {folder}; take its folder out of AMTSBOTE_STANDARDS instead"
+        f"{home}: was not added to {target}; take it away yourself, or out of AMTSBOTE_STANDARDS"
     )
 
 
-def remove(standard: Standard, folder: Path) -> None:
-    """Take a standard away that was added to `folder`.
+def remove(home: Path, target: Path) -> None:
+    """Take the folder of a standard away that was added to `target`, usable or not.
 
     Raises:
-        NotPossible: it is elsewhere.
+        NotPossible: it lies elsewhere.
         ConfigurationError: it cannot be removed.
     """
-    require_added(standard, folder)
-    leaving = standard.folder.with_name(f".{uuid4()}")
+    require_added(home, target)
+    leaving = home.with_name(f".{uuid4()}")
     try:
-        standard.folder.rename(leaving)
+        home.rename(leaving)
         shutil.rmtree(leaving)
-        if standard.folder.parent.resolve() != folder.resolve():
-            with alone_in(folder), suppress(OSError):  # other versions may be in it
-                standard.folder.parent.rmdir()
+        with alone_in(target), suppress(OSError):  # other versions may be in it
+            home.parent.rmdir()
     except OSError as error:
-        raise ConfigurationError(f"{standard.folder}: cannot be removed: {error.strerror}") from error
+        raise ConfigurationError(f"{home}: cannot be removed: {error.strerror}") from error

@@ -117,7 +117,7 @@ def test_name_and_version_can_be_given(standards: Path) -> None:
 
 def test_standard_keeps_what_it_uses_of_others_when_these_are_removed(standards: Path) -> None:
     add_both(standards)
-    remove(find_standard(Catalogue.load([standards]), "gemeinsames", "1.0"), standards)
+    remove(find_standard(Catalogue.load([standards]), "gemeinsames", "1.0").folder, standards)
     catalogue = Catalogue.load([standards])
     catalogue.check()
     assert [str(each) for each in catalogue.standards] == ["xhund 2.3"]
@@ -581,6 +581,16 @@ def test_version_that_is_there_already_is_refused(standards: Path) -> None:
     assert everything(standards) == before
 
 
+def test_folder_that_is_no_standard_is_named_when_it_is_in_the_way(standards: Path) -> None:
+    adding(standards, release.shared_files())
+    left_over = standards / "xhund" / "2.3" / "xhund.xsd.orig"
+    left_over.parent.mkdir(parents=True)
+    left_over.write_text("", "utf-8")
+    with pytest.raises(ConfigurationError, match=r"xhund/2\.3: is no standard, but is not empty"):
+        adding(standards, release.files())
+    assert left_over.is_file()
+
+
 def test_release_can_be_looked_at_while_its_version_is_there(standards: Path) -> None:
     add_both(standards)
     before = everything(standards)
@@ -693,7 +703,7 @@ def test_removing_the_last_version_leaves_nothing(standards: Path) -> None:
     add_both(standards)
     adding(standards, {"a.xsd": KETTE.format('<xs:element name="k"/>')}, "kette", name="xhund", version="3")
     for version, left in (("2.3", True), ("3", False)):
-        remove(find_standard(Catalogue.load([standards]), "xhund", version), standards)
+        remove(find_standard(Catalogue.load([standards]), "xhund", version).folder, standards)
         assert (standards / "xhund").exists() == left
     assert (standards / "gemeinsames" / "1.0" / FILE_NAME).is_file()
 
@@ -702,7 +712,7 @@ def test_standard_of_another_folder_is_not_removed(standards: Path, tmp_path: Pa
     add_both(standards)
     standard = find_standard(Catalogue.load([standards]), "xhund", "2.3")
     with pytest.raises(NotPossible, match=r"was not added to .* AMTSBOTE_STANDARDS"):
-        remove(standard, tmp_path / "elsewhere")
+        remove(standard.folder, tmp_path / "elsewhere")
     assert (standard.folder / FILE_NAME).is_file()
 
 
@@ -719,7 +729,7 @@ def test_catalogue_takes_over_what_is_added_enabled_and_removed(standards: Path)
     assert catalogue.refresh([standards]) == ["+ xhund 2.3"]
     catalogue.read(body, today=DAY)
     assert find_standard(catalogue, "gemeinsames", "1.0") is shared  # and stays compiled
-    remove(find_standard(catalogue, "xhund", "2.3"), standards)
+    remove(find_standard(catalogue, "xhund", "2.3").folder, standards)
     assert catalogue.refresh([standards]) == ["- xhund 2.3"]
     assert catalogue.refresh([standards]) == []
 
