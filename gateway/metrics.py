@@ -59,6 +59,9 @@ WAITS_IN_HAND = _gauge("long_polls_in_hand", "Answers held until there is news."
 BODY_BYTES = _gauge("body_bytes_in_hand", "Bytes of request bodies held in memory.")
 BROKER_CONNECTED = _gauge("broker_connected", "1 while messages can be published.")
 STORE_ANSWERS = _gauge("store_answers", "1 where the store answered this very question.")
+STANDARDS_USABLE = _gauge(
+    "standards_usable", "1 while what the folders of standards hold is served; 0: what was there before is."
+)
 DISK_FREE = _gauge("disk_free_bytes", "What is free where this process writes; the least of the places.")
 DELIVERIES = _gauge("deliveries", "Deliveries that are not done, by state.", "destination", "state")
 QUEUE_AGE = _gauge(

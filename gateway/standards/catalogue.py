@@ -91,6 +91,8 @@ class Catalogue:
         self._files = dict(files or {})
         self.unusable = dict(unusable or {})
         """Each `standard.yaml` that was left out, and why."""
+        self.fault = ""
+        """Why what its folders hold by now is not taken over, so that all stays as it was; empty: it is."""
 
     @classmethod
     def load(cls, folders: Iterable[Path]) -> "Catalogue":

@@ -18,7 +18,7 @@ _log = structlog.get_logger()
 
 @asynccontextmanager
 async def watched(catalogue: Catalogue, settings: Settings) -> AsyncIterator[None]:
-    """Keep a catalogue as its folders are, meanwhile."""
+    """Keep a catalogue as its folders are, meanwhile; where that cannot be, its `fault` says why."""
     watching = asyncio.create_task(_watch(catalogue, settings))
     try:
         yield
@@ -29,17 +29,18 @@ async def watched(catalogue: Catalogue, settings: Settings) -> AsyncIterator[Non
 
 
 async def _watch(catalogue: Catalogue, settings: Settings) -> None:
-    fault = ""
     while True:
         await asyncio.sleep(WATCH_S)
         try:
             changes = await asyncio.to_thread(catalogue.refresh, settings.standards_folders)
         except Exception as error:  # whatever lies there now, what is put right later must be noticed
             reason = error.detail if isinstance(error, ConfigurationError) else type(error).__name__
-            if reason != fault:  # said once, not every second
-                fault = reason
-                _log.error("standards_not_usable", reason=fault)
+            if reason != catalogue.fault:  # said once, not every second
+                catalogue.fault = reason
+                _log.error("standards_not_usable", reason=reason)
         else:
-            fault = ""
+            if catalogue.fault:
+                catalogue.fault = ""
+                _log.info("standards_usable_again")
             if changes:
                 _log.info("standards_changed", changes=changes)

@@ -340,10 +340,13 @@ class PartState(Answer):
 
 
 class Readiness(Answer):
-    """Whether requests can be served. The broker being away delays deliveries only."""
+    """Whether requests can be served; the broker being away delays deliveries only.
+
+    Where standards cannot be used, those that were there before are served.
+    """
 
     ready: bool
-    parts: dict[Literal["store", "disk", "broker"], PartState]
+    parts: dict[Literal["store", "disk", "broker", "standards"], PartState]
 
 
 class ProblemLinks(Answer):

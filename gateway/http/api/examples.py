@@ -207,6 +207,7 @@ READY = answers.Readiness(
         "store": answers.PartState(ok=True),
         "disk": answers.PartState(ok=True),
         "broker": answers.PartState(ok=True),
+        "standards": answers.PartState(ok=True),
     },
 )
 NOT_READY = answers.Readiness(
@@ -215,6 +216,7 @@ NOT_READY = answers.Readiness(
         "store": answers.PartState(ok=False, reason="the store does not answer in time"),
         "disk": answers.PartState(ok=True),
         "broker": answers.PartState(ok=True),
+        "standards": answers.PartState(ok=True),
     },
 )
 _MISSING = Finding(

@@ -19,14 +19,19 @@ async def get_health() -> Response:
 async def get_readiness(request: Request) -> Response:
     """Say whether requests can be served, and if not, why.
 
-    Store and disk decide: with the broker away submissions are accepted and go out when it is back.
+    Store and disk decide: with the broker away submissions are accepted and go out when it is back, and where
+    a standard cannot be used, what was served before it still is.
     """
     service = await service_of(request)
     store, disk = await _store_state(service), _disk_state(service)
     ready = store.ok and disk.ok
-    answer = answers.Readiness(
-        ready=ready, parts={"store": store, "disk": disk, "broker": _broker_state(service)}
-    )
+    parts = {
+        "store": store,
+        "disk": disk,
+        "broker": _broker_state(service),
+        "standards": _standards_state(service),
+    }
+    answer = answers.Readiness(ready=ready, parts=parts)
     return answer.response(status=200 if ready else 503, headers=None if ready else _RETRY)
 
 
@@ -51,3 +56,14 @@ def _broker_state(service: Service) -> answers.PartState:
     if service.broker.connected:
         return answers.PartState(ok=True)
     return answers.PartState(ok=False, reason="The broker cannot be reached; deliveries wait in the store.")
+
+
+def _standards_state(service: Service) -> answers.PartState:
+    if not service.catalogue.fault:
+        return answers.PartState(ok=True)
+    # Anybody may read this, and the reason names folders: it is in the log and on the console.
+    return answers.PartState(
+        ok=False,
+        reason="What the folders of standards hold cannot be used; what was served before still is. "
+        "The log says why (standards_not_usable).",
+    )

@@ -59,6 +59,7 @@ async def get_metrics(request: Request, _: Annotated[None, Security(_Token())]) 
     """Answer every figure in Prometheus' text format; those of the store may be five seconds old."""
     service = await service_of(request)
     metrics.BROKER_CONNECTED.set(service.broker.connected)
+    metrics.STANDARDS_USABLE.set(not service.catalogue.fault)
     metrics.DISK_FREE.set(service.disk.free_bytes)
     state = request.app.state
     if time.monotonic() >= getattr(state, "figures_until", 0.0):

@@ -74,6 +74,7 @@ async def get_overview(request: Request, session: SignedIn) -> Response:
         destinations=sorted(rows.values(), key=lambda row: (row.tenant, row.name)),
         shared=[each for each in depths or () if each.destination is None],
         broker_away=depths is None,
+        standards_fault=service.catalogue.fault,
         leaving=leaving,
         submissions=submissions,
         older=older,

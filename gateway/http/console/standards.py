@@ -127,6 +127,7 @@ async def get_standards(request: Request, session: SignedIn) -> Response:
     return render(
         "standards.html",
         session=session,
+        fault=service.catalogue.fault,
         versions=versions(service.catalogue, counted.sent),
         sent_days=SENT_DAYS,
         counted_since=counted.since,

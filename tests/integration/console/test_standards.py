@@ -10,6 +10,7 @@ from sqlalchemy import insert, select, update
 from gateway.contract.ids import new_id
 from gateway.http.console import standards
 from gateway.http.console.render import german_date as day
+from gateway.settings import data_folder
 from gateway.standards import Catalogue
 from gateway.store.tables import messages
 from tests.integration.console.operator import Browser, rows, tables
@@ -176,3 +177,20 @@ async def test_overview_leads_to_the_standards(demo: Browser) -> None:
     stranger = Browser(demo.http._transport.app)
     assert (await stranger.get(PAGE)).headers["location"] == "/console/login"
     await stranger.http.aclose()
+
+
+async def test_pages_say_that_standards_cannot_be_used_while_it_is_so(portal: Portal, demo: Browser) -> None:
+    for path in (PAGE, "/console"):
+        assert "kann nicht verwendet werden" not in (await demo.get(path)).text
+    portal.service.catalogue = Catalogue.load([data_folder("schemas")])
+    portal.service.catalogue.fault = "schemas/x/1/standard.yaml:\n  <colour>: unknown key (line 7)"
+    page = await demo.page(PAGE)
+    (notice,) = page.find_class("notice")
+    assert notice.get("role") == "alert"
+    said = notice.text_content()
+    assert "kann nicht verwendet werden" in said
+    assert "cannot be used" in said
+    assert "<colour>: unknown key (line 7)" in said
+    (warning,) = (await demo.page("/console")).find_class("notice")
+    assert "cannot be used" in warning.text_content()
+    assert warning.xpath(".//a/@href") == [PAGE]

@@ -1,0 +1,102 @@
+"""A running gateway whose standards cannot be used as they lie there now: it serves on, and says so."""
+
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from gateway.settings import data_folder
+from gateway.standards import Catalogue, watching
+from tests.acceptance.installation import eventually
+from tests.integration.http.portal import Portal, message, running
+from tests.integration.http.test_metrics import TOKEN, figures, value
+
+SOON_S = 20.0
+
+
+@pytest.fixture
+async def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Portal]:
+    """A gateway that watches a folder of its own."""
+    monkeypatch.setattr(watching, "WATCH_S", 0.01)
+    folder = shutil.copytree(data_folder("schemas"), tmp_path / "standards")
+    catalogue = Catalogue.load([folder])
+    async with (
+        running(tmp_path / "town", catalogue=catalogue, standards=[folder]) as portal,
+        watching.watched(catalogue, portal.service.settings),
+    ):
+        (portal.service.settings.secrets / "metrics.token").write_text(TOKEN)
+        yield portal
+
+
+def manifest(portal: Portal) -> Path:
+    return portal.service.settings.standards[0] / "xgewerbe" / "1.0" / "standard.yaml"
+
+
+def write(file: Path, text: str) -> None:
+    """Write at once: the watcher would also complain of a file that is still empty."""
+    new = file.with_name("new")
+    new.write_text(text, "utf-8")
+    new.replace(file)
+
+
+async def readiness(portal: Portal) -> tuple[int, bool, dict[str, Any]]:
+    answer = await portal.http.get("/readyz")
+    return answer.status_code, answer.json()["ready"], answer.json()["parts"]["standards"]
+
+
+def usable(portal: Portal, expected: int) -> Callable[[], Awaitable[bool]]:
+    async def look() -> bool:
+        return value(await figures(portal), "standards_usable") == expected
+
+    return look
+
+
+async def test_gateway_serves_on_and_says_so_until_the_standard_is_right_again(served: Portal) -> None:
+    file, (_, _, part) = manifest(served), await readiness(served)
+    assert part["ok"]
+    text = file.read_text("utf-8")
+    with capture_logs() as logs:
+        await eventually(usable(served, 1), SOON_S, "it says that standards can be used")
+        write(file, text.replace("schemas:", "schema:"))
+        await eventually(usable(served, 0), SOON_S, "it says that one cannot")
+        status, ready, part = await readiness(served)
+        assert (status, ready, part["ok"]) == (200, True, False)
+        assert "standards_not_usable" in part["reason"]
+        assert str(file.parent) not in part["reason"]  # anybody may read it
+        assert (await served.submit(message())).status_code == 202
+        write(file, text)
+        await eventually(usable(served, 1), SOON_S, "it says that they can be used again")
+    assert (await readiness(served))[2]["ok"]
+    said = [each for each in logs if each["event"].startswith("standards_")]
+    assert [(each["event"], each["log_level"]) for each in said[:2]] == [
+        ("standards_not_usable", "error"),
+        ("standards_usable_again", "info"),
+    ]
+    assert said[0]["reason"].startswith(f"{file}:\n  schemas: is missing")
+
+
+async def test_fault_is_logged_once_until_it_is_another(served: Portal) -> None:
+    file, looks = manifest(served), 0
+    refresh = served.service.catalogue.refresh
+
+    def counted(folders: list[Path]) -> list[str]:
+        nonlocal looks
+        looks += 1
+        return refresh(folders)
+
+    served.service.catalogue.refresh = counted  # type: ignore[method-assign]
+
+    async def looked(since: int) -> None:
+        async def more() -> bool:
+            return looks > since + 3
+
+        await eventually(more, SOON_S, "it looks again")
+
+    with capture_logs() as logs:
+        for text in ("standard: [", "standart: x"):
+            write(file, text)
+            await looked(looks)
+    assert [each["event"] for each in logs] == ["standards_not_usable"] * 2
