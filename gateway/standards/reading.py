@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 
-from gateway.errors import Problem
+from gateway.contract.findings import Bilingual
+from gateway.errors import ConfigurationError, Problem, Unavailable
 from gateway.settings import Settings
 from gateway.standards.catalogue import Catalogue, Incoming
 from gateway.xml.attachments import Sent
@@ -36,14 +37,20 @@ async def read(
     """Read a message as `Catalogue.read` does: at once where that is a moment's work, else in a thread.
 
     Accepting a small message is; compiling a schema, asking rules and saying what is wrong are not.
+
+    Raises:
+        Problem: as `Catalogue.read`.
+        Unavailable: its standard cannot be used as it lies in its folder.
     """
     open_it = partial(catalogue.open, body, today=today, limits=limits, sent=sent, stated=stated)
-    if len(body) > INLINE_BYTES:
-        opened = await asyncio.to_thread(open_it)
-    else:
-        opened = open_it()
-        if not opened.standard.is_ready:
+    is_small = len(body) <= INLINE_BYTES
+    opened = open_it() if is_small else await asyncio.to_thread(open_it)
+    if not opened.standard.is_ready:
+        try:
             await asyncio.to_thread(opened.standard.prepare)
+        except ConfigurationError:  # the watcher tells operators
+            raise Unavailable(_NOT_USABLE, retry_after_s=60) from None
+    if is_small:
         opened.look()
     if opened.takes_time:
         return await asyncio.get_running_loop().run_in_executor(waiting_room(), catalogue.judge, opened)
@@ -72,3 +79,9 @@ def waiting_room() -> ThreadPoolExecutor:
     Many for each worker: who waits in here loses patience, who waits outside does not.
     """
     return ThreadPoolExecutor(shared_workers().count * _WAITING, thread_name_prefix="rules")
+
+
+_NOT_USABLE = Bilingual(
+    de="Der Standard dieser Nachricht ist hier zurzeit nicht benutzbar; der Betreiber sieht, warum.",
+    en="The standard of this message cannot be used here at present; the operator sees why.",
+)

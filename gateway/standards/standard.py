@@ -60,6 +60,8 @@ class Standard:
         self.manifest = manifest
         self.folder = folder
         self._files = files
+        self.fault = ""
+        """Why its messages cannot be judged, where that was found out when the first of them came."""
         self._conversions: dict[str, Stylesheet] = {}
         self._header = HeaderReader(manifest.header.profile, manifest.header.xpaths, manifest.namespaces)
         self.message_types = [
@@ -185,9 +187,13 @@ class Standard:
         Raises:
             ConfigurationError: the schema cannot be compiled, or a code list not be read.
         """
-        if self.manifest.schemas:
-            self.schema.compile()
-        _ = self.code_lists
+        try:
+            if self.manifest.schemas:
+                self.schema.compile()
+            _ = self.code_lists
+        except ConfigurationError as error:
+            self.fault = error.detail
+            raise
 
     def serves(self, day: datetime.date | None) -> bool:
         """Whether its messages are taken on that day in Europe/Berlin; None: on any."""

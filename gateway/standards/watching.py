@@ -31,16 +31,20 @@ async def watched(catalogue: Catalogue, settings: Settings) -> AsyncIterator[Non
 async def _watch(catalogue: Catalogue, settings: Settings) -> None:
     while True:
         await asyncio.sleep(WATCH_S)
+        changes: list[str] = []
         try:
             changes = await asyncio.to_thread(catalogue.refresh, settings.standards_folders)
+        except ConfigurationError as error:
+            fault = error.detail
         except Exception as error:  # whatever lies there now, what is put right later must be noticed
-            reason = error.detail if isinstance(error, ConfigurationError) else type(error).__name__
-            if reason != catalogue.fault:  # said once, not every second
-                catalogue.fault = reason
-                _log.error("standards_not_usable", reason=reason)
+            fault = type(error).__name__
         else:
-            if catalogue.fault:
-                catalogue.fault = ""
+            fault = "\n".join(dict.fromkeys(each.fault for each in catalogue.standards if each.fault))
+        if fault != catalogue.fault:  # said once, not every second
+            catalogue.fault = fault
+            if fault:
+                _log.error("standards_not_usable", reason=fault)
+            else:
                 _log.info("standards_usable_again")
-            if changes:
-                _log.info("standards_changed", changes=changes)
+        if changes:
+            _log.info("standards_changed", changes=changes)

@@ -100,3 +100,20 @@ async def test_fault_is_logged_once_until_it_is_another(served: Portal) -> None:
             write(file, text)
             await looked(looks)
     assert [each["event"] for each in logs] == ["standards_not_usable"] * 2
+
+
+async def test_message_of_a_standard_that_does_not_compile_is_put_off_until_it_does(served: Portal) -> None:
+    folder = served.service.settings.standards[0]
+    schema = folder / "xurkunde" / "1.1" / "xurkunde.xsd"
+    text = schema.read_text("utf-8")
+    write(schema, text.replace('complexType name="UrkundeAnforderung"', 'complexType name="Andere"'))
+    answer = await served.submit(message())  # the first: nothing of this standard is compiled yet
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60")
+    assert str(folder) not in answer.text
+    await eventually(usable(served, 0), SOON_S, "it says that one cannot be used")
+    assert "UrkundeAnforderung" in served.service.catalogue.fault
+    write(schema, text)
+    file = schema.with_name("standard.yaml")
+    write(file, file.read_text("utf-8"))
+    await eventually(usable(served, 1), SOON_S, "it says that all can be used again")
+    assert (await served.submit(message())).status_code == 202
