@@ -9,11 +9,10 @@ from typing import TypeAlias
 from lxml import etree
 
 from gateway.contract.codes import RejectCode
-from gateway.contract.findings import Bilingual, Findings
+from gateway.contract.findings import Findings
 from gateway.errors import (
     ConfigurationError,
     Problem,
-    UnknownMessageType,
 )
 from gateway.standards.agreement import find_disagreements
 from gateway.standards.folders import Stamp, stamps
@@ -24,19 +23,16 @@ from gateway.standards.manifest import (
 )
 from gateway.standards.profiles import Header
 from gateway.standards.refusals import (
-    UNKNOWN_ROOT,
-    at_root,
     family,
     outdated,
     require_no_errors,
+    unknown_root_problem,
     version_problem,
 )
 from gateway.standards.sources import SchemaFiles
 from gateway.standards.standard import MessageType, Standard
 from gateway.xml import attachments
-from gateway.xml.near import nearest
 from gateway.xml.parse import DEFAULT_LIMITS, Limits, parse
-from gateway.xml.words import listed, local_of, meant, possible, say, together
 from gateway.yaml_text import faulty
 
 
@@ -296,31 +292,7 @@ class Catalogue:
         in_this_version = [item for item in relatives if item.manifest.namespace == namespace]
         if known or (relatives and not in_this_version):
             raise version_problem(root, body, relatives, today)
-        name = local_of(root)
-        message = say(UNKNOWN_ROOT.de.format(name), UNKNOWN_ROOT.en.format(name))
-        hint = self._root_hint(root, in_this_version) or self._served_hint(namespace, today)
-        raise at_root(UnknownMessageType, root, body, message, hint)
-
-    def _root_hint(self, root: etree._Element, in_namespace: Iterable[Standard]) -> Bilingual | None:
-        """Say what was meant: the same name elsewhere, a near name, or one of those there are."""
-        name = local_of(root)
-        there = {tag.rpartition("}")[0][1:] for tag in self._by_root if tag.endswith(f"}}{name}")}
-        if elsewhere := sorted(there):
-            german, english = " oder ".join(elsewhere), " or ".join(elsewhere)
-            return say(
-                f"»{name}« gehört in den Namensraum {german}", f"“{name}” belongs in the namespace {english}"
-            )
-        known = [item.name for standard in in_namespace for item in standard.message_types]
-        near = nearest(name, known)
-        return meant(f"»{near}«") if near else possible(known) if known else None
-
-    def _served_hint(self, namespace: str, today: datetime.date | None) -> Bilingual:
-        """Say which namespace was meant, if any is near, and what is served today."""
-        served = [each.manifest for each in self.standards if each.message_types and each.serves(today)]
-        there = [f"{each.standard} {each.version} ({each.namespace})" for each in served]
-        hint = listed("Bedient werden heute", "Served today", there) if there else _NOTHING_SERVED
-        near = nearest(namespace, [each.namespace for each in served])
-        return together([meant(near), hint]) or hint if near else hint
+        raise unknown_root_problem(root, body, self.standards, in_this_version, today)
 
     def _relatives(self, root: etree._Element) -> list[Standard]:
         wanted = family(etree.QName(root).namespace or "")
@@ -332,7 +304,6 @@ class Catalogue:
         ]
 
 
-_NOTHING_SERVED = say("Bedient wird heute nichts", "Nothing is served today")
 _REMEDY = "Put that right, or take the standard away: amtsbote standards remove NAME VERSION"
 
 

@@ -16,13 +16,15 @@ from gateway.errors import (
     Problem,
     RuleViolation,
     SchemaViolation,
+    UnknownMessageType,
     VersionNotServed,
 )
 from gateway.standards.manifest import Manifest
 from gateway.standards.standard import Standard
+from gateway.xml.near import nearest
 from gateway.xml.paths import Names
 from gateway.xml.positions import locate
-from gateway.xml.words import say
+from gateway.xml.words import listed, local_of, meant, possible, say, together
 
 _VERSION_NUMBER = re.compile(r"\d+(?:[._]\d+)*")
 
@@ -85,6 +87,51 @@ def _validity(manifest: Manifest, since: str, until: str) -> str:
     return f"{text}, {until} {manifest.valid_until})" if manifest.valid_until else f"{text})"
 
 
+def unknown_root_problem(
+    root: etree._Element,
+    body: bytes,
+    standards: Iterable[Standard],
+    in_namespace: Iterable[Standard],
+    today: datetime.date | None,
+) -> Problem:
+    """Return the refusal of a message whose root element no standard knows, and what was perhaps meant.
+
+    Args:
+        standards: all that there are.
+        in_namespace: those of them that have the root element's namespace.
+    """
+    name, known = local_of(root), [*standards]
+    message = say(_UNKNOWN_ROOT.de.format(name), _UNKNOWN_ROOT.en.format(name))
+    hint = _other_root(name, known, in_namespace) or _served_hint(root, known, today)
+    return at_root(UnknownMessageType, root, body, message, hint)
+
+
+def _other_root(
+    name: str, standards: Iterable[Standard], in_namespace: Iterable[Standard]
+) -> Bilingual | None:
+    """Say what was meant: the same name elsewhere, a near name, or one of those there are."""
+    roots = [etree.QName(each.root) for standard in standards for each in standard.message_types]
+    if elsewhere := sorted({each.namespace or "" for each in roots if each.localname == name}):
+        german, english = " oder ".join(elsewhere), " or ".join(elsewhere)
+        return say(
+            f"»{name}« gehört in den Namensraum {german}", f"“{name}” belongs in the namespace {english}"
+        )
+    known = [item.name for standard in in_namespace for item in standard.message_types]
+    near = nearest(name, known)
+    return meant(f"»{near}«") if near else possible(known) if known else None
+
+
+def _served_hint(
+    root: etree._Element, standards: Iterable[Standard], today: datetime.date | None
+) -> Bilingual:
+    """Say which namespace was meant, if any is near, and what is served today."""
+    served = [each.manifest for each in standards if each.message_types and each.serves(today)]
+    there = [f"{each.standard} {each.version} ({each.namespace})" for each in served]
+    hint = listed("Bedient werden heute", "Served today", there) if there else _NOTHING_SERVED
+    near = nearest(etree.QName(root).namespace or "", [each.namespace for each in served])
+    return together([meant(near), hint]) or hint if near else hint
+
+
 def at_root(
     kind: type[Problem],
     root: etree._Element,
@@ -126,10 +173,11 @@ def require_no_errors(findings: Findings) -> None:
         raise kind(findings=findings.shown, more_findings=findings.more)
 
 
-UNKNOWN_ROOT = Bilingual(
+_UNKNOWN_ROOT = Bilingual(
     de="Kein Standard dieser Installation kennt das Wurzelelement »{}« in seinem Namensraum.",
     en="No standard of this installation knows the root element “{}” in its namespace.",
 )
+_NOTHING_SERVED = say("Bedient wird heute nichts", "Nothing is served today")
 _OTHER_VERSION = Bilingual(
     de="Der Standard ist bekannt, diese Version wird heute aber nicht bedient.",
     en="The standard is known, but this version is not served today.",
