@@ -305,7 +305,6 @@ PROBLEMS: dict[type[errors.Problem], errors.Problem] = {
         _NO_ROUTE, hint=Bilingual(de="Angeboten: 991010001001, 99102.", en="Offered: 991010001001, 99102.")
     ),
     errors.MetadataMismatch: errors.MetadataMismatch(findings=[_OTHER_CHANNEL]),
-    errors.IncompleteMetadata: errors.IncompleteMetadata(findings=[refusals.NO_SERVICE]),
     errors.TrustLevelTooLow: errors.TrustLevelTooLow(
         Bilingual(
             de="Die Leistung verlangt das Vertrauensniveau `high`.",
