@@ -23,7 +23,7 @@ from gateway.standards.manifest import ConversionRules
 from gateway.standards.profiles import Header, HeaderReader
 from gateway.standards.reading import waiting_room
 from gateway.standards.standard import MessageType, Standard
-from gateway.xml.parse import Limits, parse
+from gateway.xml.parse import Limits, has_larger_tree, parse
 from gateway.xml.paths import Names
 from gateway.xml.positions import Position, locate
 from gateway.xml.words import direct_text
@@ -90,6 +90,8 @@ class Converter:
         return Converted(way[-1].message_type.id, body)
 
     def _take(self, step: _Step, body: bytes) -> bytes:
+        if has_larger_tree(body, _MAX_TREE):
+            raise VersionNotServed(_TOO_LARGE, hint=_in_version(step.target))
         root = parse(body, self._limits)
         stylesheet = step.source.conversion(step.rules)
         converted = shared_workers().transform(stylesheet, etree.tostring(root, encoding="unicode")).encode()
@@ -145,6 +147,8 @@ _Place = tuple[etree._Element, str]
 _Content = tuple[tuple[str, ...], str, str]
 _Elements = defaultdict[tuple[str, ...], list[etree._Element]]
 """Those of names that both messages have, by these names from the root on, in document order."""
+_MAX_TREE = 40_000
+"""Tags and attributes of a message that is converted: what is compared takes a kilobyte for each."""
 _LEVELS = 3
 """Within how many of the elements around it a statement is compared: a hostile message has hundreds."""
 
@@ -375,6 +379,12 @@ _TORN = Bilingual(
     "in verschiedene Elemente.",
     en="The authority serves version {} only; what belongs together in “{}” would be put into different "
     "elements by the conversion.",
+)
+_TOO_LARGE = Bilingual(
+    de="Die zuständige Stelle bedient diese Version nicht, und umgewandelt werden nur Nachrichten mit "
+    f"höchstens {_MAX_TREE} Tags und Attributen.",
+    en="The authority does not serve this version, and only messages of at most "
+    f"{_MAX_TREE} tags and attributes are converted.",
 )
 _NO_WAY = Bilingual(
     de="Die zuständige Stelle bedient diese Version nicht, und keine Umwandlung führt zu einer anderen.",

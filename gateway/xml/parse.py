@@ -119,7 +119,7 @@ def parse(body: bytes, limits: Limits = DEFAULT_LIMITS) -> etree._Element:
             )
         )
     _require_plain_prolog(body)
-    if _has_larger_tree(body, MAX_TREE):
+    if has_larger_tree(body, MAX_TREE):
         raise _at_byte(ForbiddenXml, body, 0, _TREE_TOO_LARGE)
     parser = _OF_THREAD.parser
     try:
@@ -228,7 +228,7 @@ def has_more_tags(body: bytes, tags: int) -> bool:
     return len(body) > tags and body.count(b"<") > tags
 
 
-def _has_larger_tree(body: bytes, most: int) -> bool:
+def has_larger_tree(body: bytes, most: int) -> bool:
     """Say whether a message has more tags and attributes than so many, by what looks like them."""
     if len(body) <= len(_SHORTEST_TAG) * most:
         return False

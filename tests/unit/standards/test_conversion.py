@@ -204,6 +204,14 @@ async def test_test_message_stays_one_whatever_may_be_dropped(tmp_path: Path, dr
     assert await lost(tmp_path, template, as_sent(TEST), drops=drops) == []  # its author must look
 
 
+async def test_message_of_countless_parts_is_not_converted(converter: Converter) -> None:
+    end = b"</u:urkunde>"
+    part = FIRST[FIRST.index(b"<u:urkunde>") : FIRST.index(end) + len(end)]
+    body = FIRST.replace(part, part * (40_000 // part.count(b"<")), 1)
+    with pytest.raises(VersionNotServed, match=r"40000 tags and attributes .* as xurkunde 1\.0"):
+        await converter.convert(NEW, body, SERVES_OLD)
+
+
 async def test_message_does_not_become_a_test(tmp_path: Path) -> None:
     template = '<xsl:template match="/neu:*/@produkt"><xsl:attribute name="test">TEST</xsl:attribute>'
     template += '<xsl:attribute name="produkt" select="."/></xsl:template>'
