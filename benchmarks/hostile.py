@@ -72,6 +72,8 @@ def messages() -> Iterator[tuple[str, bytes]]:
     )
     broad = b"<a " + b" ".join(b"a%d=''" % each for each in range(250)) + b"/>"
     yield "attributes of many elements", filled(broad, MAX_TREE // 251 - 4)
+    padded = broad.replace(b"''", b"' 2024-01-01 '")
+    yield "attributes of many elements, padded", filled(padded, MAX_TREE // 251 - 4)
     yield "attributes of more elements than taken", filled(broad, size)
     yield (
         "namespaces",
@@ -81,6 +83,19 @@ def messages() -> Iterator[tuple[str, bytes]]:
         "one long text",
         valid.replace(b"</u:verwendungszweck>", b"x" * (size - len(valid)) + b"</u:verwendungszweck>"),
     )
+    umlauts = "ä".encode() * ((size - len(valid)) // 2)
+    yield (
+        "one long text of umlauts",
+        valid.replace(b"</u:verwendungszweck>", umlauts + b"</u:verwendungszweck>"),
+    )
+    every = "".join(map(chr, [*range(0xA0, 0xD800), *range(0xE000, 0xFFFE), *range(0x10000, 0x1E0000 // 2)]))
+    yield (
+        "every character",
+        valid.replace(b"</u:verwendungszweck>", every.encode() + b"</u:verwendungszweck>"),
+    )
+    numbers = b"".join(b"&#%d;" % each for each in range(0x10000, 0x10FFFF))[: size - len(valid)]
+    numbers = numbers[: numbers.rindex(b"&")]
+    yield "every number", valid.replace(b"</u:verwendungszweck>", numbers + b"</u:verwendungszweck>")
     yield "one long attribute", head.replace(b'produkt="', b'produkt="' + b"x" * (size - len(valid)), 1) + end
     yield "one long name", head + b"<" + b"a" * size + b"/>" + end
     yield "empty elements", filled(b"<a/>", MAX_TREE - 2000)

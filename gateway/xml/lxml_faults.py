@@ -86,7 +86,7 @@ def find_faults(schema: "Schema", root: etree._Element, body: bytes) -> list[Fau
     if _CUT_OFF.search(body):  # where the stream would take too long, the message as a whole is at fault
         return list(_stream_faults(schema, root, body)) if find_patchwork(root, body) is None else []
     places = _Places(root)
-    return [_fault(places.find(str(error.path)), error) for error in schema.tree_errors(root)]
+    return [_fault(places.find(str(error.path)), error) for error in schema.tree_errors(root, body)]
 
 
 class _Places:
@@ -126,7 +126,7 @@ class _Places:
 
 def _stream_faults(schema: "Schema", root: etree._Element, body: bytes) -> Iterator[Fault]:
     faulty = _faulty_windows(schema, body)
-    parser = schema.stream_parser()
+    parser = schema.stream_parser(body)
     fed = seen = passed = 0
     for tag in iterate_tags(body, root):
         # What is amiss in the text before a tag may show in an earlier window than that the tag ends in.
@@ -145,7 +145,7 @@ def _stream_faults(schema: "Schema", root: etree._Element, body: bytes) -> Itera
 
 
 def _faulty_windows(schema: "Schema", body: bytes) -> set[int]:
-    parser = schema.stream_parser()
+    parser = schema.stream_parser(body)
     faulty: set[int] = set()
     seen = 0
     for window, start in enumerate(range(0, len(body), _WINDOW_BYTES)):

@@ -97,8 +97,10 @@ class Schema:
         return schema.validate(root) and not (self.identifiers and self.identifiers.may_be_wrong(root))
 
     def _for(self, body: bytes) -> etree.XMLSchema:
-        quick = self._quick
-        return quick[0] if quick and quick[1].covers(body) else self.lxml
+        return self._quick if self._quick and self._keeps_to_repertoire(body) else self.lxml
+
+    def _keeps_to_repertoire(self, body: bytes) -> bool:
+        return self._parts is not None and self._parts[1].covers(body)
 
     @property
     def is_compiled(self) -> bool:
@@ -116,16 +118,17 @@ class Schema:
         """
         _ = self.lxml, self._quick, self.identifiers
 
-    def stream_parser(self) -> etree.XMLParser:
-        """Return a parser that validates what it is fed; only for bytes that `parse` has accepted."""
-        return _stream_parser(self.lxml)
+    def stream_parser(self, body: bytes) -> etree.XMLParser:
+        """Return a parser that validates what it is fed of a message that `parse` has accepted."""
+        return _stream_parser(self._for(body))
 
-    def tree_errors(self, root: etree._Element) -> list[etree._LogEntry]:
+    def tree_errors(self, root: etree._Element, body: bytes) -> list[etree._LogEntry]:
         """Return what libxml2 says of a tree of at most MAX_TREE_TAGS tags, with paths."""
-        # A compiled schema keeps one log for all threads, so this one is nobody else's.
+        # A compiled schema keeps one log for all threads, so these are nobody else's.
         with self._one_at_a_time:
-            self._explaining.validate(root)
-            return [*self._explaining.error_log][:MAX_ERRORS]  # type: ignore[misc]  # it is iterable
+            schema = self._quick_explaining if self._keeps_to_repertoire(body) else self._explaining
+            schema.validate(root)
+            return [*schema.error_log][:MAX_ERRORS]  # type: ignore[misc]  # it is iterable
 
     def describe(self, element: etree._Element) -> str | None:
         """Return what the schema says of an element of a message, or of its type; slow on first use."""
@@ -145,12 +148,20 @@ class Schema:
         return _compile(self.documents)
 
     @cached_property
-    def _quick(self) -> tuple[etree.XMLSchema, Repertoire] | None:
-        """The schema for messages of a repertoire, with the same verdict on these; None if there is none."""
+    def _parts(self) -> tuple[Documents, Repertoire] | None:
+        """The documents for messages of a repertoire, and that; None if no pattern states one."""
         if not (parts := split(self.documents.files)):
             return None
-        files, repertoire = parts
-        return _compile(replace(self.documents, files=files)), repertoire
+        return replace(self.documents, files=parts[0]), parts[1]
+
+    @cached_property
+    def _quick(self) -> etree.XMLSchema | None:
+        """The schema for messages of the repertoire, which says the same of these as the whole one."""
+        return _compile(self._parts[0]) if self._parts else None
+
+    @cached_property
+    def _quick_explaining(self) -> etree.XMLSchema:
+        return _compile(self._parts[0] if self._parts else self.documents)
 
     @cached_property
     def identifiers(self) -> Identifiers | None:

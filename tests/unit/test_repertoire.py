@@ -38,6 +38,10 @@ def accepts(schema: Schema, body: bytes) -> bool:
         ("\u0303", False),
         ("ж", False),
         ("&#1078;", False),
+        ("&#0000000001078;", False),
+        ("&#x0000000436;", False),
+        ("a&#228;&#x00000000e4;", True),
+        ("a<!-- &#99999999999999999999; &#xffffffff; -->ä", True),
         ("&#x41;&#x30B;", True),
         ("\x7f", False),
         ("A<!-- ж -->", True),
@@ -159,3 +163,6 @@ def test_sample_standards_gain_from_it() -> None:
     assert b"\\d{12}" in files["xbasis.xsd"]
     assert repertoire.covers("Müller, Şahin und Łukasz, 12 €".encode())
     assert not repertoire.covers("Мюллер".encode())
+    assert repertoire.covers(b"M&#252;ller &amp; S&#x00f6;hne")
+    assert not repertoire.covers(b"&#00001052;")
+    assert not repertoire.covers(b"<!-- &#" + b"9" * 5000 + b"; -->")
