@@ -76,7 +76,8 @@ class Findings:
 
         That is the same place, and a code in an element that names a wrong list: it is of another.
         """
-        known = {each.path for each in self.shown}
+        # A warning refuses nothing, so an error at its place must not be taken for told.
+        known = {each.path for each in self.shown if each.severity is Severity.ERROR}
         coded = {path.removesuffix(_LIST) for path in known if path.endswith(_LIST)}
         fresh = [
             each

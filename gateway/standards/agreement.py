@@ -42,7 +42,7 @@ def find_disagreements(
         faults += [*_against_sender(header, stated)]
     if not faults:
         return Findings()
-    places = [_place(root, standard, fault.field) for fault in faults]
+    places = [next(iter(standard.header_places(root, each.field)), (root, None)) for each in faults]
     positions, names = locate(body, root, (element for element, _ in places)), Names(root)
     return Findings.of(
         Finding(
@@ -96,15 +96,6 @@ def _against_sender(header: Header, stated: Mapping[str, str]) -> Iterator[_Faul
                 f"`{field}` is longer than the {most} characters allowed.",
             )
             yield _Fault(field, message, None)
-
-
-def _place(root: etree._Element, standard: Standard, field: str) -> tuple[etree._Element, str | None]:
-    """Return the element, or the attribute of one, that a field of the header is read from; else the root."""
-    for found in standard.header_places(root, field):
-        if isinstance(found, etree._Element):
-            return found, None
-        return found.getparent(), str(found.attrname)
-    return root, None
 
 
 _STANDARD = say(

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import structlog
 from lxml import etree
@@ -21,7 +21,7 @@ from gateway.errors import Problem, VersionNotServed
 from gateway.standards.catalogue import Catalogue, Opened
 from gateway.standards.manifest import ConversionRules
 from gateway.standards.profiles import Header, HeaderReader
-from gateway.standards.reading import waiting_room
+from gateway.standards.reading import usable, waiting_room
 from gateway.standards.standard import MessageType, Standard
 from gateway.xml.parse import Limits, has_larger_tree, parse
 from gateway.xml.paths import Names
@@ -93,14 +93,17 @@ class Converter:
         if has_larger_tree(body, _MAX_TREE):
             raise VersionNotServed(_TOO_LARGE, hint=_in_version(step.target))
         root = parse(body, self._limits)
-        stylesheet = step.source.conversion(step.rules)
-        converted = shared_workers().transform(stylesheet, etree.tostring(root, encoding="unicode")).encode()
+        with usable(step.source):
+            stylesheet = step.source.conversion(step.rules)
+            said = shared_workers().transform(stylesheet, etree.tostring(root, encoding="unicode"))
+        converted = said.encode()
         try:
             result = parse(converted, self._limits)
             # As if it arrived, but on no day: a destination may take a version that is no longer valid.
             opened = Opened(step.message_type, step.target, result, converted, None)
-            opened.look()
-            header = self._catalogue.judge(opened).header
+            with usable(step.target):
+                opened.look()
+                header = self._catalogue.judge(opened).header
         except Problem as problem:
             if problem.retryable:
                 raise
@@ -149,7 +152,7 @@ _Elements = defaultdict[tuple[str, ...], list[etree._Element]]
 """Those of names that both messages have, by these names from the root on, in document order."""
 _MAX_TREE = 40_000
 """Tags and attributes of a message that is converted: what is compared takes a kilobyte for each."""
-_LEVELS = 3
+_LEVELS = 8
 """Within how many of the elements around it a statement is compared: a hostile message has hundreds."""
 
 
@@ -158,15 +161,11 @@ def _version(source: Standard, root: etree._Element, converted: Header) -> set[_
     rules = source.manifest.header
     reader = HeaderReader(rules.profile, rules.xpaths, source.manifest.namespaces)
     stated = [name for name in ("standard", "version") if getattr(converted, name)]
-    return {_place(found) for name in stated for found in reader.places(root, name)}
-
-
-def _place(found: etree._Element | etree._ElementUnicodeResult) -> _Place:
-    if isinstance(found, etree._Element):
-        return found, _local(found)
-    before = cast("etree._Element", found.getparent())  # nothing but an element or its tail has a text
-    parent = cast("etree._Element", before.getparent()) if found.is_tail else before
-    return parent, f"@{_bare(str(found.attrname))}" if found.attrname else _local(parent)
+    return {
+        (element, f"@{_bare(attribute)}" if attribute else _local(element))
+        for name in stated
+        for element, attribute in reader.places(root, name)
+    }
 
 
 def _require_nothing_lost(
@@ -308,7 +307,7 @@ def _stated(
     within = (*around, name) if name in common else around
     for attribute, value in element.attrib.items():
         if attribute not in _SCHEMA_LOCATIONS:
-            yield _Statement(element, within, f"@{_bare(str(attribute))}", str(value))
+            yield _Statement(element, within, f"@{_bare(str(attribute))}", " ".join(str(value).split()))
     for child in children:
         yield from _stated(child, common, within)
 

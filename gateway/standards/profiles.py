@@ -7,7 +7,7 @@ into one expression, so that reading a header costs one evaluation and not one f
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import cast
+from typing import TypeAlias
 
 from lxml import etree
 
@@ -80,6 +80,10 @@ NAMESPACES = {
 }
 
 
+Place: TypeAlias = tuple[etree._Element, str | None]
+"""An element, or an attribute of it by its expanded name."""
+
+
 @dataclass(frozen=True)
 class Header:
     """What a message says of itself; None where it says nothing, or nothing but white space.
@@ -134,8 +138,8 @@ class HeaderReader:
         test = values.pop("test", "false") == "true"
         return Header(test=test, **{name: value.removeprefix(":") or None for name, value in values.items()})
 
-    def places(self, root: etree._Element, name: str) -> list[etree._Element]:
-        """Return the elements and attributes (as lxml's strings) that a field is read from.
+    def places(self, root: etree._Element, name: str) -> list[Place]:
+        """Return the elements and attributes that a field is read from.
 
         There are none where the profile computes the field from more than one of them.
         """
@@ -145,4 +149,17 @@ class HeaderReader:
             found = root.xpath(wrapped[1] if wrapped else xpath, namespaces=self._prefixes)
         except etree.XPathError:
             return []
-        return cast("list[etree._Element]", found) if isinstance(found, list) else []
+        nodes = found if isinstance(found, list) else []
+        return [place for node in nodes if (place := _place(node))]
+
+
+def _place(node: object) -> Place | None:
+    """Return where a node of an XPath's result stands; lxml gives texts and attributes as strings."""
+    if isinstance(node, etree._Element):
+        return node, None
+    if not isinstance(node, etree._ElementUnicodeResult) or (owner := node.getparent()) is None:
+        return None
+    if node.is_attribute:
+        return owner, str(node.attrname)
+    above = owner.getparent() if node.is_tail else owner
+    return None if above is None else (above, None)

@@ -2,14 +2,16 @@
 
 import asyncio
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache, partial
 
 from gateway.contract.findings import Bilingual
 from gateway.errors import ConfigurationError, Problem, Unavailable
 from gateway.settings import Settings
 from gateway.standards.catalogue import Catalogue, Incoming
+from gateway.standards.standard import Standard
 from gateway.xml.attachments import Sent
 from gateway.xml.parse import DEFAULT_LIMITS, Limits
 from gateway.xml.workers import shared_workers
@@ -45,18 +47,33 @@ async def read(
     open_it = partial(catalogue.open, body, today=today, limits=limits, sent=sent, stated=stated)
     is_small = len(body) <= INLINE_BYTES
     opened = open_it() if is_small else await asyncio.to_thread(open_it)
-    if not opened.standard.is_ready:
-        try:
+    with usable(opened.standard):
+        if not opened.standard.is_ready:
             await asyncio.to_thread(opened.standard.prepare)
-        except ConfigurationError:  # the watcher tells operators
-            raise Unavailable(_NOT_USABLE, retry_after_s=60) from None
-    if is_small:
-        opened.look()
-    if opened.takes_time:
-        return await asyncio.get_running_loop().run_in_executor(waiting_room(), catalogue.judge, opened)
-    if not opened.accepted:
-        return await asyncio.to_thread(catalogue.judge, opened)
-    return catalogue.judge(opened)
+        if is_small:
+            opened.look()
+        if opened.takes_time:
+            return await asyncio.get_running_loop().run_in_executor(waiting_room(), catalogue.judge, opened)
+        if not opened.accepted:
+            return await asyncio.to_thread(catalogue.judge, opened)
+        return catalogue.judge(opened)
+
+
+@contextmanager
+def usable(standard: Standard) -> Iterator[None]:
+    """Put a message off while its standard cannot be used as it lies in its folder.
+
+    A start compiles nothing, so that the first message may find it out; the watcher tells operators.
+
+    Raises:
+        Unavailable: in place of a ConfigurationError.
+    """
+    try:
+        yield
+    except ConfigurationError as error:
+        standard.fault = error.detail
+        raise Unavailable(_NOT_USABLE, retry_after_s=60) from None
+    standard.fault = ""
 
 
 async def read_message_id(catalogue: Catalogue, body: bytes, limits: Limits = DEFAULT_LIMITS) -> str | None:

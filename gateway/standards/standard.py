@@ -23,7 +23,7 @@ from gateway.standards.manifest import (
     MessageTypeRules,
     RejectList,
 )
-from gateway.standards.profiles import Header, HeaderReader
+from gateway.standards.profiles import Header, HeaderReader, Place
 from gateway.standards.sources import SchemaFiles, collect, find_imports, global_elements
 from gateway.xml import attachments
 from gateway.xml.rueckkanal_frame import BASIS
@@ -61,7 +61,7 @@ class Standard:
         self.folder = folder
         self._files = files
         self.fault = ""
-        """Why its messages cannot be judged, where that was found out when the first of them came."""
+        """Why its last message could not be judged; empty: it could."""
         self._conversions: dict[str, Stylesheet] = {}
         self._header = HeaderReader(manifest.header.profile, manifest.header.xpaths, manifest.namespaces)
         self.message_types = [
@@ -187,13 +187,9 @@ class Standard:
         Raises:
             ConfigurationError: the schema cannot be compiled, or a code list not be read.
         """
-        try:
-            if self.manifest.schemas:
-                self.schema.compile()
-            _ = self.code_lists
-        except ConfigurationError as error:
-            self.fault = error.detail
-            raise
+        if self.manifest.schemas:
+            self.schema.compile()
+        _ = self.code_lists
 
     def serves(self, day: datetime.date | None) -> bool:
         """Whether its messages are taken on that day in Europe/Berlin; None: on any."""
@@ -205,7 +201,7 @@ class Standard:
     @property
     def is_ready(self) -> bool:
         """Whether a message can be judged at once; otherwise something is compiled for the first."""
-        return self.schema.is_compiled and "code_lists" in vars(self)
+        return "schema" in vars(self) and self.schema.is_compiled and "code_lists" in vars(self)
 
     def accepts(self, root: etree._Element, body: bytes) -> bool:
         """Say whether schema and code lists find nothing in a message: quick, unlike saying what."""
@@ -265,7 +261,7 @@ class Standard:
         """Return what a message says of itself."""
         return self._header.read(root)
 
-    def header_places(self, root: etree._Element, name: str) -> list[etree._Element]:
+    def header_places(self, root: etree._Element, name: str) -> list[Place]:
         """Return where in a message a field of its header is read from; see `HeaderReader.places`."""
         return self._header.places(root, name)
 

@@ -502,6 +502,32 @@ def test_what_disagrees_is_told_with_all_else_that_is_wrong(standard: Folder) ->
     ]
 
 
+def test_error_is_told_where_there_is_a_warning_already(standard: Folder) -> None:
+    folder = standard(closed="false")
+    path = folder / "probe" / "1.0" / "standard.yaml"
+    text = path.read_text("utf-8").replace('"@code"', "m:code/code")
+    path.write_text(text.replace("{p:", '{m: "urn:example:probe:1.0", p:'), "utf-8")
+    with pytest.raises(MetadataMismatch) as caught:
+        Catalogue.load([folder]).read(message(coded("urn:list:evil", "1", "0102")), today=TODAY)
+    assert [(each.severity, each.code) for each in caught.value.findings] == [
+        ("warning", "S010"),
+        ("error", "S999"),
+    ]
+
+
+@pytest.mark.parametrize(("xpath", "place"), [("m:code/code/text()", "m:code/code"), ("namespace::*", "")])
+def test_what_disagrees_has_a_place_whatever_the_xpath_returns(
+    standard: Folder, xpath: str, place: str
+) -> None:
+    folder = standard()
+    path = folder / "probe" / "1.0" / "standard.yaml"
+    text = path.read_text("utf-8").replace('"@code"', xpath)
+    path.write_text(text.replace("{p:", '{m: "urn:example:probe:1.0", p:'), "utf-8")
+    with pytest.raises(MetadataMismatch) as caught:
+        Catalogue.load([folder]).read(message(coded("urn:list:way", "1", "post")), today=TODAY)
+    assert only_finding(caught.value).path == f"/m:probe.0101/{place}".rstrip("/")
+
+
 @pytest.mark.parametrize("field", ["message_id", "case_ref", "channel"])
 def test_value_that_the_store_has_no_room_for_is_refused_by_name(standard: Folder, field: str) -> None:
     folder = standard()

@@ -443,8 +443,6 @@ PADDED = b"""<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema">
  <xs:element name="day" type="Late"/><xs:element name="moment" type="xs:dateTime"/>
  <xs:element name="length" type="xs:duration"/><xs:element name="year" type="xs:gYear"/>
  <xs:element name="number" type="xs:double"/>
- <xs:element name="either"><xs:simpleType><xs:union memberTypes="xs:date xs:gYear"/></xs:simpleType>
- </xs:element>
  <xs:element name="on"><xs:complexType><xs:simpleContent><xs:extension base="xs:time">
   <xs:attribute name="day" type="xs:date"/></xs:extension></xs:simpleContent></xs:complexType></xs:element>
  <xs:element name="text"><xs:simpleType><xs:restriction base="xs:string"><xs:maxLength value="10"/>
@@ -457,7 +455,7 @@ PADDED = b"""<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema">
     [
         "<day>\n  2026-01-01\n</day>",
         "<moment> 2026-01-01T00:00:00Z</moment>",
-        "<length>\tP1D\t</length><year> 2026 </year><number> -INF </number><either> 2026 </either>",
+        "<length>\tP1D\t</length><year> 2026 </year><number> -INF </number>",
         "<on day=' 2026-01-01 '> 10:00:00 </on>",
     ],
 )
@@ -483,3 +481,11 @@ def test_white_space_around_other_values_counts(content: str, places: list[str])
     body = f"<r>{content}</r>".encode()
     found = Schema(Documents("p.xsd", {"p.xsd": PADDED}), {}).find(parse(body), body)
     assert [each.path for each in found.shown] == places
+
+
+@pytest.mark.parametrize("given", ["xs:anySimpleType", "xs:anyType", "xs:NMTOKENS", "unknown"])
+def test_padded_value_of_a_type_without_a_primitive_one_is_refused_like_any(given: str) -> None:
+    stated = 'xmlns:i="http://www.w3.org/2001/XMLSchema-instance" xmlns:xs="http://www.w3.org/2001/XMLSchema"'
+    body = f'<r {stated}><text i:type="{given}"> 2024 </text></r>'.encode()
+    found = Schema(Documents("p.xsd", {"p.xsd": PADDED}), {}).find(parse(body), body)
+    assert [each.path for each in found.shown] == ["/r/text/@i:type"]

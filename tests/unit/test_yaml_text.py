@@ -154,3 +154,10 @@ def test_setting_is_refused_in_the_same_words() -> None:
     with pytest.raises(ConfigurationError) as refused:
         load_settings(port="http")
     assert refused.value.detail == "AMTSBOTE_PORT: must be a whole number"
+
+
+def test_fault_of_a_file_that_one_loader_alone_can_read_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "standard.yaml"
+    path.write_text("standard: x\nversion: \t\n", "utf-8")
+    with pytest.raises(ConfigurationError, match="version: must be text"):
+        read_manifest(path)

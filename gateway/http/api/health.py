@@ -64,6 +64,6 @@ def _standards_state(service: Service) -> answers.PartState:
     # Anybody may read this, and the reason names folders: it is in the log and on the console.
     return answers.PartState(
         ok=False,
-        reason="What the folders of standards hold cannot be used; what was served before still is. "
+        reason="What the folders of standards hold cannot be used; what was loaded already is served. "
         "The log says why (standards_not_usable).",
     )

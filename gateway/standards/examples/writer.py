@@ -160,8 +160,9 @@ class Examples:
             "created_at": next(of_datatype("dateTime", "", random)),
         }
         for name, text in wanted.items():
-            for found in reader.places(root.element, name):
-                place = _place(tree, found)
+            for element, attribute in reader.places(root.element, name):
+                part = tree.parts.get(element)
+                place = Field(part, attribute) if part else None
                 if text and place and _may_say(place, text):
                     place.write(text)
 
@@ -194,14 +195,6 @@ class Examples:
             return self._standard.find(root, body, message_type), True
         except Unavailable:  # only rules ever are
             return Findings(), False
-
-
-def _place(tree: Tree, found: etree._Element) -> Field | None:
-    if isinstance(found, etree._Element):
-        part = tree.parts.get(found)
-        return Field(part, None) if part else None
-    part = tree.parts.get(found.getparent())
-    return Field(part, found.attrname) if part else None
 
 
 def _may_say(place: Field, text: str) -> bool:

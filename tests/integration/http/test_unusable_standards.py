@@ -117,3 +117,23 @@ async def test_message_of_a_standard_that_does_not_compile_is_put_off_until_it_d
     write(file, file.read_text("utf-8"))
     await eventually(usable(served, 1), SOON_S, "it says that all can be used again")
     assert (await served.submit(message())).status_code == 202
+
+
+@pytest.mark.parametrize("wrong", ["", "<xs:schema", "<x/>"])
+async def test_message_is_put_off_while_its_code_list_cannot_be_read(served: Portal, wrong: str) -> None:
+    (file,) = manifest(served).parent.parent.parent.glob("xurkunde/1.1/**/urkundenart*.xml")
+    text = file.read_text("utf-8")
+    write(file, wrong)
+    assert (await served.submit(message())).status_code == 503
+    await eventually(usable(served, 0), SOON_S, "it says that one cannot be used")
+    write(file, text)
+    assert (await served.submit(message())).status_code == 202
+    await eventually(usable(served, 1), SOON_S, "it says that all can be used again")
+
+
+async def test_message_is_put_off_while_its_schema_is_gone(served: Portal) -> None:
+    schema = manifest(served).parents[2] / "xurkunde" / "1.1" / "xurkunde.xsd"
+    kept = schema.rename(schema.with_suffix(".kept"))
+    assert (await served.submit(message())).status_code == 503
+    kept.rename(schema)
+    assert (await served.submit(message())).status_code == 202

@@ -386,6 +386,14 @@ DATES = """<xsl:template match="tag/text()">
             '<xsl:template match="person/@id"><xsl:attribute name="id" select="3 - ."/></xsl:template>',
             ["person[1]", "person[2]"],
         ),
+        (  # in the middle of what is said of them
+            TWO.replace("<tag>", "<im><melderegister><stehende><tag>").replace(
+                "</tag>", "</tag></stehende></melderegister></im>"
+            ),
+            '<xsl:template match="geburt/im"><im><xsl:copy-of select="//geburt/im[. != current()]/*"/></im>'
+            "</xsl:template>",
+            ["person[1]", "person[2]"],
+        ),
         (  # in wrappers that have got other names
             f"<kind>{TWO}</kind>",
             f'<xsl:template match="kind"><leute><xsl:apply-templates/></leute></xsl:template>{DATES}',
