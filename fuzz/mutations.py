@@ -22,6 +22,8 @@ _MARK = "\ue0f0{}\ue0f1"
 MARKS = ("\ue0f0", "\ue0f1")
 _MAX_NODES = 13_000
 """Enough to get to messages that are validated as a stream."""
+_XS = "http://www.w3.org/2001/XMLSchema"
+_BUILT_IN = ("anySimpleType", "anyType", "date", "string", "NMTOKENS", "NOTATION", "anyURI")
 _FOREIGN = (
     "urn:amtsbote:probe:1", "urn:amtsbote:probe:2", "urn:amtsbote:xbasis:1.0", "urn:amtsbote:xurkunde:1.0",
     "urn:amtsbote:xurkunde:1.1", "urn:amtsbote:xurkunde:9.9", "urn:fremd",
@@ -262,8 +264,11 @@ def set_type(work: Work) -> None:
         "xs:int",
         "{urn:x}y",
         "xsi:type",
+        *(etree.QName(_XS, each) for each in _BUILT_IN),
     )
     element.set(f"{{{XSI}}}type", work.one_of([written, written, written, *wrong]))
+    if len(element) == 0 and work.one_of([True, False]):
+        element.text = work.one_of([" 2024-01-01 ", " 2024 ", "\tINF\n"])
 
 
 def set_nil(work: Work) -> None:
