@@ -277,14 +277,14 @@ class NoRoute(Problem):
 
 
 class MetadataMismatch(Problem):
-    """The metadata and the message state different things, or something needed is missing."""
+    """What the message states contradicts itself or its metadata, or something needed is missing."""
 
     type = "metadata-mismatch"
     status = 422
     code = RejectCode.OTHER
     title = Bilingual(
-        de="Metadaten und Nachricht widersprechen sich oder sind unvollständig.",
-        en="Metadata and message contradict each other or are incomplete.",
+        de="Angaben der Nachricht widersprechen einander oder ihren Metadaten.",
+        en="What the message states contradicts itself or its metadata.",
     )
 
 

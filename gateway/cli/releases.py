@@ -195,7 +195,7 @@ def _served_text(manifest: "Manifest", day: date) -> str:
     return f"{named} {said}; routes name it as {manifest.standard}:{manifest.version}:*"
 
 
-@app.command(epilog="Example: amtsbote standards remove xurkunde 1.0")
+@app.command(epilog="Example: amtsbote standards remove xhund 2.3")
 def remove(standard: Name, version: Version, as_json: AsJson = False) -> None:
     """Remove a version that was added; refused while messages of it are on their way."""
     settings = read_quietly(as_json=as_json)
@@ -265,6 +265,7 @@ def _view(report: "Report") -> dict[str, Any]:
             for each in report.unresolved
         ],
         "unusable_files": {str(path): reason for path, reason in report.broken.items()},
+        "other_files": [str(path) for path in _others(report)],
         "samples": [
             {"file": str(each.path), "valid": each.valid, "reason": each.reason} for each in report.samples
         ],
@@ -315,10 +316,17 @@ def _problems(report: "Report") -> list[str]:
         *_part(
             "invalid samples", [f"{each.path}: {each.reason}" for each in report.samples if not each.valid]
         ),
+        *_part("other XML files, of which nothing is used", map(str, _others(report))),
         *_part("code lists not delivered, their codes are not checked", map(_list_name, report.absent_lists)),
         *_part("code lists declared open: samples use codes that they lack", map(_list_name, report.opened)),
         *_part("global elements without the header, left out", report.left_out),
     ]
+
+
+def _others(report: "Report") -> list["Path"]:
+    """Return what is neither a message of the standard nor anything else of it: a misspelt name, perhaps."""
+    samples = {each.path for each in report.samples}
+    return [each.path for each in report.found.instances if each.path not in samples]
 
 
 def _guesses(told: Sequence[str]) -> list[str]:

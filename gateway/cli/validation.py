@@ -14,7 +14,7 @@ from gateway.cli.report import problem_report
 from gateway.cli.run import AsJson, as_document, errors, exit_code, read_settings, show
 from gateway.cli.source import Source
 from gateway.cli.text import valid_text
-from gateway.errors import Problem
+from gateway.errors import ConfigurationError, Problem
 from gateway.portal import read_file
 from gateway.settings import Settings
 
@@ -92,6 +92,8 @@ async def _judge(settings: Settings, body: bytes, attach: Sequence[Path]) -> Ver
     try:
         incoming = await read(catalogue, body, attachments, limits_of(settings))
     except Problem as problem:
+        if fault := next((each.fault for each in catalogue.standards if each.fault), ""):
+            raise ConfigurationError(fault) from None
         return Verdict(problem, problem.message_type)
     return Verdict(None, incoming.message_type.id, incoming.warnings)
 

@@ -62,12 +62,12 @@ def contradiction(field: str) -> tuple[Bilingual, Bilingual]:
     """Say that message and metadata state different things, and what to do."""
     return (
         say(
-            f"Nachricht und Metadaten nennen für „{field}“ Verschiedenes.",
-            f"Message and metadata state different things for `{field}`.",
+            f"Nachricht und Metadaten nennen für »{field}« Verschiedenes.",
+            f"Message and metadata state different things for “{field}”.",
         ),
         say(
-            f"Lassen Sie „{field}“ in den Metadaten weg: die Angabe in der Nachricht genügt.",
-            f"Leave `{field}` out of the metadata: what the message says is enough.",
+            f"Lassen Sie »{field}« in den Metadaten weg: die Angabe in der Nachricht genügt.",
+            f"Leave “{field}” out of the metadata: what the message says is enough.",
         ),
     )
 
@@ -92,8 +92,8 @@ def _against_sender(header: Header, stated: Mapping[str, str]) -> Iterator[_Faul
     for field, most in LONGEST.items():
         if len(getattr(header, field) or "") > most:
             message = say(
-                f"„{field}“ ist länger als die erlaubten {most} Zeichen.",
-                f"`{field}` is longer than the {most} characters allowed.",
+                f"»{field}« ist länger als die erlaubten {most} Zeichen.",
+                f"“{field}” is longer than the {most} characters allowed.",
             )
             yield _Fault(field, message, None)
 

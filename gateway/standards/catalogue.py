@@ -160,7 +160,10 @@ class Catalogue:
             raise ConfigurationError("\n".join(new.unusable.values()))
         fresh = [standard for standard in new.standards if standard not in self.standards]
         for standard in fresh:
-            standard.check()
+            try:
+                standard.check()
+            except ConfigurationError as error:
+                raise ConfigurationError(f"{standard.folder}: {error.detail}") from error
         gone = [standard for standard in self.standards if standard.folder / FILE_NAME not in files]
         self.standards, self._files = new.standards, new._files
         self._by_root, self._alone = new._by_root, new._alone

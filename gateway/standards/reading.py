@@ -71,7 +71,7 @@ def usable(standard: Standard) -> Iterator[None]:
     try:
         yield
     except ConfigurationError as error:
-        standard.fault = error.detail
+        standard.fault = f"{standard.folder}: {error.detail}"
         raise Unavailable(_NOT_USABLE, retry_after_s=60) from None
     standard.fault = ""
 

@@ -137,14 +137,18 @@ def survey(folder: Path) -> Survey:
     """Look at every file below `folder`.
 
     Raises:
-        ConfigurationError: there is neither a schema nor a code list, or more than fits into memory.
+        ConfigurationError: there is neither a schema that can be read nor a code list, or more than fits
+            into memory.
     """
     found = Survey(folder)
     # The shallowest first: what lies deeper may be a copy of it.
     for path in sorted((each for each in folder.rglob("*") if each.is_file()), key=_depth):
         _classify(found, path.relative_to(folder))
-    if not (found.schemas or found.code_lists):
+    unread = any(path.suffix.lower() == ".xsd" for path in found.unreadable)
+    if not found.schemas and (unread or not found.code_lists):
         broken = "".join(f"\n  {path}: {reason}" for path, reason in found.unreadable.items())
+        if unread:
+            raise ConfigurationError(f"none of its schemas can be read{broken}")
         raise ConfigurationError(f"there is no XML schema and no code list in it{broken}")
     return found
 
@@ -214,9 +218,16 @@ def _add_schema(found: Survey, schema: SchemaFile) -> None:
 
 def _add_code_list(found: Survey, path: Path) -> None:
     try:
-        found.code_lists[path] = load_code_list(found.folder / path, closed=True)
+        new = load_code_list(found.folder / path, closed=True)
     except ConfigurationError as error:
         found.unreadable[path] = error.detail.partition(": ")[2]
+        return
+    for other, known in found.code_lists.items():
+        if (known.uri, known.version) == (new.uri, new.version):
+            if known.codes != new.codes:
+                found.unreadable[path] = f"has address and version of {other}, but other codes; that is used"
+            return
+    found.code_lists[path] = new
 
 
 def fixed_code_lists(root: etree._Element) -> Iterator[tuple[str, str | None]]:

@@ -238,12 +238,12 @@ def has_larger_tree(body: bytes, most: int) -> bool:
 
 def _require_plain_prolog(body: bytes) -> None:
     if body.startswith(_UTF16_STARTS):
-        raise _at_byte(NotUtf8, body, 0, _NOT_UTF8)
+        raise _at_byte(NotUtf8, body, 0, _UTF16)
     declaration = _DECLARATION.match(body, 3 if body.startswith(_BOM) else 0)
     if declaration:
         version, encoding = declaration.groups()
         if encoding is not None and encoding.lower() != b"utf-8":
-            raise _at_byte(NotUtf8, body, declaration.start(2), _NOT_UTF8)
+            raise _at_byte(NotUtf8, body, declaration.start(2), _OTHER_ENCODING)
         if version != b"1.0":
             raise _at_byte(ForbiddenXml, body, declaration.start(1), _OTHER_VERSION)
     # One byte is found ten times as fast as what it begins is ruled out.
@@ -354,10 +354,14 @@ def _code(kind: type[Problem]) -> str:
     return str(kind.code or RejectCode.OTHER)
 
 
-_NOT_UTF8 = Bilingual(
-    de="Die Nachricht ist nicht in UTF-8 kodiert oder nennt eine andere Kodierung; angenommen wird nur "
-    "UTF-8.",
-    en="The message is not encoded in UTF-8 or declares another encoding; only UTF-8 is taken.",
+_UTF16 = Bilingual(
+    de="Die Nachricht ist in UTF-16 oder UTF-32 kodiert; angenommen wird nur UTF-8.",
+    en="The message is encoded in UTF-16 or UTF-32; only UTF-8 is taken.",
+)
+_OTHER_ENCODING = Bilingual(
+    de="Die XML-Deklaration nennt eine andere Kodierung als UTF-8; angenommen wird nur, was UTF-8 ist und "
+    "sich so nennt.",
+    en="The XML declaration names another encoding than UTF-8; only what is UTF-8 and says so is taken.",
 )
 _INVALID_BYTES = Bilingual(
     de="An dieser Stelle stehen Bytes, die kein gültiges UTF-8 sind; angenommen wird nur UTF-8.",

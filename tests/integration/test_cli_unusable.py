@@ -198,3 +198,9 @@ def test_standard_below_another_is_not_taken_away_with_it(town: Standards) -> No
     shutil.rmtree(town.standards / "xgewerbe")
     assert "was not added to" in town.refused("standards", "remove", "xgewerbe", "1.0", code=REFUSED)
     assert town.file("xurkunde", "1.1").is_file()
+
+
+def test_validate_says_why_a_standard_cannot_be_used(town: Standards) -> None:
+    schema = town.file("xparken").with_name("xparken.xsd")
+    schema.write_text(schema.read_text("utf-8").replace("</xs:schema>", ""), "utf-8")
+    assert str(schema) in town.refused("validate", str(PARKING))

@@ -210,6 +210,25 @@ def test_report_counts_and_says_what_was_guessed(standards: Path, tmp_path: Path
     assert "guessed" not in told
 
 
+def test_report_names_lists_that_contradict_each_other_and_files_that_are_not_used(
+    standards: Path, tmp_path: Path
+) -> None:
+    files = release.files()
+    other = files[release.LIST].replace("dackel", "dogge")
+    lost = files["beispiele/dackel.xml"].replace("xhund:2.3", "xhnd:2.3")
+    twice = {"codelisten/zwei.xml": other, "codelisten/zwilling.xml": files[release.LIST]}
+    source = release.write(tmp_path / "mehr", files | twice | {"beispiele/b.xml": lost})
+    report = json.loads(run(standards, "add", source, "--dry-run", "--json").stdout)
+    assert report["unusable_files"] == {
+        "codelisten/zwei.xml": f"has address and version of {release.LIST}, but other codes; that is used"
+    }
+    assert (report["code_lists"], report["other_files"]) == (1, ["beispiele/b.xml"])
+    assert (
+        "  other XML files, of which nothing is used: 1\n    beispiele/b.xml"
+        in run(standards, "add", source, "--dry-run").stdout
+    )
+
+
 def test_json_has_nothing_that_steers_a_terminal(standards: Path, tmp_path: Path) -> None:
     source = release.write(tmp_path / "seltsam", {f"a{CLEAR}ü.xml": "<", "b.xsd": SCHEMA})
     (source / os.fsdecode(b"\xff.xml")).write_text("<", "utf-8")

@@ -20,6 +20,7 @@ from gateway.http.service import Service, service_of
 from gateway.standards import MessageType, Standard
 from gateway.standards.codelists import CodeList
 from gateway.standards.description import description, fetch_schema_file, summary
+from gateway.standards.reading import usable
 
 if TYPE_CHECKING:
     from gateway.standards.examples import Example
@@ -120,7 +121,8 @@ async def get_example(
         raise missing.no_message_type(found, message)
     desk: ExampleDesk = request.app.state.example_desk
     try:
-        example = await desk.write(found, wanted, full=full, seed=seed)
+        with usable(found):
+            example = await desk.write(found, wanted, full=full, seed=seed)
     except NotPossible as error:
         german = f"Aus dem Schema allein lässt sich dieses Beispiel nicht schreiben: {error.detail}"
         raise NotFound(Bilingual(de=german, en=error.detail)) from None

@@ -72,6 +72,7 @@ class Examples:
             NotPossible: the schema asks for something that cannot be made up; says what and where.
             ConfigurationError: the standard itself is not usable.
         """
+        self._standard.prepare()  # which says better than the other engine what is wrong
         if message_type.root not in self._schema.maps.elements:
             raise NotPossible(f"{message_type.id}: the schema declares no element {message_type.root}")
         plan, best, failure = Plan(full=full), None, ""

@@ -135,5 +135,7 @@ async def test_message_is_put_off_while_its_schema_is_gone(served: Portal) -> No
     schema = manifest(served).parents[2] / "xurkunde" / "1.1" / "xurkunde.xsd"
     kept = schema.rename(schema.with_suffix(".kept"))
     assert (await served.submit(message())).status_code == 503
+    example = "/v1/standards/xurkunde/1.1/messages/urkunde.anforderung.0101/example"
+    assert (await served.call("GET", example)).status_code == 503
     kept.rename(schema)
     assert (await served.submit(message())).status_code == 202

@@ -308,6 +308,7 @@ NO_SCHEMA = {"liesmich.xml": "<text/>"}
 SHARED = release.shared_files()["gemeinsames.xsd"]
 BROKEN_SCHEMA = {"a.xsd": SHARED.replace("gemeinsames", "anderes").replace("xs:token", "xs:tokn")}
 MAIN = release.files()[release.MAIN]
+CUT_OFF = {**release.files(), release.MAIN: MAIN[:200], release.PARTS: "<xs:schema"}
 MISSING_PART = {"xhund.xsd": MAIN}
 SWAPPED = release.files() | {release.MAIN: release.files()[release.PARTS], release.PARTS: MAIN}
 SEVERAL = release.files() | {"XHase/x.xsd": MAIN.replace("XHund", "XHase").replace("hund", "hase")}
@@ -317,6 +318,7 @@ SEVERAL = release.files() | {"XHase/x.xsd": MAIN.replace("XHund", "XHase").repla
     ("contents", "words"),
     [
         (NO_SCHEMA, "no XML schema and no code list"),
+        (CUT_OFF, r"none of its schemas can be read\n  xsd/xhund-bausteine\.xsd: "),
         (BROKEN_SCHEMA, "tokn"),
         (MISSING_PART, "xhund-bausteine.xsd"),
         (SEVERAL, "several standards"),
