@@ -64,6 +64,21 @@ def locate(
     return found
 
 
+def start_tags(
+    body: bytes, root: etree._Element, wanted: Iterable[etree._Element]
+) -> dict[etree._Element, bytes]:
+    """Return the start tag of each wanted element as it is written."""
+    missing = set(wanted)
+    found: dict[etree._Element, bytes] = {}
+    for tag in iterate_tags(body, root) if missing else ():
+        if tag.opens and tag.element in missing:
+            missing.remove(tag.element)
+            found[tag.element] = body[tag.start : tag.end]
+            if not missing:
+                break
+    return found
+
+
 class Counter:
     """Turns byte offsets, asked for in rising order, into lines and columns in one pass."""
 

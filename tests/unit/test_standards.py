@@ -451,6 +451,19 @@ def test_all_code_list_faults_are_found_at_once(standard: Folder) -> None:
     assert caught.value.code == "S010"
 
 
+def test_list_that_only_the_schema_names_is_told_at_its_element(standard: Folder) -> None:
+    folder = standard(closed="false")
+    schema = folder / "probe" / "1.0" / "probe.xsd"
+    text = schema.read_text("utf-8").replace('fixed="urn:list:way"', 'default="urn:list:elsewhere"')
+    schema.write_text(text, "utf-8")
+    catalogue = Catalogue.load([folder])
+    (warning,) = catalogue.read(message("<m:way><code>x</code></m:way>"), today=TODAY).warnings.shown
+    assert (warning.code, warning.path) == ("S010", "/m:probe.0101/m:way")
+    stated = '<m:way listURI = "urn:list:other"><code>x</code></m:way>'
+    (warning,) = catalogue.read(message(stated), today=TODAY).warnings.shown
+    assert warning.path == "/m:probe.0101/m:way/@listURI"
+
+
 def test_schema_and_code_lists_are_heard_in_one_run(standard: Folder) -> None:
     wrong_list = '<m:way listURI="urn:list:evil"><code>x</code></m:way>'
     content = coded("urn:list:way", "1", "x") + wrong_list + "<m:unknown/>"
