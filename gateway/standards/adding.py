@@ -38,7 +38,7 @@ from gateway.standards.manifest import (
 from gateway.standards.sources import SchemaFiles, Unresolved, find_imports
 from gateway.standards.standard import MessageType, Standard
 from gateway.standards.survey import Survey, fixed_code_lists, survey
-from gateway.xml.parse import parse, parse_reference
+from gateway.xml.parse import parse, parse_reference, write_reference
 from gateway.xml.rules import RuleFile, Rules
 from gateway.yaml_text import sentences
 
@@ -278,7 +278,7 @@ def _with_open_lists(standard: Standard, found: Survey) -> tuple[Manifest, list[
     opened = {
         key
         for root in _sample_trees(found, standard)
-        if not standard.schema.find(root, etree.tostring(root)).errors
+        if not standard.schema.find(root, write_reference(root)).errors
         for key, code in used_codes(root)
         if key in lists and code not in lists[key]
     }

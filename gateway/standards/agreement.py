@@ -10,7 +10,7 @@ from gateway.contract.findings import Bilingual, Finding, Findings
 from gateway.standards.profiles import Header
 from gateway.standards.standard import MessageType, Standard
 from gateway.xml.paths import Names
-from gateway.xml.positions import locate
+from gateway.xml.positions import as_written, locate
 from gateway.xml.words import say
 
 LONGEST = {"message_id": 200, "case_ref": 200, "channel": 20}
@@ -42,7 +42,8 @@ def find_disagreements(
         faults += [*_against_sender(header, stated)]
     if not faults:
         return Findings()
-    places = [next(iter(standard.header_places(root, each.field)), (root, None)) for each in faults]
+    stood = [next(iter(standard.header_places(root, each.field)), (root, None)) for each in faults]
+    places = as_written(body, root, stood)
     positions, names = locate(body, root, (element for element, _ in places)), Names(root)
     return Findings.of(
         Finding(

@@ -7,7 +7,7 @@ since what the schema fixes has been added to the message; codes of type 1 are a
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from typing import cast
@@ -20,7 +20,7 @@ from gateway.standards.genericode import CodeList, load_code_list
 from gateway.xml.near import nearest
 from gateway.xml.parse import parse_reference
 from gateway.xml.paths import Names
-from gateway.xml.positions import Position, locate, start_tags
+from gateway.xml.positions import Position, as_written, locate
 from gateway.xml.words import Option, allowed, local_of, meant, possible, say, together
 
 __all__ = ["CodeList", "CodeLists", "fixed_lists", "load_code_list"]
@@ -92,9 +92,12 @@ class CodeLists:
         if not told:
             return Findings()
         positions = locate(body, root, (fault.element for fault in told))
-        tags = start_tags(body, root, (fault.element for fault in told if fault.attribute))
         names = Names(root, prefixes)
-        shown = [fault.stated_in(tags).finding(positions, names, describe) for fault in told]
+        places = as_written(body, root, ((fault.element, fault.attribute) for fault in told))
+        shown = [
+            fault.finding(positions, names.path(*place), names, describe)
+            for fault, place in zip(told, places, strict=True)
+        ]
         return Findings.of(shown, sum(1 for _ in faults))
 
     def accept(self, root: etree._Element, body: bytes) -> bool:
@@ -186,7 +189,10 @@ class CodeLists:
         severity = Severity.ERROR if self._closed else Severity.WARNING
         told = _filled(message, local_of(element), _title(known) if known else "")
         once = None if self._closed else (uri, element.get("listVersionID") if known else None)
-        return _Fault(element, RejectCode.CODE_LIST, told, hint, attribute, severity, once)
+        stated = element.get(attribute) is not None
+        return _Fault(
+            element, RejectCode.CODE_LIST, told, hint, attribute if stated else None, severity, once
+        )
 
 
 def _unknown_code(element: etree._Element, code: etree._Element, text: str, known: CodeList) -> "_Fault":
@@ -266,17 +272,10 @@ class _Fault:
     severity: Severity = Severity.ERROR
     once: tuple[str, str | None] | None = None
 
-    def stated_in(self, tags: Mapping[etree._Element, bytes]) -> "_Fault":
-        """Blame the element for an attribute that is none of the message: the schema has given it."""
-        if self.attribute and not re.search(rf"\s{self.attribute}\s*=".encode(), tags[self.element]):
-            return replace(self, attribute=None)
-        return self
-
     def finding(
-        self, positions: Mapping[etree._Element, Position], names: Names, describe: Describe
+        self, positions: Mapping[etree._Element, Position], path: str, names: Names, describe: Describe
     ) -> Finding:
         position = positions[self.element]
-        path = names.path(self.element, self.attribute)
         coded = self.element if self.code is RejectCode.CODE_LIST else _coded_above(self.element)
         return Finding(
             code=str(self.code),

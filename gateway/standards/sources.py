@@ -18,7 +18,7 @@ from lxml import etree
 
 from gateway.errors import ConfigurationError
 from gateway.standards.gaps import XSD, open_derived, stand_in, uses
-from gateway.xml.parse import parse_reference, read_reference
+from gateway.xml.parse import parse_reference, read_reference, write_reference
 from gateway.xml.validate import Documents
 
 _IMPORT = f"{XSD}import"
@@ -149,7 +149,7 @@ def require_no_entities(root: etree._Element, path: Path) -> None:
         return
     try:
         whole = not any(True for _ in root.iter(etree.Entity))
-        parse_reference(etree.tostring(root))  # in attributes they are no nodes
+        parse_reference(write_reference(root))  # in attributes they are no nodes
     except etree.XMLSyntaxError:
         whole = False
     if not whole:
@@ -242,7 +242,7 @@ class _Collection:
                 self._read(path)
         namespaces = dict.fromkeys(self._read(entry).get("targetNamespace", "") for entry in entries)
         gaps = {
-            namespace: etree.tostring(stand_in(namespace, self.roots.values()))
+            namespace: write_reference(stand_in(namespace, self.roots.values()))
             for namespace in self.missing
             if namespace not in self.imported
         }
@@ -251,7 +251,7 @@ class _Collection:
         for root in self.roots.values():
             self._redirect(root)
         written = {self._gap(namespace): content for namespace, content in gaps.items()}
-        written |= {self.names[path]: etree.tostring(root) for path, root in self.roots.items()}
+        written |= {self.names[path]: write_reference(root) for path, root in self.roots.items()}
         for namespace, paths in self.imported.items():
             if len(paths) > 1:
                 written[self._stand_in(namespace)] = self._including(namespace, paths)
@@ -333,14 +333,14 @@ class _Collection:
         schema = etree.Element(f"{XSD}schema", {"targetNamespace": namespace} if namespace else {})
         for path in paths:
             etree.SubElement(schema, f"{XSD}include", schemaLocation=self.names[path])
-        return etree.tostring(schema)
+        return write_reference(schema)
 
     def _importing(self, namespaces: Iterable[str]) -> bytes:
         schema = etree.Element(f"{XSD}schema")
         for namespace in namespaces:
             location = self._stand_in(namespace)
             etree.SubElement(schema, _IMPORT, namespace=namespace, schemaLocation=location)
-        return etree.tostring(schema)
+        return write_reference(schema)
 
 
 def _base_name(location: str) -> str:

@@ -18,7 +18,7 @@ from gateway.xml.declarations import Look
 from gateway.xml.faults import Fault, Key, Kind
 from gateway.xml.model import Component
 from gateway.xml.paths import Names
-from gateway.xml.positions import Position, locate
+from gateway.xml.positions import Position, as_written, locate
 from gateway.xml.telling import Told
 
 if TYPE_CHECKING:
@@ -63,7 +63,8 @@ def explain(
     names = Names(root, prefixes)
     told = faults[:MAX_FINDINGS]
     positions |= locate(body, root, (fault.other for fault in told if fault.other is not None))
-    shown = [_finding(fault, positions, names, look) for fault in told]
+    paths = [names.path(*place) for place in as_written(body, root, map(_place, told))]
+    shown = [_finding(fault, path, positions, names, look) for fault, path in zip(told, paths, strict=True)]
     return Findings.of(shown, len(faults) - len(shown))
 
 
@@ -188,12 +189,18 @@ def _told(fault: Fault, look: Look | None) -> Told:
         return sentences.tell(fault, None)
 
 
+def _place(fault: Fault) -> tuple[etree._Element, str | None]:
+    return fault.element, None if fault.kind is Kind.MISSING_ATTRIBUTE else fault.attribute
+
+
 def _finding(
-    fault: Fault, positions: Mapping[etree._Element, Position], names: Names, look: Look | None
+    fault: Fault,
+    path: str,
+    positions: Mapping[etree._Element, Position],
+    names: Names,
+    look: Look | None,
 ) -> Finding:
     position = positions[fault.element]
-    in_path = None if fault.kind is Kind.MISSING_ATTRIBUTE else fault.attribute
-    path = names.path(fault.element, in_path)
     told = _told(fault, look)
     hint = told.hint
     if hint is None and fault.other is not None and fault.kind in (Kind.DUPLICATE_KEY, Kind.DUPLICATE_ID):

@@ -149,6 +149,14 @@ def parse_reference(body: bytes) -> etree._Element:
     return root
 
 
+def write_reference(root: etree._Element) -> bytes:
+    """Write such a file, changed or not, so that it can be parsed again.
+
+    In ASCII, which is lxml's own choice, a name with an umlaut becomes a reference, and that is none.
+    """
+    return etree.tostring(root, encoding="utf-8")
+
+
 def read_reference(path: Path) -> etree._Element:
     """Read and parse such a file.
 

@@ -13,6 +13,8 @@ from lxml import etree
 _SKIPPED = rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>"
 _ATTRIBUTES = rb"""[^>"']*+(?:(?:"[^"]*"|'[^']*')[^>"']*+)*+"""
 _TAGS = re.compile(rb"<(?:([^!?/]" + _ATTRIBUTES + rb")|(/)[^>]*+)>|" + _SKIPPED, re.DOTALL)
+_NAME = re.compile(rb"""\s([^\s=<>"'/]++)\s*+=\s*+(?:"[^"]*+"|'[^']*+')""")
+_XML = "http://www.w3.org/XML/1998/namespace"
 _START, _END = 1, 2
 _SLASH = ord("/")
 
@@ -64,19 +66,31 @@ def locate(
     return found
 
 
-def start_tags(
-    body: bytes, root: etree._Element, wanted: Iterable[etree._Element]
-) -> dict[etree._Element, bytes]:
-    """Return the start tag of each wanted element as it is written."""
-    missing = set(wanted)
-    found: dict[etree._Element, bytes] = {}
+def as_written(
+    body: bytes, root: etree._Element, places: Iterable[tuple[etree._Element, str | None]]
+) -> list[tuple[etree._Element, str | None]]:
+    """Return places, elements or attributes of some, without attributes that are not in the message itself.
+
+    Validating adds those that the schema gives a value to; nobody can look them up in what was sent.
+    """
+    places = list(places)
+    missing = {element for element, attribute in places if attribute}
+    written: set[tuple[etree._Element, str | None]] = set()
     for tag in iterate_tags(body, root) if missing else ():
         if tag.opens and tag.element in missing:
             missing.remove(tag.element)
-            found[tag.element] = body[tag.start : tag.end]
+            written.update((tag.element, name) for name in _attributes(body, tag))
             if not missing:
                 break
-    return found
+    return [place if place in written else (place[0], None) for place in places]
+
+
+def _attributes(body: bytes, tag: Tag) -> Iterator[str]:
+    """Yield the expanded names of the attributes that a start tag has."""
+    namespaces = {**tag.element.nsmap, "xml": _XML}
+    for found in _NAME.finditer(body, tag.start, tag.end):
+        prefix, _, local = found[1].decode().rpartition(":")
+        yield f"{{{namespaces.get(prefix, '')}}}{local}" if prefix else local
 
 
 class Counter:

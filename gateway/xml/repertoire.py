@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from lxml import etree
 
 from gateway.xml.declarations import XSD_NAMESPACE
-from gateway.xml.parse import parse_reference
+from gateway.xml.parse import parse_reference, write_reference
 from gateway.xml.patterns import matches, schema_of
 
 _PATTERN, _RESTRICTION, _ELEMENT = (
@@ -91,7 +91,7 @@ def split(files: Mapping[str, bytes]) -> tuple[dict[str, bytes], Repertoire] | N
         return None
     for each in found:
         each.getparent().remove(each)  # type: ignore[union-attr]  # a restriction's
-    return {name: etree.tostring(root) for name, root in roots.items()}, repertoire
+    return {name: write_reference(root) for name, root in roots.items()}, repertoire
 
 
 def _states_repertoire(element: etree._Element) -> bool:

@@ -15,7 +15,7 @@ from gateway.errors import ConfigurationError, Unavailable
 from gateway.xml import svrl
 from gateway.xml.parse import read_reference
 from gateway.xml.paths import Names
-from gateway.xml.positions import locate
+from gateway.xml.positions import as_written, locate
 from gateway.xml.schematron import compile_schematron
 from gateway.xml.stylesheet import XSL, Stylesheet, require_stylesheet
 from gateway.xml.svrl import Failure
@@ -120,7 +120,8 @@ class Rules:
             broken += _first(rules, report, count)
         broken.sort(key=lambda each: each[0] is not Severity.ERROR)
         del broken[MAX_FINDINGS:]
-        places = svrl.resolve(root, [failure for _, failure in broken])
+        # The rules see also the attributes that validating has added.
+        places = as_written(body, root, svrl.resolve(root, [failure for _, failure in broken]))
         shown = [(*each, *place) for each, place in zip(broken, places, strict=True)]
         positions = locate(body, root, (element for *_, element, _ in shown))
         names = Names(root, self._prefixes)

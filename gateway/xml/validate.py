@@ -26,7 +26,7 @@ from gateway.xml.explain import explain
 from gateway.xml.identity import Identifiers, find_identifiers
 from gateway.xml.lxml_faults import MAX_ERRORS
 from gateway.xml.padding import trim
-from gateway.xml.parse import MAX_TREE_TAGS, has_more_tags, parse_reference
+from gateway.xml.parse import MAX_TREE_TAGS, has_more_tags, parse_reference, write_reference
 from gateway.xml.patterns import match_by_libxml2
 from gateway.xml.repertoire import Repertoire, split
 
@@ -228,7 +228,7 @@ def _without_values_at_references(content: bytes) -> bytes:
     for use in root.iter("{http://www.w3.org/2001/XMLSchema}attribute"):
         if use.get("ref") is not None:
             etree.strip_attributes(use, "default", "fixed")
-    return etree.tostring(root)
+    return write_reference(root)
 
 
 class _NoTree:

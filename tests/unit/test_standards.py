@@ -451,17 +451,65 @@ def test_all_code_list_faults_are_found_at_once(standard: Folder) -> None:
     assert caught.value.code == "S010"
 
 
-def test_list_that_only_the_schema_names_is_told_at_its_element(standard: Folder) -> None:
-    folder = standard(closed="false")
-    schema = folder / "probe" / "1.0" / "probe.xsd"
-    text = schema.read_text("utf-8").replace('fixed="urn:list:way"', 'default="urn:list:elsewhere"')
+LIST = '<xs:attribute name="listURI" type="xs:anyURI" fixed="urn:list:way"/>'
+OTHER_LIST = LIST.replace("way", "other")
+VERSION_3 = '<xs:attribute name="listVersionID" type="xs:string" fixed="3"/>'
+ANY = '<xs:anyAttribute processContents="skip"/>'
+CODES = '<xs:element name="code" type="p:Code" minOccurs="0" maxOccurs="9"/>'
+NUMBERED = (
+    '<xs:element name="k" maxOccurs="9"><xs:complexType><xs:attribute name="n" default="1"/></xs:complexType>'
+    "</xs:element>"
+)
+UNIQUE = '<xs:unique name="u"><xs:selector xpath="p:k"/><xs:field xpath="@n"/></xs:unique>'
+RULE = """<schema xmlns="http://purl.oclc.org/dsdl/schematron" queryBinding="xslt2">
+<ns prefix="p" uri="urn:example:probe:1.0"/>
+<pattern><rule context="p:way/@listURI"><assert test="false()">Nie.</assert></rule></pattern></schema>"""
+WAY_1 = '<m:way listVersionID="1"><code>post</code></m:way>'
+
+
+@pytest.mark.parametrize(
+    ("closed", "changes", "content", "found"),
+    [
+        ("true", {LIST: OTHER_LIST}, WAY_1, {"S010": "m:way"}),
+        ("false", {LIST: OTHER_LIST.replace("fixed", "default")}, WAY_1, {"S010": "m:way"}),
+        (
+            "false", {LIST: OTHER_LIST + VERSION_3}, WAY_1,
+            {"X001": "m:way/@listVersionID", "S010": "m:way"},
+        ),
+        (
+            "true", {LIST: LIST + VERSION_3}, "<m:way><code>post</code></m:way>",
+            {"S010": "m:way"},
+        ),
+        ("true", {}, '<m:way listURI="urn:list:way" listVersionID="1"><code>post</code></m:way>',
+         {"X002": "m:way/@listURI"}),
+        ("true", {}, WAY_1, {"X002": "m:way"}),
+        (
+            "true", {CODES: NUMBERED, f"{ANY}</xs:complexType>": f"{ANY}</xs:complexType>{UNIQUE}"},
+            "<m:k/><m:k/><m:k n='2'/><m:k n='2'/>", {"X001": "m:k[2]", "X001 again": "m:k[4]/@n"},
+        ),
+        ("true", {ANY: f'<xs:attribute name="version" default="9"/>{ANY}'}, "", {"S999": ""}),
+    ],
+)  # fmt: skip
+def test_attribute_that_only_the_schema_states_is_no_place(
+    standard: Folder, closed: str, changes: dict[str, str], content: str, found: dict[str, str]
+) -> None:
+    folder = standard(closed=closed)
+    schema, manifest = folder / "probe" / "1.0" / "probe.xsd", folder / "probe" / "1.0" / "standard.yaml"
+    text = schema.read_text("utf-8")
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
     schema.write_text(text, "utf-8")
-    catalogue = Catalogue.load([folder])
-    (warning,) = catalogue.read(message("<m:way><code>x</code></m:way>"), today=TODAY).warnings.shown
-    assert (warning.code, warning.path) == ("S010", "/m:probe.0101/m:way")
-    stated = '<m:way listURI = "urn:list:other"><code>x</code></m:way>'
-    (warning,) = catalogue.read(message(stated), today=TODAY).warnings.shown
-    assert warning.path == "/m:probe.0101/m:way/@listURI"
+    if "X002" in found:
+        (schema.parent / "rule.sch").write_text(RULE, "utf-8")
+        manifest.write_text(manifest.read_text("utf-8") + "rules: [{file: rule.sch}]\n", "utf-8")
+    try:
+        findings = [*Catalogue.load([folder]).read(message(content), today=TODAY).warnings.shown]
+    except Problem as refused:
+        findings = refused.findings
+    assert [(each.code, each.path) for each in findings] == [
+        (code[:4], f"/m:probe.0101/{path}".rstrip("/")) for code, path in found.items()
+    ]
 
 
 def test_schema_and_code_lists_are_heard_in_one_run(standard: Folder) -> None:

@@ -360,6 +360,7 @@ IN_ATTRIBUTE = '<!DOCTYPE xs:schema [<!ENTITY art "hund">]>' + KETTE.format('<xs
             {"a.xsd": ANYWHERE},
             r"a\.xsd: has no targetNamespace",
         ),
+        ({"a.xsd": KETTE.format('<xs:element name="a" größe="1"/>')}, r"a\.xsd: .*'größe' is not allowed"),
         ({"a.xsd": ENTITY}, r"a\.xsd: uses entities that its DOCTYPE declares.*write out"),
         ({"a.xsd": IN_ATTRIBUTE}, r"a\.xsd: uses entities that its DOCTYPE declares.*write out"),
         ({"a.xsd": ENTITY, "b/a.xsd": ENTITY}, r"a\.xsd: uses entities"),
@@ -375,6 +376,20 @@ def test_odd_release_is_refused_in_a_sentence(standards: Path, contents: dict[st
 def test_entities_that_a_schema_declares_and_does_not_use_are_no_fault(standards: Path) -> None:
     declared = '<!DOCTYPE xs:schema [<!ENTITY art "Hund">]>' + KETTE.format('<xs:element name="hund"/>')
     assert adding(standards, {"a.xsd": declared}).manifest.message_types
+
+
+NOTES = "<xs:annotation><xs:appinfo xmlns:ä='urn:a'><prüfung größe='1' ä:ö=''/></xs:appinfo></xs:annotation>"
+LETTERS = """<xs:simpleType name="Zeichen"><xs:restriction base="xs:string">
+<xs:pattern value="([&#x9;-&#xA;&#xD; -~¡-ž])*"/></xs:restriction></xs:simpleType>"""
+
+
+@pytest.mark.parametrize("declared", ["", "<!DOCTYPE xs:schema>"])
+def test_names_with_umlauts_in_the_notes_of_a_schema_are_no_fault(standards: Path, declared: str) -> None:
+    schema = declared + KETTE.format(f'{NOTES}{LETTERS}<xs:element name="größe"/>')
+    report = adding(standards, {"a.xsd": schema, "größe.xml": '<k:größe xmlns:k="urn:kette:1"/>'})
+    assert [each.valid for each in report.samples] == [True]
+    (added,) = Catalogue.load([standards]).standards
+    added.check()
 
 
 def test_long_chain_of_files_is_followed(tmp_path: Path) -> None:
