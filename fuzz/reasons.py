@@ -19,6 +19,7 @@ _FACET = re.compile(r"\[facet '(?P<facet>\w+)'\] The value '(?P<value>.*?)' ", r
 _XSD = "{http://www.w3.org/2001/XMLSchema}"
 _XML_SPACE = " \t\n\r"
 _OTHER_SPACE = re.compile(r"[^\S \t\n\r]")
+_PADDED_KEY = re.compile(r"value \(.*(?:'(?:\s|\\[tnr])|(?:\s|\\[tnr])').*\) not found for ", re.DOTALL)
 _FOLLOWS = ("SCHEMAV_CVC_IDC",)
 """What libxml2 says besides, because it has no value for a key."""
 
@@ -49,6 +50,8 @@ def _is_identity(error: Any) -> bool:
 
 
 def _of_libxml2(code: str, text: str) -> str | None:
+    if code == "SCHEMAV_CVC_ELT_1" and text.startswith(f"Element '{_XSD}"):
+        return "refused by libxml2 alone: an element of XML Schema itself, which no schema declares (right)"
     if code == "SCHEMAV_CVC_COMPLEX_TYPE_2_3":
         return _SPACE  # xmlschema takes text between elements for white space where Python does
     if code in {"SCHEMAV_CVC_ELT_5_2_2_2_2", "SCHEMAV_CVC_AU"}:
@@ -92,6 +95,8 @@ def _of_xmlschema(error: Any) -> str | None:
         return "accepted by libxml2 alone: an element of XML Schema itself in lax content (right: undeclared)"
     if _OTHER_SPACE.search(_values(error)):
         return _SPACE
+    if _PADDED_KEY.match(error.reason or ""):
+        return "accepted by libxml2 alone: white space around the value of a key, which is none of it (right)"
     return next((why for words, why in _ACCEPTED if words in said), None)
 
 
