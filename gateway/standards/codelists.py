@@ -133,7 +133,7 @@ class CodeLists:
             if fault := self._unknown_list(element, uri, version):
                 yield fault
             # Whichever version is meant: what is in none of them is wrong in all.
-            meant_lists = [item for item in self._lists.values() if item.uri == uri] if self._closed else []
+            meant_lists = self._versions(uri) if self._closed else []
         else:
             meant_lists = [known]
         if not meant_lists or (code := _code_element(element)) is None:
@@ -143,8 +143,11 @@ class CodeLists:
         if all(each.closed and text not in each.names for each in meant_lists):
             yield _unknown_code(element, code, text, max(meant_lists, key=lambda each: each.version))
 
+    def _versions(self, uri: str) -> list[CodeList]:
+        return [item for item in self._lists.values() if item.uri == uri]
+
     def _unknown_list(self, element: etree._Element, uri: str, version: str) -> "_Fault | None":
-        versions = [item for item in self._lists.values() if item.uri == uri]
+        versions = self._versions(uri)
         if not self._closed and self._is_expected(uri, version, listed=bool(versions)):
             return None
         if versions:

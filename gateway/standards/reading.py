@@ -73,6 +73,9 @@ def usable(standard: Standard) -> Iterator[None]:
     except ConfigurationError as error:
         standard.fault = f"{standard.folder}: {error.detail}"
         raise Unavailable(_NOT_USABLE, retry_after_s=60) from None
+    except Problem:  # a message that is judged, to be refused, shows as well that its standard can be used
+        standard.fault = ""
+        raise
     standard.fault = ""
 
 

@@ -97,7 +97,7 @@ class Schema:
         return schema.validate(root) and not (self.identifiers and self.identifiers.may_be_wrong(root))
 
     def _for(self, body: bytes) -> etree.XMLSchema:
-        return self._quick if self._quick and self._keeps_to_repertoire(body) else self.lxml
+        return self._quick if self._keeps_to_repertoire(body) else self.lxml
 
     def _keeps_to_repertoire(self, body: bytes) -> bool:
         return self._parts is not None and self._parts[1].covers(body)
@@ -155,13 +155,13 @@ class Schema:
         return replace(self.documents, files=parts[0]), parts[1]
 
     @cached_property
-    def _quick(self) -> etree.XMLSchema | None:
+    def _quick(self) -> etree.XMLSchema:
         """The schema for messages of the repertoire, which says the same of these as the whole one."""
-        return _compile(self._parts[0]) if self._parts else None
+        return _compile(self._parts[0]) if self._parts else self.lxml
 
     @cached_property
     def _quick_explaining(self) -> etree.XMLSchema:
-        return _compile(self._parts[0] if self._parts else self.documents)
+        return _compile(self._parts[0]) if self._parts else self._explaining
 
     @cached_property
     def identifiers(self) -> Identifiers | None:

@@ -20,7 +20,7 @@ async def get_readiness(request: Request) -> Response:
     """Say whether requests can be served, and if not, why.
 
     Store and disk decide: with the broker away submissions are accepted and go out when it is back, and where
-    a standard cannot be used, what was served before it still is.
+    a standard cannot be used, what was loaded already is served.
     """
     service = await service_of(request)
     store, disk = await _store_state(service), _disk_state(service)

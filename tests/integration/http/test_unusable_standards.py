@@ -137,5 +137,9 @@ async def test_message_is_put_off_while_its_schema_is_gone(served: Portal) -> No
     assert (await served.submit(message())).status_code == 503
     example = "/v1/standards/xurkunde/1.1/messages/urkunde.anforderung.0101/example"
     assert (await served.call("GET", example)).status_code == 503
+    await eventually(usable(served, 0), SOON_S, "it says that one cannot be used")
     kept.rename(schema)
+    wrong = message().replace(b"<u:anzahl>", b"<u:anzahl>x")
+    assert (await served.submit(wrong)).status_code == 422  # which shows that it can be used
+    await eventually(usable(served, 1), SOON_S, "it says that all can be used again")
     assert (await served.submit(message())).status_code == 202
