@@ -54,12 +54,21 @@ _ABOUT_LEAVES = (
 def long_message() -> bytes:
     """Return the sample with so many applicants that it has 60 kB."""
     body = SAMPLE.read_bytes()
+    return with_applicants(1 + -(-(MESSAGE_BYTES - len(body)) // len(applicant(body))))
+
+
+def applicant(body: bytes) -> bytes:
+    """Return the applicant of the sample."""
     [person] = re.findall(rb"  <p:beteiligter>\n    <b:id>.*?</p:beteiligter>\n", body, re.DOTALL)
-    number = 1
-    while len(body) < MESSAGE_BYTES:
-        number += 1
-        body = body.replace(person, person + person.replace(b">B1<", b">B%d<" % number), 1)
-    return body
+    return bytes(person)
+
+
+def with_applicants(count: int, change: Callable[[bytes], bytes] = bytes) -> bytes:
+    """Return the sample with so many applicants; all but the first are changed."""
+    body = SAMPLE.read_bytes()
+    person = applicant(body)
+    others = [change(person).replace(b">B1<", b">B%d<" % number) for number in range(2, count + 1)]
+    return body.replace(person, b"".join([person, *others]))
 
 
 def many_rules() -> str:
@@ -87,15 +96,21 @@ def percentiles(call: Callable[[], object], rounds: int) -> tuple[float, float]:
     return statistics.median(times[20:]), statistics.quantiles(times[20:], n=20)[-1]
 
 
+def write_standard(schemas: Path) -> Path:
+    """Write our standards with as many rules for the sample's, and return the folder of that one."""
+    shutil.copytree(data_folder("schemas"), schemas)
+    standard = schemas / "xparken" / "1.0"
+    (standard / "rules" / "xparken.sch").write_text(many_rules(), encoding="utf-8")
+    return standard
+
+
 def measure(rounds: int) -> list[dict[str, object]]:
     """Read the long message with and without rules."""
     body = long_message()
     with tempfile.TemporaryDirectory() as folder:
         schemas = Path(folder, "schemas")
-        shutil.copytree(data_folder("schemas"), schemas)
-        (schemas / "xparken" / "1.0" / "rules" / "xparken.sch").write_text(many_rules(), encoding="utf-8")
+        manifest = write_standard(schemas) / "standard.yaml"
         ruled = Catalogue.load([schemas])
-        manifest = schemas / "xparken" / "1.0" / "standard.yaml"
         plain_text = manifest.read_text(encoding="utf-8").replace("  - {file: rules/xparken.sch}", "  []")
         manifest.write_text(plain_text, encoding="utf-8")
         plain = Catalogue.load([schemas])

@@ -1,6 +1,7 @@
 """Hostile messages of every kind, and what the worst of them costs: time, and memory on top.
 
-Run in a process of its own, whose peak of memory is that of one message at a time.
+Run in a process of its own, whose peak of memory is that of one message at a time; the worker that runs
+business rules is a process by itself.
 """
 
 import ctypes
@@ -9,21 +10,31 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
+import structlog
+
+from benchmarks import bench_rules
 from benchmarks.bench_xml import SAMPLE, TODAY
 from benchmarks.figures import Figure, Wanted
 from benchmarks.message import message_maker
 from gateway.errors import Problem
-from gateway.settings import data_folder
 from gateway.standards import Catalogue
 from gateway.xml.parse import DEFAULT_LIMITS, MAX_TREE
+from gateway.xml.workers import shared_workers
 
 _ROOT = Path(__file__).parents[1]
 _C = ctypes.CDLL(None)
+_SIZE = DEFAULT_LIMITS.max_bytes - 4096
+_WARM = 30
+"""Ordinary messages with rules: Saxon's heap grows before it is first swept."""
 
 
 def measure() -> list[Figure]:
@@ -31,28 +42,32 @@ def measure() -> list[Figure]:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.hostile"], cwd=_ROOT, capture_output=True, text=True, check=True
     )
-    costs: dict[str, list[float]] = json.loads(done.stdout)
-    for name, (seconds, mib) in sorted(costs.items(), key=lambda each: -each[1][0]):
-        print(f"  {name:32} {seconds:6.2f} s {mib:6.1f} MiB")
+    costs = {name: _Cost(*cost) for name, cost in json.loads(done.stdout).items()}
+    for name, cost in sorted(costs.items(), key=lambda each: -each[1].seconds):
+        print(f"  {name:42} {cost.seconds:6.2f} s {cost.mib:6.1f} MiB, worker {cost.of_workers:6.1f} MiB")
     return [
-        Figure(
-            "hostile.time",
-            max(seconds for seconds, _ in costs.values()),
-            "s",
-            wanted=Wanted(2, at_most=True, of_value=True),
-        ),
-        Figure(
-            "hostile.memory",
-            max(mib for _, mib in costs.values()),
-            "MiB",
-            wanted=Wanted(64, at_most=True, of_value=True),
-        ),
+        _worst("hostile.time", "s", (each.seconds for each in costs.values()), 2),
+        _worst("hostile.memory", "MiB", (each.mib for each in costs.values()), 64),
+        _worst("hostile.memory_of_worker", "MiB", (each.of_workers for each in costs.values())),
     ]
+
+
+class _Cost(NamedTuple):
+    """What a message takes: seconds, and MiB of this process and of the workers that run rules."""
+
+    seconds: float
+    mib: float
+    of_workers: float
+
+
+def _worst(name: str, unit: str, values: Iterable[float], bound: float | None = None) -> Figure:
+    wanted = None if bound is None else Wanted(bound, at_most=True, of_value=True)
+    return Figure(name, max(values), unit, wanted=wanted)
 
 
 def messages() -> Iterator[tuple[str, bytes]]:
     """Yield name and bytes of each; all are as large as a message may be, where size is what hurts."""
-    size = DEFAULT_LIMITS.max_bytes - 4096
+    size = _SIZE
     valid = message_maker()()
     end = b"</u:urkunde.anforderung.0101>"
     head = valid[: valid.index(b"<nachrichtenkopf.g2g>")]
@@ -142,19 +157,56 @@ def _full() -> bytes:
     return body.replace(found[0], found[0] * count)
 
 
-def _cost() -> dict[str, tuple[float, float]]:
-    catalogue = Catalogue.load([data_folder("schemas")])
-    costs = {}
-    for name, body in messages():
-        _read(catalogue, body)
-        gc.collect()
-        _C.malloc_trim(0)  # what the allocator keeps would hide what the message takes
-        before = _resident("VmRSS")
-        Path("/proc/self/clear_refs").write_text("5")
+def ruled_messages() -> Iterator[tuple[str, bytes]]:
+    """Yield those that several hundred rules, some of which look at all of a message, are asked about."""
+    person = bench_rules.applicant(bench_rules.SAMPLE.read_bytes())
+    size = person.count(b"<") + person.count(b"=")
+    for share in (4, 2, 1):
+        count = MAX_TREE // share // size - 4
+        yield f"rules, all kept, 1/{share} of what is taken", bench_rules.with_applicants(count)
+        broken = bench_rules.with_applicants(count, _break)
+        yield f"rules, many broken, 1/{share} of what is taken", broken
+
+    body = bench_rules.SAMPLE.read_bytes()
+    name = b"<name>neuer Ausweis"
+    for kind, text in (("letters", "x"), ("umlauts", "ä"), ("symbols", "😀")):
+        long = text.encode() * ((_SIZE - len(body)) // len(text.encode()))
+        yield f"rules, one long text of {kind}", body.replace(name, name + long)
+    mixed = b"x" * (_SIZE - len(body) - 10) + "😀".encode()
+    yield "rules, one long text with a symbol", body.replace(name, name + mixed)
+
+
+def _break(applicant: bytes) -> bytes:
+    """Break as many rules as the schema allows."""
+    applicant = applicant.replace(b">antragsteller<", b">gesetzlicher-vertreter<")
+    return re.sub(rb"(<b:(?:familienname|vornamen|rufname|strasse)>)", rb"\1 ZZZ", applicant)
+
+
+def _costs() -> dict[str, _Cost]:
+    with tempfile.TemporaryDirectory() as folder:
+        schemas = Path(folder, "schemas")
+        bench_rules.write_standard(schemas)
+        catalogue = Catalogue.load([schemas])
+        return {name: _cost(catalogue, body) for name, body in chain(messages(), ruled_messages())}
+
+
+def _cost(catalogue: Catalogue, body: bytes) -> _Cost:
+    """Read a message once everything is warm and a worker that was ended is replaced."""
+    for each in (body, *[bench_rules.long_message()] * _WARM):
+        _read(catalogue, each)
+    gc.collect()
+    _C.malloc_trim(0)  # what the allocator keeps would hide what the message takes
+    before, of_workers_before = _resident("self", "VmRSS"), _of_workers()
+    Path("/proc/self/clear_refs").write_text("5")
+    of_workers = of_workers_before
+    with ThreadPoolExecutor(1) as threads:
         started = time.perf_counter()
-        _read(catalogue, body)
-        costs[name] = (time.perf_counter() - started, max(0, _resident("VmHWM") - before))
-    return costs
+        reading = threads.submit(_read, catalogue, body)
+        while not reading.done():
+            of_workers = max(of_workers, _of_workers())
+            wait([reading], timeout=0.01)
+        seconds = time.perf_counter() - started
+    return _Cost(seconds, max(0, _resident("self", "VmHWM") - before), of_workers - of_workers_before)
 
 
 def _read(catalogue: Catalogue, body: bytes) -> None:
@@ -162,13 +214,19 @@ def _read(catalogue: Catalogue, body: bytes) -> None:
         catalogue.read(body, today=TODAY)
 
 
-def _resident(name: str) -> float:
-    """Return a figure of this process's memory, in MiB."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(name):
-            return int(line.split()[1]) / 1024
-    raise RuntimeError(f"/proc/self/status has no {name}")
+def _of_workers() -> float:
+    return sum(_resident(str(pid), "VmRSS") for pid in shared_workers().pids)
+
+
+def _resident(process: str, name: str) -> float:
+    """Return a figure of a process's memory, in MiB; nothing of one that has ended."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for line in Path("/proc", process, "status").read_text().splitlines():
+            if line.startswith(name):
+                return int(line.split()[1]) / 1024
+    return 0
 
 
 if __name__ == "__main__":
-    print(json.dumps(_cost()))
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    print(json.dumps(_costs()))

@@ -95,8 +95,8 @@ class Converter:
         root = parse(body, self._limits)
         with usable(step.source):
             stylesheet = step.source.conversion(step.rules)
-            said = shared_workers().transform(stylesheet, etree.tostring(root, encoding="unicode"))
-        converted = said.encode()
+            said = shared_workers().transform(stylesheet, etree.tostring(root, encoding="utf-8"))
+        converted = bytes(said)
         try:
             result = parse(converted, self._limits)
             # As if it arrived, but on no day: a destination may take a version that is no longer valid.

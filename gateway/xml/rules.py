@@ -113,7 +113,7 @@ class Rules:
         """
         if not self._files:
             return Findings()
-        reports = self._workers().run(self._stylesheets, etree.tostring(root, encoding="unicode"))
+        reports = self._workers().run(self._stylesheets, etree.tostring(root, encoding="utf-8"))
         count = Counter[Severity]()
         broken: list[tuple[Severity, Failure]] = []
         for rules, report in zip(self._files, reports, strict=True):
@@ -143,12 +143,12 @@ class Rules:
         return Findings.of(findings, count.total() - len(findings))
 
 
-def _first(rules: RuleFile, report: str, count: Counter[Severity]) -> list[tuple[Severity, Failure]]:
+def _first(rules: RuleFile, report: bytearray, count: Counter[Severity]) -> list[tuple[Severity, Failure]]:
     """Return as many failures of each weight as may be shown, and count all of them."""
 
-    def wanted(rule: str | None, level: str) -> bool:
+    def wanted(rule: str | None, level: str, number: int) -> bool:
         severity = rules.weigh(rule, level)
-        count[severity] += 1
+        count[severity] += number
         return count[severity] <= MAX_FINDINGS
 
     found: list[tuple[Severity, Failure]] = []

@@ -18,10 +18,11 @@ from typing import NamedTuple
 
 from lxml import etree
 
+from gateway.contract.findings import MAX_FINDINGS
 from gateway.xml.declarations import XSD_NAMESPACE
 from gateway.xml.schematron_source import CHARACTERS, PATTERNS, SCH, Growth, fail, file_of, load
 from gateway.xml.stylesheet import XSL, Stylesheet
-from gateway.xml.svrl import SVRL, silence
+from gateway.xml.svrl import MORE, OURS, SEEN, SVRL, silence
 
 _ASSERT, _REPORT, _EXTENDS, _LET = f"{SCH}assert", f"{SCH}report", f"{SCH}extends", f"{SCH}let"
 _IGNORED = {f"{SCH}{name}" for name in ("title", "p", "ns", "diagnostics", "properties", "phase", "rules")}
@@ -91,7 +92,7 @@ class _Compiler:
 
     def _stylesheet(self) -> etree._Element:
         """Bind the prefixes that the schema declares, and those that stand in its files."""
-        prefixes = {"xsl": XSL[1:-1], "svrl": SVRL[1:-1], "xs": XSD_NAMESPACE}
+        prefixes = {"xsl": XSL[1:-1], "svrl": SVRL[1:-1], "xs": XSD_NAMESPACE, "amtsbote": OURS[1:-1]}
         for element in self._schema.iter("*"):
             prefixes |= {prefix: uri for prefix, uri in element.nsmap.items() if prefix} | prefixes
         for declared in self._schema.iter(f"{SCH}ns"):
@@ -149,12 +150,31 @@ class _Compiler:
 
     def _write_entry(self, patterns: list[etree._Element], runs: list[list[_Run]]) -> None:
         entry = self._add(self.root, f"{XSL}template", self._schema, match="/")
-        output = self._add(entry, f"{SVRL}schematron-output", self._schema)
+        # The mark is of no use here but that its namespace need not be declared at each failure.
+        output = self._add(entry, f"{SVRL}schematron-output", self._schema, **{SEEN: "yes"})
         for pattern, of_pattern in zip(patterns, runs, strict=True):
             stated = {name: _literal(pattern.get(name)) for name in ("id", "role") if name in pattern.attrib}
             self._add(output, f"{SVRL}active-pattern", pattern, **stated)
+            failures = self._add(output, f"{XSL}variable", pattern, name="amtsbote:failures")
             for run in of_pattern:
-                self._add(output, f"{XSL}apply-templates", pattern, select=run.nodes.select, mode=run.mode)
+                self._add(failures, f"{XSL}apply-templates", pattern, select=run.nodes.select, mode=run.mode)
+            self._write_failures(output, pattern)
+
+    def _write_failures(self, output: etree._Element, pattern: etree._Element) -> None:
+        """Write of each rule as many failures as may be shown, and the number of the rest."""
+        kinds = self._add(
+            output,
+            f"{XSL}for-each-group",
+            pattern,
+            select="$amtsbote:failures/*",
+            composite="yes",
+            **{"group-by": "@id, @role, @flag"},
+        )
+        shown = f"current-group()[position() le {MAX_FINDINGS}]"
+        self._add(kinds, f"{XSL}sequence", pattern, select=shown)
+        rest = self._add(kinds, f"{XSL}if", pattern, test=f"count(current-group()) gt {MAX_FINDINGS}")
+        more = self._add(rest, MORE, pattern, count=f"{{count(current-group()) - {MAX_FINDINGS}}}")
+        self._add(more, f"{XSL}sequence", pattern, select="@id, @role, @flag, @amtsbote:seen")
 
     def _write_pattern(self, pattern: etree._Element, mode: str) -> list[_Run]:
         """Write a pattern's rules, and return how they are to be run."""

@@ -8,9 +8,8 @@ and what was seen to be so is marked. The text of a report that has no mark is n
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 from lxml import etree
 
@@ -19,13 +18,18 @@ from gateway.xml.stylesheet import XSL
 SVRL = "{http://purl.oclc.org/dsdl/svrl}"
 _REPORT = f"{SVRL}schematron-output"
 FAILURES = (f"{SVRL}failed-assert", f"{SVRL}successful-report")
+_FIRED = (f"{SVRL}fired-rule", f"{SVRL}suppressed-rule")
 VALUE = "…"
 
 _PREFIX = f"{SVRL}ns-prefix-in-attribute-values"
-_SEEN = "{urn:amtsbote:svrl}seen"
+OURS = "{urn:amtsbote:svrl}"
+MORE = f"{OURS}more"
+"""Stands for as many failures of its rule and level as its `count` says, which nobody wants to see."""
+SEEN = f"{OURS}seen"
 _TEXTS = (f"{SVRL}text", f"{SVRL}diagnostic-reference")
 _NAME_ONLY = re.compile(r"\s*(?:local-)?name\((?:\.|\.\.|[./*:\w-]*)\)\s*")
 _MAX_TEXT = 2000
+_PIECE_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -52,16 +56,18 @@ def writes_svrl(stylesheet: etree._Element) -> bool:
 
 
 def silence(stylesheet: etree._Element) -> None:
-    """Keep the values of a message out of the texts that a stylesheet writes."""
+    """Keep out of a stylesheet's report the values of a message, and what nobody reads: which rules fired."""
+    for fired in [*stylesheet.iter(*_FIRED)]:
+        cast("etree._Element", fired.getparent()).remove(fired)
     for failure in stylesheet.iter(*FAILURES):
-        failure.set(_SEEN, "yes")
+        failure.set(SEEN, "yes")
         if "{" in failure.get("id", "").replace("{{", ""):
             del failure.attrib["id"]
         for attribute in failure.iterchildren(f"{XSL}attribute"):
             if attribute.get("name") == "id" and (len(attribute) or "select" in attribute.attrib):
                 failure.remove(attribute)
     for text in stylesheet.iter(*_TEXTS):
-        text.set(_SEEN, "yes")
+        text.set(SEEN, "yes")
         _silence(text, expands=any(_expands(each) for each in text.iterancestors()))
 
 
@@ -92,40 +98,52 @@ def _without_templates(text: str) -> str:
     return re.sub(r"\{.*\}", VALUE, text, flags=re.DOTALL)
 
 
-def read(report: str, wanted: Callable[[str | None, str], bool] = lambda *_: True) -> Iterator[Failure]:
+def read(
+    report: bytearray, wanted: Callable[[str | None, str, int], bool] = lambda *_: True
+) -> Iterator[Failure]:
     """Read a report, failure by failure; nothing of it that has not been through `silence` is told.
 
     Args:
-        wanted: is asked with rule and level of every failure whether it is to be read any further.
+        wanted: is asked with rule and level of every failure, and the number that it stands for, whether it
+            is to be read any further.
 
     Raises:
         ValueError: it is none.
     """
     prefixes: dict[str, str] = {}
-    stream = BytesIO(report.encode())
-    events = etree.iterparse(stream, tag=(_PREFIX, *FAILURES), resolve_entities=False)
-    for _, element in _events(events):
+    for element in _elements(report):
         if element.tag == _PREFIX:  # these come first
             prefixes[element.get("prefix", "")] = element.get("uri", "")
             continue
-        rule = element.get("id") if element.get(_SEEN) else None
+        rule = element.get("id") if element.get(SEEN) else None
         level = (element.get("role") or element.get("flag") or "").strip().lower()
-        if wanted(rule, level):
+        if element.tag == MORE:
+            wanted(rule, level, int(element.get("count", "0")))
+        elif wanted(rule, level, 1):
             yield _failure(element, rule, level, prefixes)
-        element.clear()  # there may be a hundred thousand
-    if events.root.tag != _REPORT:
+
+
+def _elements(report: bytearray) -> Iterator[etree._Element]:
+    """Yield what is to be read of a report, which may have a hundred thousand failures, and keep none."""
+    parser = etree.XMLPullParser(tag=(_PREFIX, MORE, *FAILURES), resolve_entities=False)
+    try:
+        for start in range(0, len(report), _PIECE_BYTES):
+            parser.feed(bytes(report[start : start + _PIECE_BYTES]))
+            events: Iterator[Any] = parser.read_events()
+            for _, element in events:
+                yield element
+                above = element.getparent()
+                if above is not None:
+                    del above[: above.index(element)]
+        root = parser.close()
+    except etree.XMLSyntaxError:
+        raise ValueError("the report is not XML") from None
+    if root.tag != _REPORT:
         raise ValueError("the report is not SVRL")
 
 
-def _events(events: Iterator[Any]) -> Iterator[Any]:
-    try:
-        yield from events
-    except etree.XMLSyntaxError:
-        raise ValueError("the report is not XML") from None
-
-
 def _failure(element: etree._Element, rule: str | None, level: str, prefixes: Mapping[str, str]) -> Failure:
-    seen = [each for each in element.iterchildren(*_TEXTS) if each.get(_SEEN)]
+    seen = [each for each in element.iterchildren(*_TEXTS) if each.get(SEEN)]
     return Failure(
         rule,
         level,

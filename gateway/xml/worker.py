@@ -12,15 +12,16 @@ import signal
 import socket
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 COMPILE, RUN, DONE, FAILED = range(4)
-"""What is asked: the seconds that it may take, then a stylesheet, or numbers of stylesheets and a document.
-And what is answered: results, or what went wrong and at which of the stylesheets."""
+"""What is asked: the seconds that it may take, of a processor and in all; then a stylesheet, or numbers of
+stylesheets and a document. What is answered: results, or what went wrong and at which of the stylesheets."""
 
-RESULT_BYTES = 32 * 1024 * 1024
-"""What stylesheets may write together; the rest is cut off, so that it is no XML any more."""
+RESULT_BYTES = 16 * 1024 * 1024
+"""What stylesheets may write together, such as a message in another version; the rest is cut off, so that it
+is no XML any more."""
 
 _HEAD = struct.Struct(">BI")
 _NUMBER = struct.Struct(">I")
@@ -39,40 +40,41 @@ _CONFIGURATION = {
 _NOTHING = '<xsl:stylesheet version="3.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform"/>'
 
 
-def send(channel: socket.socket, kind: int, parts: list[bytes]) -> None:
+def send(channel: socket.socket, kind: int, parts: Sequence[bytes]) -> None:
     """Send one message: its kind and parts of any size."""
-    body = b"".join(each for part in parts for each in (_NUMBER.pack(len(part)), part))
-    channel.sendall(_HEAD.pack(kind, len(body)) + body)
+    channel.sendall(_HEAD.pack(kind, len(parts)))
+    for part in parts:
+        channel.sendall(_NUMBER.pack(len(part)))
+        channel.sendall(part)
 
 
-def receive(channel: socket.socket, max_bytes: int) -> tuple[int, list[bytes]]:
+def receive(channel: socket.socket, max_bytes: int) -> tuple[int, list[bytearray]]:
     """Receive one message.
 
     Raises:
         EOFError: the other side has gone.
         ValueError: it is larger than it may be.
     """
-    kind, size = _HEAD.unpack(_receive_exactly(channel, _HEAD.size))
-    if size > max_bytes:
-        raise ValueError("too large")
-    body = _receive_exactly(channel, size)
-    parts, start = [], 0
-    while start < size:
-        (length,) = _NUMBER.unpack_from(body, start)
-        start += _NUMBER.size
-        parts.append(body[start : start + length])
-        start += length
+    kind, count = _HEAD.unpack(_receive_exactly(channel, _HEAD.size))
+    parts: list[bytearray] = []
+    for _ in range(count):
+        [size] = _NUMBER.unpack(_receive_exactly(channel, _NUMBER.size))
+        max_bytes -= _NUMBER.size + size
+        if max_bytes < 0:
+            raise ValueError("too large")
+        parts.append(_receive_exactly(channel, size))
     return kind, parts
 
 
-def _receive_exactly(channel: socket.socket, size: int) -> bytes:
-    body = bytearray()
-    while len(body) < size:
-        piece = channel.recv(min(size - len(body), 1 << 20))
-        if not piece:
+def _receive_exactly(channel: socket.socket, size: int) -> bytearray:
+    body = bytearray(size)
+    received = 0
+    while received < size:
+        count = channel.recv_into(memoryview(body)[received:])
+        if not count:
             raise EOFError
-        body += piece
-    return bytes(body)
+        received += count
+    return body
 
 
 class _Engine:
@@ -95,11 +97,11 @@ class _Engine:
         """Compile a stylesheet, which gets the next number."""
         self._stylesheets.append(self._compiler.compile_stylesheet(stylesheet_text=stylesheet))
 
-    def run(self, numbers: list[bytes], document: str) -> Iterator[str]:
+    def run(self, numbers: list[int], document: str) -> Iterator[str]:
         """Run stylesheets on one document, one after the other."""
         node = self._saxon.parse_xml(xml_text=document)
         for number in numbers:
-            yield self._stylesheets[int(number)].transform_to_string(xdm_node=node) or ""
+            yield self._stylesheets[number].transform_to_string(xdm_node=node) or ""
 
 
 class _Reports:
@@ -121,16 +123,17 @@ class _Reports:
         return b" ".join([*dict.fromkeys(_CODE.findall(said)), *_LINE.findall(said)[:1]])
 
 
-def _answer(engine: _Engine, reports: _Reports, kind: int, parts: list[bytes]) -> tuple[int, list[bytes]]:
+def _answer(engine: _Engine, reports: _Reports, kind: int, parts: list[bytearray]) -> tuple[int, list[bytes]]:
     results: list[bytes] = []
     reports.take()
     try:
         if kind == COMPILE:
             engine.compile(parts[0].decode())
         else:
-            *numbers, document = parts
+            document = parts.pop().decode()
+            numbers = [int(each) for each in parts]
             left = RESULT_BYTES
-            for result in engine.run(numbers, document.decode()):
+            for result in engine.run(numbers, document):
                 results.append(result.encode()[:left])
                 left -= len(results[-1])
     except Exception as error:
@@ -155,10 +158,12 @@ def serve(channel: socket.socket, memory_limit_bytes: int) -> None:
     engine, reports = _Engine(), _Reports()
     _limit(resource.RLIMIT_NOFILE, 0)
     while True:
-        kind, (limit_s, *parts) = receive(channel, sys.maxsize)
-        # Nobody handles this signal, so the kernel ends the process, whatever it is busy with.
+        kind, (processor_s, limit_s, *parts) = receive(channel, sys.maxsize)
+        # Nobody handles these signals, so the kernel ends the process, whatever it is busy with.
+        signal.setitimer(signal.ITIMER_PROF, float(processor_s))
         signal.setitimer(signal.ITIMER_REAL, float(limit_s))
         send(channel, *_answer(engine, reports, kind, parts))
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 

@@ -8,6 +8,7 @@ nobody could look at it. Any number of threads may ask.
 import atexit
 import os
 import queue
+import signal
 import socket
 import subprocess
 import sys
@@ -23,8 +24,11 @@ from gateway.errors import AmtsboteError, ConfigurationError, Unavailable
 from gateway.xml import worker
 from gateway.xml.stylesheet import Stylesheet
 
+PROCESSOR_LIMIT_S = 1.0
+"""What a message's rules may take of a processor, all together: enough for the largest message and a thousand
+rules of a published standard. One that searches all of a message for each element takes any time."""
 TIME_LIMIT_S = 5.0
-"""What a message's rules may take, all together."""
+"""And how long it may take them to get it, on a busy machine."""
 COMPILE_LIMIT_S = 60.0
 """What starting a worker and compiling one stylesheet may take: seconds, on a busy machine."""
 PATIENCE_S = 15.0
@@ -85,13 +89,15 @@ class _Worker:
     def compile(self, stylesheet: Stylesheet, limit_s: float) -> None:
         """Compile a stylesheet, once."""
         if stylesheet.key not in self._numbers:
-            self._ask(worker.COMPILE, [stylesheet.text.encode()], limit_s)
+            self._ask(worker.COMPILE, [stylesheet.text.encode()], limit_s, limit_s)
             self._numbers[stylesheet.key] = len(self._numbers)
 
-    def run(self, stylesheets: Sequence[Stylesheet], document: bytes, limit_s: float) -> list[bytes]:
+    def run(
+        self, stylesheets: Sequence[Stylesheet], document: bytes, limit_s: float, processor_s: float
+    ) -> list[bytearray]:
         """Run compiled stylesheets on a document."""
         numbers = [str(self._numbers[each.key]).encode() for each in stylesheets]
-        return self._ask(worker.RUN, [*numbers, document], limit_s)
+        return self._ask(worker.RUN, [*numbers, document], limit_s, processor_s)
 
     def end(self) -> int:
         """End the process at once, and return its exit status."""
@@ -99,15 +105,17 @@ class _Worker:
         self._channel.close()
         return self._process.wait()
 
-    def _ask(self, kind: int, parts: list[bytes], limit_s: float) -> list[bytes]:
+    def _ask(self, kind: int, parts: list[bytes], limit_s: float, processor_s: float) -> list[bytearray]:
         self._channel.settimeout(limit_s)
+        limits = [str(processor_s).encode(), str(limit_s + _GRACE_S).encode()]
         try:
-            worker.send(self._channel, kind, [str(limit_s + _GRACE_S).encode(), *parts])
+            worker.send(self._channel, kind, [*limits, *parts])
             answer, results = worker.receive(self._channel, _MAX_ANSWER_BYTES)
         except TimeoutError as error:
             raise _Trouble("takes too long") from error
         except (OSError, EOFError, ValueError) as error:
-            raise _Trouble("has died or answers too much") from error
+            too_long = self.end() == -signal.SIGPROF
+            raise _Trouble("takes too long" if too_long else "has died or answers too much") from error
         if answer == worker.FAILED:
             raise _Refusal(results[0].decode(), int(results[1]))
         return results
@@ -118,7 +126,8 @@ class Workers:
 
     Args:
         count: how many there are at most; by default one for each processor, at most MAX_WORKERS.
-        time_limit_s: what one run may take.
+        time_limit_s: what one run may take in all.
+        processor_limit_s: what it may take of a processor.
         memory_limit_bytes: what one worker may take.
     """
 
@@ -127,10 +136,12 @@ class Workers:
         count: int | None = None,
         *,
         time_limit_s: float = TIME_LIMIT_S,
+        processor_limit_s: float = PROCESSOR_LIMIT_S,
         memory_limit_bytes: int = MEMORY_LIMIT_BYTES,
     ) -> None:
         self.count = count or min(MAX_WORKERS, os.cpu_count() or 1)
         self._time_limit_s = time_limit_s
+        self._processor_limit_s = processor_limit_s
         self._memory_limit_bytes = memory_limit_bytes
         self._lock = threading.Lock()
         self._all: set[_Worker] = set()
@@ -145,15 +156,15 @@ class Workers:
         with self._lock:
             return sorted(each.pid for each in self._all)
 
-    def transform(self, stylesheet: Stylesheet, document: str) -> str:
+    def transform(self, stylesheet: Stylesheet, document: bytes) -> bytearray:
         """Return what one stylesheet makes of a document; raises as `run`."""
         return self.run([stylesheet], document)[0]
 
-    def run(self, stylesheets: Sequence[Stylesheet], document: str) -> list[str]:
+    def run(self, stylesheets: Sequence[Stylesheet], document: bytes) -> list[bytearray]:
         """Return what each stylesheet makes of a document, all cut off after `worker.RESULT_BYTES`.
 
         Args:
-            document: XML that `parse` has accepted and lxml has written, never what a sender sent.
+            document: XML that `parse` has accepted and lxml has written, in UTF-8; never what a sender sent.
 
         Raises:
             Unavailable: it took too long or too much memory, failed on this document, or no worker is free.
@@ -179,7 +190,7 @@ class Workers:
             ConfigurationError: it cannot be compiled; with files and lines.
             Unavailable: no worker could do it.
         """
-        self.run([stylesheet], "")
+        self.run([stylesheet], b"")
 
     def close(self) -> None:
         """End all workers; they are started again when one is asked."""
@@ -188,7 +199,7 @@ class Workers:
         for each in ended:
             each.end()
 
-    def _with_worker(self, stylesheets: Sequence[Stylesheet], document: str) -> list[str]:
+    def _with_worker(self, stylesheets: Sequence[Stylesheet], document: bytes) -> list[bytearray]:
         chosen = self._free.get(timeout=PATIENCE_S)
         try:
             if chosen and not chosen.is_alive:
@@ -199,8 +210,7 @@ class Workers:
                 _compile(chosen, each)
             if not document:
                 return []
-            results = chosen.run(stylesheets, document.encode(), self._time_limit_s)
-            return [each.decode(errors="ignore") for each in results]  # cut within a character, perhaps
+            return chosen.run(stylesheets, document, self._time_limit_s, self._processor_limit_s)
         except _Trouble:
             if chosen:
                 self._end(chosen)

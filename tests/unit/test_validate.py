@@ -298,7 +298,7 @@ def test_path_leads_to_the_element_when_an_attribute_has_an_unreasonable_name(sc
     assert finding.path == "/t:r/t:q"
 
 
-@pytest.mark.parametrize("count", [150, 4_000, 22_000])
+@pytest.mark.parametrize("count", [150, 4_000, 12_000])
 def test_findings_are_capped_and_the_rest_counted_whatever_the_number(schema: Schema, count: int) -> None:
     content = "<t:z><t:z1>x</t:z1><t:z2>1</t:z2><t:z3>1</t:z3></t:z>" * count
     found = refuse(schema, f"{HEAD}<t:a/>{content}</t:r>")
