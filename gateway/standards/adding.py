@@ -38,7 +38,8 @@ from gateway.standards.manifest import (
 from gateway.standards.sources import SchemaFiles, Unresolved, find_imports
 from gateway.standards.standard import MessageType, Standard
 from gateway.standards.survey import Survey, fixed_code_lists, survey
-from gateway.xml.parse import parse, parse_reference, write_reference
+from gateway.xml.parse import parse
+from gateway.xml.reference import parse_reference, write_reference
 from gateway.xml.rules import RuleFile, Rules
 from gateway.yaml_text import sentences
 

@@ -18,9 +18,9 @@ from gateway.contract.codes import RejectCode
 from gateway.contract.findings import MAX_FINDINGS, Bilingual, Finding, Findings, Severity
 from gateway.standards.genericode import CodeList, load_code_list
 from gateway.xml.near import nearest
-from gateway.xml.parse import parse_reference
 from gateway.xml.paths import Names
 from gateway.xml.positions import Position, as_written, locate
+from gateway.xml.reference import parse_reference
 from gateway.xml.words import Option, allowed, local_of, meant, possible, say, together
 
 __all__ = ["CodeList", "CodeLists", "fixed_lists", "load_code_list"]

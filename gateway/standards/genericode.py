@@ -12,7 +12,7 @@ from pathlib import Path
 from lxml import etree
 
 from gateway.errors import ConfigurationError
-from gateway.xml.parse import read_reference
+from gateway.xml.reference import read_reference
 
 _KEY_MARKS = "recommendedKeyColumn", "empfohleneCodeSpalte"
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"

@@ -18,7 +18,7 @@ from gateway.errors import ConfigurationError
 from gateway.standards.acceptance import DEFAULT, VARL
 from gateway.standards.manifest import MessageTypeRules, RulesFile
 from gateway.standards.survey import SCENARIOS, SchemaFile
-from gateway.xml.parse import parse_reference
+from gateway.xml.reference import parse_reference
 
 MAX_MESSAGE_TYPES = 5_000
 """Of one release; XBau has 121."""

@@ -18,7 +18,7 @@ from lxml import etree
 
 from gateway.errors import ConfigurationError
 from gateway.standards.gaps import XSD, open_derived, stand_in, uses
-from gateway.xml.parse import parse_reference, read_reference, write_reference
+from gateway.xml.reference import parse_reference, read_reference, write_reference
 from gateway.xml.validate import Documents
 
 _IMPORT = f"{XSD}import"

@@ -13,7 +13,7 @@ from gateway.errors import ConfigurationError
 from gateway.standards.codelists import CodeList, load_code_list
 from gateway.standards.gaps import XSD
 from gateway.standards.sources import meaning, require_no_entities, require_version_1_0
-from gateway.xml.parse import count_nodes, parse_reference
+from gateway.xml.reference import count_nodes, parse_reference
 from gateway.xml.schematron_source import SCH
 from gateway.xml.stylesheet import XSL
 from gateway.xml.svrl import writes_svrl

@@ -16,7 +16,7 @@ from gateway.xml import declarations
 from gateway.xml.declarations import Look
 from gateway.xml.faults import Fault, Kind
 from gateway.xml.model import Component
-from gateway.xml.parse import parse_reference
+from gateway.xml.reference import parse_reference
 
 _XS = f"{{{declarations.XSD_NAMESPACE}}}"
 _MENTIONED = re.compile(rb"""["':\s](?:ID|IDREFS?)["'\s]""")

@@ -1,4 +1,4 @@
-"""The only XML parser of the gateway and of the adapters.
+"""The only parser of messages, of the gateway and of the adapters; what operators install `reference` reads.
 
 What it blocks, for every message alike:
 
@@ -19,18 +19,15 @@ message is suspicious or refused. Nothing that refuses a message repeats what st
 
 import re
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import cast
 
 from lxml import etree
 
 from gateway.contract.codes import RejectCode
 from gateway.contract.findings import Bilingual, Finding
-from gateway.errors import ConfigurationError, ForbiddenXml, MalformedXml, MessageTooLarge, NotUtf8, Problem
+from gateway.errors import ForbiddenXml, MalformedXml, MessageTooLarge, NotUtf8, Problem
 from gateway.xml.paths import Names
 from gateway.xml.positions import Counter, iterate_tags, locate
 from gateway.xml.wellformed import LIMIT_ERRORS, NODE_TOO_LARGE, open_element, sentence
@@ -45,7 +42,6 @@ _DOCTYPE = re.compile(rb"(?>\s+|<!--.*?-->|<\?.*?\?>)*+<!DOCTYPE", re.DOTALL)
 _ASCII = bytes(range(128))
 _ATTRIBUTE = re.compile(rb"""=\s*["']""")
 _SHORTEST_TAG = b"<a/>"
-_SCHEMA = "{http://www.w3.org/2001/XMLSchema}schema"
 _NAMESPACE_DECLARATION = re.compile(rb"""\sxmlns(?::[^\s=]+)?\s*=\s*(?:"[^"]*"|'[^']*')""")
 
 
@@ -97,9 +93,6 @@ class _OfThread(threading.local):
 
 
 _OF_THREAD = _OfThread()
-_REFERENCE_PARSER = etree.XMLParser(
-    resolve_entities=False, load_dtd=False, no_network=True, collect_ids=False
-)
 
 
 def parse(body: bytes, limits: Limits = DEFAULT_LIMITS) -> etree._Element:
@@ -133,102 +126,6 @@ def parse(body: bytes, limits: Limits = DEFAULT_LIMITS) -> etree._Element:
         raise _syntax_problem(complaint.type, complaint.line, complaint.column, complaint.message)
     _require_small(root, body, limits)
     return root
-
-
-def parse_reference(body: bytes) -> etree._Element:
-    """Parse a schema, code list or rule file that an operator installed; never a message.
-
-    Published ones may have another encoding, and schemas a DOCTYPE. Nothing outside of `body` is read.
-
-    Raises:
-        lxml.etree.XMLSyntaxError: it is not well-formed, or has a DOCTYPE and is no schema.
-    """
-    root = etree.fromstring(body, _REFERENCE_PARSER)
-    if root.tag != _SCHEMA and root.getroottree().docinfo.internalDTD is not None:
-        raise etree.XMLSyntaxError(_DOCTYPE_OF_NO_SCHEMA, 0, 1, 1)  # type: ignore[call-arg, arg-type]
-    return root
-
-
-def write_reference(root: etree._Element) -> bytes:
-    """Write such a file, changed or not, so that it can be parsed again.
-
-    In ASCII, which is lxml's own choice, a name with an umlaut becomes a reference, and that is none.
-    """
-    return etree.tostring(root, encoding="utf-8")
-
-
-def read_reference(path: Path) -> etree._Element:
-    """Read and parse such a file.
-
-    Raises:
-        ConfigurationError: it cannot be read, is not well-formed, or has a DOCTYPE and is no schema.
-    """
-    try:
-        return parse_reference(path.read_bytes())
-    except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
-    except etree.XMLSyntaxError as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error.msg}") from error
-
-
-def count_nodes(body: bytes, most: int) -> int:
-    """Count elements, attributes, namespaces and notes that a tree of `body` would hold, and build none.
-
-    Whichever way it is written: bytes that look like tags tell nothing of what is encoded as UTF-7. A file
-    with a DOCTYPE is not read any further and counts as if all of it were tags.
-
-    Args:
-        most: counting ends when there are more.
-
-    Raises:
-        lxml.etree.XMLSyntaxError: it is not well-formed.
-    """
-    counter = _Counter(body, most)
-    parser = etree.XMLParser(
-        target=counter,  # type: ignore[arg-type]  # it does not care for texts and ends
-        resolve_entities=False,
-        load_dtd=False,
-        no_network=True,
-    )
-    with suppress(_Counted):
-        etree.fromstring(body, parser)
-    return counter.nodes
-
-
-class _Counted(Exception):  # no error
-    """Nothing more needs to be counted."""
-
-
-class _Counter:
-    """What lxml calls while it reads."""
-
-    def __init__(self, body: bytes, most: int) -> None:
-        self.nodes = 0
-        self._as_tags, self._most = len(body) // len(_SHORTEST_TAG), most
-
-    def start(self, _: str | bytes, attributes: Mapping[str | bytes, str | bytes]) -> None:
-        self._add(1 + len(attributes))
-
-    def start_ns(self, *_: str | bytes) -> None:
-        self._add(1)
-
-    def comment(self, *_: str | bytes) -> None:
-        self._add(1)
-
-    def pi(self, *_: str | bytes | None) -> None:
-        self._add(1)
-
-    def doctype(self, *_: str | bytes | None) -> None:
-        self.nodes = self._as_tags
-        raise _Counted
-
-    def close(self) -> None:
-        pass
-
-    def _add(self, count: int) -> None:
-        self.nodes += count
-        if self.nodes > self._most:
-            raise _Counted
 
 
 def has_more_tags(body: bytes, tags: int) -> bool:
@@ -388,9 +285,6 @@ _PATCHWORK = Bilingual(
     "angenommen werden; schreiben Sie die Zeichen unmittelbar.",
     en="The text at this place consists of more character references, comments and sections than are taken; "
     "write the characters themselves.",
-)
-_DOCTYPE_OF_NO_SCHEMA = (
-    "has a DOCTYPE, which only schemas may have; take it out, and write out what its entities stand for"
 )
 _DOCTYPE_FORBIDDEN = Bilingual(
     de="Die Nachricht enthält eine DOCTYPE-Deklaration; Nachrichten müssen ohne DOCTYPE und ohne eigene "

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from lxml import etree
 
 from gateway.xml.declarations import XSD_NAMESPACE
-from gateway.xml.parse import parse_reference, write_reference
 from gateway.xml.patterns import matches, schema_of
+from gateway.xml.reference import parse_reference, write_reference
 
 _PATTERN, _RESTRICTION, _ELEMENT = (
     f"{{{XSD_NAMESPACE}}}{name}" for name in ("pattern", "restriction", "element")

@@ -13,9 +13,9 @@ from gateway.contract.codes import RejectCode
 from gateway.contract.findings import MAX_FINDINGS, Bilingual, Finding, Findings, Severity
 from gateway.errors import ConfigurationError, Unavailable
 from gateway.xml import svrl
-from gateway.xml.parse import read_reference
 from gateway.xml.paths import Names
 from gateway.xml.positions import as_written, locate
+from gateway.xml.reference import read_reference
 from gateway.xml.schematron import compile_schematron
 from gateway.xml.stylesheet import XSL, Stylesheet, require_stylesheet
 from gateway.xml.svrl import Failure

@@ -12,7 +12,7 @@ from typing import NoReturn
 from lxml import etree
 
 from gateway.errors import ConfigurationError
-from gateway.xml.parse import read_reference
+from gateway.xml.reference import read_reference
 
 SCH = "{http://purl.oclc.org/dsdl/schematron}"
 PATTERNS = (f"{SCH}pattern", f"{SCH}group")

@@ -13,7 +13,7 @@ from pathlib import Path
 from lxml import etree
 
 from gateway.errors import ConfigurationError
-from gateway.xml.parse import read_reference
+from gateway.xml.reference import read_reference
 
 XSL = "{http://www.w3.org/1999/XSL/Transform}"
 

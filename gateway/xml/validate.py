@@ -26,8 +26,9 @@ from gateway.xml.explain import explain
 from gateway.xml.identity import Identifiers, find_identifiers
 from gateway.xml.lxml_faults import MAX_ERRORS
 from gateway.xml.padding import trim
-from gateway.xml.parse import MAX_TREE_TAGS, has_more_tags, parse_reference, write_reference
+from gateway.xml.parse import MAX_TREE_TAGS, has_more_tags
 from gateway.xml.patterns import match_by_libxml2
+from gateway.xml.reference import parse_reference, write_reference
 from gateway.xml.repertoire import Repertoire, split
 
 if TYPE_CHECKING:
