@@ -155,26 +155,25 @@ class _Compiler:
         for pattern, of_pattern in zip(patterns, runs, strict=True):
             stated = {name: _literal(pattern.get(name)) for name in ("id", "role") if name in pattern.attrib}
             self._add(output, f"{SVRL}active-pattern", pattern, **stated)
-            failures = self._add(output, f"{XSL}variable", pattern, name="amtsbote:failures")
+            call = self._add(output, f"{XSL}call-template", pattern, name="amtsbote:report")
+            failures = self._add(call, f"{XSL}with-param", pattern, name="failures")
             for run in of_pattern:
                 self._add(failures, f"{XSL}apply-templates", pattern, select=run.nodes.select, mode=run.mode)
-            self._write_failures(output, pattern)
+        self._write_report()
 
-    def _write_failures(self, output: etree._Element, pattern: etree._Element) -> None:
-        """Write of each rule as many failures as may be shown, and the number of the rest."""
-        kinds = self._add(
-            output,
-            f"{XSL}for-each-group",
-            pattern,
-            select="$amtsbote:failures/*",
-            composite="yes",
-            **{"group-by": "@id, @role, @flag"},
-        )
+    def _write_report(self) -> None:
+        """Write what reports of each rule as many failures as may be shown, and the number of the rest."""
+        schema = self._schema
+        report = self._add(self.root, f"{XSL}template", schema, name="amtsbote:report")
+        self._add(report, f"{XSL}param", schema, name="failures")
+        kind = {"composite": "yes", "group-by": "string(@id), string(@role), string(@flag)"}
+        kinds = self._add(report, f"{XSL}for-each-group", schema, select="$failures/*", **kind)
         shown = f"current-group()[position() le {MAX_FINDINGS}]"
-        self._add(kinds, f"{XSL}sequence", pattern, select=shown)
-        rest = self._add(kinds, f"{XSL}if", pattern, test=f"count(current-group()) gt {MAX_FINDINGS}")
-        more = self._add(rest, MORE, pattern, count=f"{{count(current-group()) - {MAX_FINDINGS}}}")
-        self._add(more, f"{XSL}sequence", pattern, select="@id, @role, @flag, @amtsbote:seen")
+        self._add(kinds, f"{XSL}sequence", schema, select=shown)
+        rest = self._add(kinds, f"{XSL}if", schema, test=f"count(current-group()) gt {MAX_FINDINGS}")
+        more = self._add(rest, MORE, schema, count=f"{{count(current-group()) - {MAX_FINDINGS}}}")
+        # Its prefix may stand for something else in this schema.
+        self._add(more, f"{XSL}sequence", schema, select="@id, @role, @flag, @*:seen")
 
     def _write_pattern(self, pattern: etree._Element, mode: str) -> list[_Run]:
         """Write a pattern's rules, and return how they are to be run."""

@@ -513,6 +513,21 @@ def test_many_failures_cost_neither_time_nor_memory(one: Workers, tmp_path: Path
     assert findings.more == 2 * 30_000 - 200
 
 
+MANY_FAIL = """<schema xmlns="http://purl.oclc.org/dsdl/schematron" queryBinding="xslt2">
+<ns prefix="amtsbote" uri="urn:order"/><pattern><rule context="amtsbote:item">
+<assert id="error" test="false()">Gewarnt.</assert><assert role="error" test="false()">Falsch.</assert>
+</rule></pattern></schema>"""
+
+
+def test_failures_are_counted_for_what_their_own_rule_weighs(one: Workers, tmp_path: Path) -> None:
+    (tmp_path / "many.sch").write_text(MANY_FAIL, encoding="utf-8")
+    body = b'<order xmlns="urn:order">' + b"<item/>" * 300 + b"</order>"
+    them = rules(one, tmp_path, "many.sch", severity={"error": Severity.WARNING})
+    findings = them.find(parse(body), body)
+    assert {each.message.de for each in findings.shown} == {"Falsch."}
+    assert (len(findings.shown), findings.more) == (200, 400)
+
+
 ENDLESS_REPORT = XSLT.replace(
     "<out>{}</out>",
     """<svrl:schematron-output xmlns:svrl="http://purl.oclc.org/dsdl/svrl">
