@@ -44,7 +44,10 @@ def measure() -> list[Figure]:
     )
     costs = {name: _Cost(*cost) for name, cost in json.loads(done.stdout).items()}
     for name, cost in sorted(costs.items(), key=lambda each: -each[1].seconds):
-        print(f"  {name:42} {cost.seconds:6.2f} s {cost.mib:6.1f} MiB, worker {cost.of_workers:6.1f} MiB")
+        print(
+            f"  {name:42} {cost.outcome:15} {cost.seconds:6.2f} s {cost.mib:6.1f} MiB, "
+            f"worker {cost.of_workers:6.1f} MiB"
+        )
     return [
         _worst("hostile.time", "s", (each.seconds for each in costs.values()), 2),
         _worst("hostile.memory", "MiB", (each.mib for each in costs.values()), 64),
@@ -53,8 +56,9 @@ def measure() -> list[Figure]:
 
 
 class _Cost(NamedTuple):
-    """What a message takes: seconds, and MiB of this process and of the workers that run rules."""
+    """What becomes of a message, and what it takes: seconds, MiB here and in the workers that run rules."""
 
+    outcome: str
     seconds: float
     mib: float
     of_workers: float
@@ -206,12 +210,17 @@ def _cost(catalogue: Catalogue, body: bytes) -> _Cost:
             of_workers = max(of_workers, _of_workers())
             wait([reading], timeout=0.01)
         seconds = time.perf_counter() - started
-    return _Cost(seconds, max(0, _resident("self", "VmHWM") - before), of_workers - of_workers_before)
+    return _Cost(
+        reading.result(), seconds, max(0, _resident("self", "VmHWM") - before), of_workers - of_workers_before
+    )
 
 
-def _read(catalogue: Catalogue, body: bytes) -> None:
-    with suppress(Problem):
+def _read(catalogue: Catalogue, body: bytes) -> str:
+    try:
         catalogue.read(body, today=TODAY)
+    except Problem as problem:
+        return problem.type
+    return "accepted"
 
 
 def _of_workers() -> float:

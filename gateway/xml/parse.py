@@ -56,10 +56,10 @@ class Limits:
 
 DEFAULT_LIMITS = Limits()
 
-MAX_TREE = 100_000
+MAX_TREE = 80_000
 """Tags and attributes of a whole message, with namespace declarations. A tree costs up to 330 bytes for each
-and the text behind it: 8 MiB of empty elements would be half a gigabyte; and so many take a thousand rules a
-second. Real messages of that size have attachments or long texts."""
+and the text behind it: 8 MiB of empty elements would be half a gigabyte; and a thousand rules take most of a
+second for so many. Real messages of that size have attachments or long texts."""
 
 MAX_TREE_TAGS = 10_000
 """A message with more tags is validated as a stream: of a tree libxml2 writes the path of every fault by

@@ -116,10 +116,12 @@ class Rules:
         reports = self._workers().run(self._stylesheets, etree.tostring(root, encoding="utf-8"))
         count = Counter[Severity]()
         broken: list[tuple[Severity, Failure]] = []
-        for rules, report in zip(self._files, reports, strict=True):
-            broken += _first(rules, report, count)
+        for rules in self._files:
+            broken += _first(rules, reports.pop(0), count)
         broken.sort(key=lambda each: each[0] is not Severity.ERROR)
         del broken[MAX_FINDINGS:]
+        if count[Severity.ERROR] and broken[0][0] is not Severity.ERROR:
+            raise Unavailable  # a report that counts errors and shows none is not to be believed
         # The rules see also the attributes that validating has added.
         places = as_written(body, root, svrl.resolve(root, [failure for _, failure in broken]))
         shown = [(*each, *place) for each, place in zip(broken, places, strict=True)]

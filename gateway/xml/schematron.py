@@ -22,7 +22,7 @@ from gateway.contract.findings import MAX_FINDINGS
 from gateway.xml.declarations import XSD_NAMESPACE
 from gateway.xml.schematron_source import CHARACTERS, PATTERNS, SCH, Growth, fail, file_of, load
 from gateway.xml.stylesheet import XSL, Stylesheet
-from gateway.xml.svrl import MORE, OURS, SEEN, SVRL, silence
+from gateway.xml.svrl import FAILURES, MORE, OURS, SEEN, SVRL, silence
 
 _ASSERT, _REPORT, _EXTENDS, _LET = f"{SCH}assert", f"{SCH}report", f"{SCH}extends", f"{SCH}let"
 _IGNORED = {f"{SCH}{name}" for name in ("title", "p", "ns", "diagnostics", "properties", "phase", "rules")}
@@ -166,8 +166,9 @@ class _Compiler:
         schema = self._schema
         report = self._add(self.root, f"{XSL}template", schema, name="amtsbote:report")
         self._add(report, f"{XSL}param", schema, name="failures")
-        kind = {"composite": "yes", "group-by": "string(@id), string(@role), string(@flag)"}
-        kinds = self._add(report, f"{XSL}for-each-group", schema, select="$failures/*", **kind)
+        failures = " | ".join(f"$failures//Q{each}" for each in FAILURES)
+        kind = {"composite": "yes", "group-by": "string(@id), string(@role), string(@flag), string(@*:seen)"}
+        kinds = self._add(report, f"{XSL}for-each-group", schema, select=failures, **kind)
         shown = f"current-group()[position() le {MAX_FINDINGS}]"
         self._add(kinds, f"{XSL}sequence", schema, select=shown)
         rest = self._add(kinds, f"{XSL}if", schema, test=f"count(current-group()) gt {MAX_FINDINGS}")

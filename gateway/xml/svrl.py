@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, cast
+from typing import Any
 
 from lxml import etree
 
@@ -18,7 +18,8 @@ from gateway.xml.stylesheet import XSL
 SVRL = "{http://purl.oclc.org/dsdl/svrl}"
 _REPORT = f"{SVRL}schematron-output"
 FAILURES = (f"{SVRL}failed-assert", f"{SVRL}successful-report")
-_FIRED = (f"{SVRL}fired-rule", f"{SVRL}suppressed-rule")
+_ERROR = f"{SVRL}error"
+"""What a stylesheet writes that goes on where a rule has failed on a message."""
 VALUE = "…"
 
 _PREFIX = f"{SVRL}ns-prefix-in-attribute-values"
@@ -28,6 +29,7 @@ MORE = f"{OURS}more"
 SEEN = f"{OURS}seen"
 _TEXTS = (f"{SVRL}text", f"{SVRL}diagnostic-reference")
 _NAME_ONLY = re.compile(r"\s*(?:local-)?name\((?:\.|\.\.|[./*:\w-]*)\)\s*")
+_READ = {_PREFIX, _ERROR, MORE, *FAILURES}
 _MAX_TEXT = 2000
 _PIECE_BYTES = 64 * 1024
 
@@ -56,9 +58,7 @@ def writes_svrl(stylesheet: etree._Element) -> bool:
 
 
 def silence(stylesheet: etree._Element) -> None:
-    """Keep out of a stylesheet's report the values of a message, and what nobody reads: which rules fired."""
-    for fired in [*stylesheet.iter(*_FIRED)]:
-        cast("etree._Element", fired.getparent()).remove(fired)
+    """Keep the values of a message out of the texts that a stylesheet writes."""
     for failure in stylesheet.iter(*FAILURES):
         failure.set(SEEN, "yes")
         if "{" in failure.get("id", "").replace("{{", ""):
@@ -108,10 +108,12 @@ def read(
             is to be read any further.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is none, or not complete.
     """
     prefixes: dict[str, str] = {}
     for element in _elements(report):
+        if element.tag == _ERROR:
+            raise ValueError("the report tells of an error")
         if element.tag == _PREFIX:  # these come first
             prefixes[element.get("prefix", "")] = element.get("uri", "")
             continue
@@ -124,22 +126,42 @@ def read(
 
 
 def _elements(report: bytearray) -> Iterator[etree._Element]:
-    """Yield what is to be read of a report, which may have a hundred thousand failures, and keep none."""
-    parser = etree.XMLPullParser(tag=(_PREFIX, MORE, *FAILURES), resolve_entities=False)
-    try:
-        for start in range(0, len(report), _PIECE_BYTES):
-            parser.feed(bytes(report[start : start + _PIECE_BYTES]))
-            events: Iterator[Any] = parser.read_events()
-            for _, element in events:
+    """Yield what is to be read of a report, and keep nothing: there may be a hundred thousand failures."""
+    parser = etree.XMLPullParser(events=("start", "end"), resolve_entities=False)
+    root = failure = None
+    for start in range(0, len(report), _PIECE_BYTES):
+        is_xml = _feed(parser, bytes(report[start : start + _PIECE_BYTES]))
+        events: Iterator[Any] = parser.read_events()
+        for event, element in events:
+            if event == "start":
+                root = element if root is None else root
+                failure = element if failure is None and element.tag in FAILURES else failure
+                continue
+            if element.tag in _READ:
                 yield element
+            if failure in {None, element}:
+                failure = None
                 above = element.getparent()
                 if above is not None:
                     del above[: above.index(element)]
-        root = parser.close()
-    except etree.XMLSyntaxError:
-        raise ValueError("the report is not XML") from None
-    if root.tag != _REPORT:
+        if not is_xml:
+            break
+    if not _feed(parser, None):
+        raise ValueError("the report is not XML")
+    if root is None or root.tag != _REPORT:
         raise ValueError("the report is not SVRL")
+
+
+def _feed(parser: etree.XMLPullParser, piece: bytes | None) -> bool:
+    """Feed a piece, or close the parser, and say whether it is still XML."""
+    try:
+        if piece is None:
+            parser.close()
+        else:
+            parser.feed(piece)
+    except etree.XMLSyntaxError:
+        return False
+    return True
 
 
 def _failure(element: etree._Element, rule: str | None, level: str, prefixes: Mapping[str, str]) -> Failure:

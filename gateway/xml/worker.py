@@ -12,6 +12,7 @@ import signal
 import socket
 import struct
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -48,28 +49,38 @@ def send(channel: socket.socket, kind: int, parts: Sequence[bytes]) -> None:
         channel.sendall(part)
 
 
-def receive(channel: socket.socket, max_bytes: int) -> tuple[int, list[bytearray]]:
+def receive(
+    channel: socket.socket, max_bytes: int, max_parts: int, until: float | None = None
+) -> tuple[int, list[bytearray]]:
     """Receive one message.
+
+    Args:
+        until: a time of `time.monotonic`, after which nothing is waited for; None: whenever it comes.
 
     Raises:
         EOFError: the other side has gone.
+        TimeoutError: it has not come in time.
         ValueError: it is larger than it may be.
     """
-    kind, count = _HEAD.unpack(_receive_exactly(channel, _HEAD.size))
+    kind, count = _HEAD.unpack(_receive_exactly(channel, _HEAD.size, until))
+    if count > max_parts:
+        raise ValueError("too many parts")
     parts: list[bytearray] = []
     for _ in range(count):
-        [size] = _NUMBER.unpack(_receive_exactly(channel, _NUMBER.size))
-        max_bytes -= _NUMBER.size + size
+        [size] = _NUMBER.unpack(_receive_exactly(channel, _NUMBER.size, until))
+        max_bytes -= size
         if max_bytes < 0:
             raise ValueError("too large")
-        parts.append(_receive_exactly(channel, size))
+        parts.append(_receive_exactly(channel, size, until))
     return kind, parts
 
 
-def _receive_exactly(channel: socket.socket, size: int) -> bytearray:
+def _receive_exactly(channel: socket.socket, size: int, until: float | None) -> bytearray:
     body = bytearray(size)
     received = 0
     while received < size:
+        if until is not None:
+            channel.settimeout(max(until - time.monotonic(), 0.001))
         count = channel.recv_into(memoryview(body)[received:])
         if not count:
             raise EOFError
@@ -158,7 +169,7 @@ def serve(channel: socket.socket, memory_limit_bytes: int) -> None:
     engine, reports = _Engine(), _Reports()
     _limit(resource.RLIMIT_NOFILE, 0)
     while True:
-        kind, (processor_s, limit_s, *parts) = receive(channel, sys.maxsize)
+        kind, (processor_s, limit_s, *parts) = receive(channel, sys.maxsize, sys.maxsize)
         # Nobody handles these signals, so the kernel ends the process, whatever it is busy with.
         signal.setitimer(signal.ITIMER_PROF, float(processor_s))
         signal.setitimer(signal.ITIMER_REAL, float(limit_s))

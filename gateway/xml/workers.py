@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from functools import cache
 from typing import ClassVar
@@ -24,9 +25,9 @@ from gateway.errors import AmtsboteError, ConfigurationError, Unavailable
 from gateway.xml import worker
 from gateway.xml.stylesheet import Stylesheet
 
-PROCESSOR_LIMIT_S = 1.0
-"""What a message's rules may take of a processor, all together: enough for the largest message and a thousand
-rules of a published standard. One that searches all of a message for each element takes any time."""
+PROCESSOR_LIMIT_S = 1.2
+"""What a message's rules, or its conversion, may take of a processor, all together. A thousand rules of a
+published standard take less for the largest message; one that searches it all for each element takes any."""
 TIME_LIMIT_S = 5.0
 """And how long it may take them to get it, on a busy machine."""
 COMPILE_LIMIT_S = 60.0
@@ -89,7 +90,7 @@ class _Worker:
     def compile(self, stylesheet: Stylesheet, limit_s: float) -> None:
         """Compile a stylesheet, once."""
         if stylesheet.key not in self._numbers:
-            self._ask(worker.COMPILE, [stylesheet.text.encode()], limit_s, limit_s)
+            self._ask(worker.COMPILE, [stylesheet.text.encode()], 0, limit_s, limit_s)
             self._numbers[stylesheet.key] = len(self._numbers)
 
     def run(
@@ -97,7 +98,7 @@ class _Worker:
     ) -> list[bytearray]:
         """Run compiled stylesheets on a document."""
         numbers = [str(self._numbers[each.key]).encode() for each in stylesheets]
-        return self._ask(worker.RUN, [*numbers, document], limit_s, processor_s)
+        return self._ask(worker.RUN, [*numbers, document], len(stylesheets), limit_s, processor_s)
 
     def end(self) -> int:
         """End the process at once, and return its exit status."""
@@ -105,20 +106,29 @@ class _Worker:
         self._channel.close()
         return self._process.wait()
 
-    def _ask(self, kind: int, parts: list[bytes], limit_s: float, processor_s: float) -> list[bytearray]:
-        self._channel.settimeout(limit_s)
+    def _ask(
+        self, kind: int, parts: list[bytes], results: int, limit_s: float, processor_s: float
+    ) -> list[bytearray]:
         limits = [str(processor_s).encode(), str(limit_s + _GRACE_S).encode()]
+        until = time.monotonic() + limit_s
+        self._channel.settimeout(limit_s)
         try:
             worker.send(self._channel, kind, [*limits, *parts])
-            answer, results = worker.receive(self._channel, _MAX_ANSWER_BYTES)
+            answer, got = worker.receive(self._channel, _MAX_ANSWER_BYTES, max(results, 2), until)
+            if answer == worker.DONE and len(got) == results:
+                return got
+            if answer != worker.FAILED:
+                raise ValueError(answer)
+            reason, number = got
+            refusal = _Refusal(reason.decode(), int(number))
+            if not 0 <= refusal.number < max(results, 1):
+                raise ValueError(number)
         except TimeoutError as error:
             raise _Trouble("takes too long") from error
         except (OSError, EOFError, ValueError) as error:
-            too_long = self.end() == -signal.SIGPROF
-            raise _Trouble("takes too long" if too_long else "has died or answers too much") from error
-        if answer == worker.FAILED:
-            raise _Refusal(results[0].decode(), int(results[1]))
-        return results
+            too_long = self.end() in {-signal.SIGPROF, -signal.SIGALRM}
+            raise _Trouble("takes too long" if too_long else "has died or answers wrongly") from error
+        raise refusal
 
 
 class Workers:
@@ -201,6 +211,7 @@ class Workers:
 
     def _with_worker(self, stylesheets: Sequence[Stylesheet], document: bytes) -> list[bytearray]:
         chosen = self._free.get(timeout=PATIENCE_S)
+        has_answered = False
         try:
             if chosen and not chosen.is_alive:
                 self._end(chosen)
@@ -208,15 +219,18 @@ class Workers:
             chosen = chosen or self._start()
             for each in stylesheets:
                 _compile(chosen, each)
-            if not document:
-                return []
-            return chosen.run(stylesheets, document, self._time_limit_s, self._processor_limit_s)
-        except _Trouble:
-            if chosen:
+            results = []
+            if document:
+                results = chosen.run(stylesheets, document, self._time_limit_s, self._processor_limit_s)
+            has_answered = True
+            return results
+        except (_Refusal, ConfigurationError):
+            has_answered = True
+            raise
+        finally:  # whatever went wrong: an answer that was not read would be taken for the next one
+            if chosen and not has_answered:
                 self._end(chosen)
                 chosen = None
-            raise
-        finally:
             self._free.put(chosen)
 
     def _start(self) -> _Worker:

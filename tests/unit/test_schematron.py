@@ -577,3 +577,12 @@ def test_location_is_followed_as_compilers_write_it(location: str, place: str) -
     failure = svrl.Failure("a", "", location, {"x": "urn:order"}, "", "")
     [(element, attribute)] = svrl.resolve(root, [failure])
     assert root.getroottree().getpath(element) + (f"/@{attribute}" if attribute else "") == place
+
+
+@pytest.mark.parametrize("rest", [b"\xff", b"<a", b"</b>", b"<a>" * 300])
+def test_report_is_read_up_to_where_it_is_none(rest: bytes) -> None:
+    head = b'<s:schematron-output xmlns:s="http://purl.oclc.org/dsdl/svrl"><s:failed-assert role="a"/>'
+    read = svrl.read(bytearray(head + rest))
+    assert next(read).level == "a"
+    with pytest.raises(ValueError, match="not XML"):
+        next(read)

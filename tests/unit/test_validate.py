@@ -298,7 +298,7 @@ def test_path_leads_to_the_element_when_an_attribute_has_an_unreasonable_name(sc
     assert finding.path == "/t:r/t:q"
 
 
-@pytest.mark.parametrize("count", [150, 4_000, 12_000])
+@pytest.mark.parametrize("count", [150, 4_000, 9_000])
 def test_findings_are_capped_and_the_rest_counted_whatever_the_number(schema: Schema, count: int) -> None:
     content = "<t:z><t:z1>x</t:z1><t:z2>1</t:z2><t:z3>1</t:z3></t:z>" * count
     found = refuse(schema, f"{HEAD}<t:a/>{content}</t:r>")
@@ -314,10 +314,10 @@ def test_element_of_countless_unknown_children_is_refused_by_an_engines_word(sch
 
 
 def test_single_fault_in_a_large_message_is_found(schema: Schema) -> None:
-    right = "<t:z><t:z1>1</t:z1><t:z2>1</t:z2><t:z3>1</t:z3></t:z>\n" * 5_000
+    right = "<t:z><t:z1>1</t:z1><t:z2>1</t:z2><t:z3>1</t:z3></t:z>\n" * 4_900
     wrong = "<t:z><t:z1>1</t:z1><t:z2>x</t:z2><t:z3>1</t:z3></t:z>"
     (finding,) = refuse(schema, f"{HEAD}<t:a/>{right}{wrong}{right}</t:r>").shown
-    assert place(finding) == ("/t:r/t:z[5001]/t:z2", 5002, 20)
+    assert place(finding) == ("/t:r/t:z[4901]/t:z2", 4902, 20)
 
 
 def test_large_valid_message_is_accepted(schema: Schema) -> None:
