@@ -17,6 +17,7 @@ from gateway.xml import content, keys, lxml_faults, sentences, xmlschema_faults
 from gateway.xml.declarations import Look
 from gateway.xml.faults import Fault, Key, Kind
 from gateway.xml.model import Component
+from gateway.xml.parse import MAX_TREE_TAGS, has_more_tags
 from gateway.xml.paths import Names
 from gateway.xml.positions import Position, as_written, locate
 from gateway.xml.telling import Told
@@ -75,18 +76,25 @@ def _engine_faults(schema: "Schema", root: etree._Element, body: bytes, look: Lo
     if look is None:
         return [_as_engine_says(fault) for fault in merged]
     try:
-        return _refined(merged, look)
+        return _refined(merged, look, None if has_more_tags(body, MAX_TREE_TAGS) else root)
     except Exception as error:  # likewise
         _log.warning("faults_not_refined", error=type(error).__name__)
         return [_as_engine_says(fault) for fault in merged]
 
 
-def _refined(merged: list[Fault], look: Look) -> list[Fault]:
-    """Say what is wrong with children and keys, where an engine says only that something is."""
+def _refined(merged: list[Fault], look: Look, root: etree._Element | None) -> list[Fault]:
+    """Say what is wrong with children and keys, where an engine says only that something is.
+
+    Args:
+        root: where to look for keys that libxml2 has not seen; None for a message that is too large for it.
+    """
     plain = [fault for fault in merged if fault.kind is not Kind.CONTENT and fault.kind.group != "key"]
     in_content = [each for fault in merged if fault.kind is Kind.CONTENT for each in _content(fault, look)]
     complete = len(plain) == len([fault for fault in merged if fault.kind.group != "key"])
-    of_keys = keys.refine([fault for fault in merged if fault.kind.group == "key"], look, complete=complete)
+    refining = keys.Refining(look, [*plain, *in_content], complete=complete)
+    of_keys = [*refining.refine(fault for fault in merged if fault.kind.group == "key")]
+    if root is not None and not complete:
+        of_keys += refining.find(root)
     faults = _without_nil_and_empty(_merge([*plain, *in_content, *of_keys]))
     return _without_misspelt_attributes(_without_text_for_children(faults), look)
 

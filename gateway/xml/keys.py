@@ -4,7 +4,7 @@ libxml2 names the constraint and the element; which of its parts, and what it re
 the definition, by the selectors and fields of the constraint. Values are compared, never repeated.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, cast
 
 from lxml import etree
@@ -27,30 +27,109 @@ class Entry(NamedTuple):
     values: Values | None
 
 
-def refine(faults: list[Fault], look: Look, *, complete: bool) -> Iterator[Fault]:
-    """Yield faults of keys at the nodes that are wrong; one whose constraint is not found stays as it is.
+class Refining:
+    """Says where keys are wrong, given all else that is wrong with a message.
+
+    A value that is wrong by itself is neither twice there nor missing, and what refers to it does not lead
+    nowhere for a reason of its own: that is one fault.
 
     Args:
+        others: all other faults.
         complete: whether libxml2 has seen all of the message; what it has not seen is no key to it, so that
             a reference may lead nowhere for that reason alone.
     """
-    tables: dict[tuple[etree._Element, str], list[Entry]] = {}
-    done: set[tuple[etree._Element, str]] = set()
-    for fault in faults:
-        found = _scope(fault, look)
-        if found is None:
-            yield fault
-            continue
-        scope, constraint = found
+
+    def __init__(self, look: Look, others: Sequence[Fault], *, complete: bool) -> None:
+        self._look = look
+        self._complete = complete
+        self._wrong = {(fault.element, fault.attribute) for fault in others if fault.kind.group == "value"}
+        self._unsound = {
+            above
+            for fault in others
+            if fault.kind.group != "value"
+            for above in (fault.element, *fault.element.iterancestors())
+        }
+        self._tables: dict[tuple[etree._Element, str], list[Entry]] = {}
+
+    def refine(self, faults: Iterable[Fault]) -> Iterator[Fault]:
+        """Yield what libxml2 says of keys at the nodes that are wrong.
+
+        A fault whose constraint is not found stays as it is.
+        """
+        done: set[tuple[etree._Element, str]] = set()
+        for fault in faults:
+            found = _scope(fault, self._look)
+            if found is None:
+                # libxml2 names no constraint where it says no more than that a value is wrong.
+                if fault.constraint or all(fault.element is not element for element, _ in self._wrong):
+                    yield fault
+                continue
+            scope, constraint = found
+            if fault.kind is not Kind.DANGLING_REFERENCE:
+                yield from self._placed(fault, self._table(scope, constraint))
+            elif (scope, constraint.name) not in done:
+                done.add((scope, constraint.name))
+                lost, doubtful = self._dangling(scope, constraint)
+                yield from lost or ([fault] if self._complete and not doubtful else [])
+
+    def find(self, root: etree._Element) -> Iterator[Fault]:
+        """Yield what is wrong with keys anywhere in a message, whatever libxml2 has seen of it."""
+        for scope in root.iter("*"):
+            declared = self._look.at(scope)
+            for constraint in declared.element.identities if declared else ():
+                if getattr(constraint, "refer", None) is not None:
+                    yield from self._dangling(scope, constraint)[0]
+                    continue
+                first: dict[Values, Entry] = {}
+                for entry in self._table(scope, constraint):
+                    if entry.values is None or self._is_wrong(entry):
+                        continue
+                    twin = first.setdefault(entry.values, entry)
+                    if twin is not entry:
+                        fault = Fault(entry.element, Kind.DUPLICATE_KEY, constraint=constraint.name)
+                        fault.other = _element(twin)
+                        yield _at(fault, entry.fields)
+
+    def _table(self, scope: etree._Element, constraint: Component) -> list[Entry]:
         key = scope, constraint.name
-        if key not in tables:
-            tables[key] = list(_entries(scope, constraint, look))
-        if fault.kind is not Kind.DANGLING_REFERENCE:
-            yield _placed(fault, tables[key])
-        elif key not in done:
-            done.add(key)
-            lost = _dangling(fault, tables[key], _entries(scope, constraint.refer, look))
-            yield from lost or ([fault] if complete else [])
+        if key not in self._tables:
+            self._tables[key] = list(_entries(scope, constraint, self._look))
+        return self._tables[key]
+
+    def _is_wrong(self, entry: Entry) -> bool:
+        return any(_place(node) in self._wrong for node in entry.fields if node is not None)
+
+    def _placed(self, fault: Fault, entries: list[Entry]) -> Iterator[Fault]:
+        own = next((entry for entry in entries if entry.element is fault.element), None)
+        if own is None:
+            yield fault
+            return
+        if self._is_wrong(own):
+            return
+        if fault.kind is Kind.MISSING_KEY:
+            if fault.element not in self._unsound:
+                yield fault
+            return
+        twin = next((entry for entry in entries if entry.values == own.values), own)
+        fault.other = _element(twin) if twin is not own else None
+        yield _at(fault, own.fields)
+
+    def _dangling(self, scope: etree._Element, constraint: Component) -> tuple[list[Fault], bool]:
+        """Return the references that lead nowhere, and whether some may that are not wrong themselves."""
+        targets = self._table(scope, constraint.refer)
+        known = {entry.values for entry in targets}
+        entries = self._table(scope, constraint)
+        lost = [
+            entry
+            for entry in entries
+            if entry.values is not None and entry.values not in known and not self._is_wrong(entry)
+        ]
+        unknown = sum(entry.values is None or self._is_wrong(entry) for entry in targets)
+        doubtful = bool(unknown) or any(map(self._is_wrong, entries))
+        if len({entry.values for entry in lost}) <= unknown:
+            return [], doubtful
+        found = [Fault(entry.element, Kind.DANGLING_REFERENCE, constraint=constraint.name) for entry in lost]
+        return [_at(each, entry.fields) for each, entry in zip(found, lost, strict=True)], doubtful
 
 
 def _scope(fault: Fault, look: Look) -> tuple[etree._Element, Component] | None:
@@ -93,32 +172,22 @@ def _value(node: Any, look: Look) -> object:
         return text
 
 
-def _dangling(fault: Fault, entries: list[Entry], targets: Iterator[Entry]) -> list[Fault]:
-    known = {entry.values for entry in targets}
-    lost = [entry for entry in entries if entry.values is not None and entry.values not in known]
-    return [
-        _at(Fault(entry.element, fault.kind, constraint=fault.constraint), entry.fields) for entry in lost
-    ]
+def _place(node: Any) -> tuple[etree._Element, str | None]:
+    if isinstance(node, etree._Element):
+        return node, None
+    return node.getparent(), str(node.attrname)
 
 
-def _placed(fault: Fault, entries: list[Entry]) -> Fault:
-    own = next((entry for entry in entries if entry.element is fault.element), None)
-    if own is None:
-        return fault
-    if own.values is None:
-        return fault
-    twin = next((entry for entry in entries if entry.values == own.values), own)
-    fault.other = twin.element if twin is not own else None
-    return _at(fault, own.fields)
+def _element(entry: Entry) -> etree._Element:
+    """Return the element that has the only field of an entry; of several fields, the one that has them."""
+    one_field = len(entry.fields) == 1 and entry.fields[0] is not None
+    return _place(entry.fields[0])[0] if one_field else entry.element
 
 
 def _at(fault: Fault, fields: list[Any]) -> Fault:
     """Move a fault to its only field; one of several fields belongs to the element that has them."""
     if len(fields) == 1 and fields[0] is not None:
-        if isinstance(fields[0], etree._Element):
-            fault.element = fields[0]
-        else:
-            fault.element, fault.attribute = fields[0].getparent(), str(fields[0].attrname)
+        fault.element, fault.attribute = _place(fields[0])
     return fault
 
 

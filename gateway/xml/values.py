@@ -13,6 +13,7 @@ from gateway.xml.faults import Fault, Kind
 from gateway.xml.model import Component
 from gateway.xml.near import nearest
 from gateway.xml.words import Option, allowed, meant, say, together
+from gateway.xml.xmlschema_faults import FACETS
 
 _XS = f"{{{XSD_NAMESPACE}}}"
 _MAX_PATTERN = 120
@@ -41,6 +42,8 @@ def tell(
     """
     if kind is None:
         return _plain(fault, subject), None
+    if kind.is_list() and (found := _entry(fault, kind, text, subject)):
+        return found
     if kind.is_list() and fault.kind in (Kind.DATATYPE, Kind.PATTERN, Kind.ENUMERATION):
         return _say(subject, "enthält einen ungültigen Eintrag", "contains an invalid entry"), form(kind)
     if kind.is_union():
@@ -53,6 +56,25 @@ def tell(
     if fault.kind is Kind.PATTERN:
         return _pattern(fault, kind, text, subject)
     return _bound(fault.kind, kind, subject), None
+
+
+def _entry(
+    fault: Fault, kind: Component, text: str, subject: Bilingual
+) -> tuple[Bilingual, Bilingual | None] | None:
+    """Say which entry of a list is wrong first, and what would be right; None where it is none by itself."""
+    item = _item_type(kind)
+    for number, entry in enumerate(text[:_MAX_VALUE].split(), start=1):
+        error = next(iter(item.iter_errors(entry)), None)
+        if error is not None:
+            broken = FACETS.get(type(error.validator).__name__, Kind.DATATYPE)
+            pattern = "|".join(error.validator.regexps) if broken is Kind.PATTERN else None
+            where = say(f"{subject.de}, {number}. Eintrag,", f"{subject.en}, entry no. {number},")
+            return tell(Fault(fault.element, broken, fault.attribute, pattern=pattern), item, entry, where)
+    return None
+
+
+def _item_type(kind: Component) -> Component:
+    return next(each.item_type for each in chain(kind) if hasattr(each, "item_type"))
 
 
 def _say(subject: Bilingual, german: str, english: str) -> Bilingual:
@@ -77,7 +99,7 @@ def form(kind: Component) -> Bilingual | None:
     if kind.is_union():
         return _either([form(member) for member in kind.member_types])
     if kind.is_list():
-        return form(next(each.item_type for each in chain(kind) if hasattr(each, "item_type")))
+        return form(_item_type(kind))
     if options := list(_options(kind)):
         return allowed(options)
     known = next((words for each in _patterns(kind) if (words := forms.PATTERNS.get(each))), None)

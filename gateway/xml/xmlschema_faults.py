@@ -26,7 +26,7 @@ _MAX_VALUE = 10_000
 _ATTRIBUTE_VALUE = re.compile(r"attribute ([^=\s']+)=|attribute '([^']+)' has a fixed value")
 _ATTRIBUTE_NAME = re.compile(r"missing required attribute '([^']+)'|^'([^']+)' attribute not allowed")
 
-_FACETS = {
+FACETS = {
     "XsdPatternFacets": Kind.PATTERN,
     "XsdEnumerationFacets": Kind.ENUMERATION,
     "XsdLengthFacet": Kind.LENGTH,
@@ -98,7 +98,7 @@ def _fault(error: Any, root: etree._Element) -> Fault | None:
     element = root if error.elem is None else error.elem
     if hasattr(error, "expected"):
         return _content_fault(error, element)
-    facet = _FACETS.get(type(error.validator).__name__)
+    facet = FACETS.get(type(error.validator).__name__)
     if facet is None and any(words in reason for words in _NOT_ITS_OWN):
         return None
     kind = facet or (Kind.DATATYPE if hasattr(error, "decoder") else _kind(reason))
