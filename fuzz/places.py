@@ -1,5 +1,6 @@
 """Where the elements of a message are, without the product's help: expat for places, XPath for paths."""
 
+import re
 from collections.abc import Iterator
 from typing import cast
 from xml.parsers import expat
@@ -24,6 +25,7 @@ class Places:
         self.root = parse(body)
         self._elements = {element: number for number, element in enumerate(self.root.iter("*"))}
         self._positions = list(_positions(body))
+        self._lines = body.removeprefix(_BOM).decode().split("\n")
         if len(self._positions) != len(self._elements):
             raise AssertionError("expat and libxml2 see different elements")
 
@@ -36,15 +38,22 @@ class Places:
         nodes = cast("list[etree._Element]", found)
         if len(nodes) != 1:
             return f"its path leads to {len(nodes)} nodes"
-        element = self._elements[_element(nodes[0])]
-        if self._positions[element] != (finding.line, finding.column):
-            return f"its path leads to {self._positions[element]}, not to its line and column"
-        return None
+        [node] = nodes
+        place = finding.line or 0, finding.column or 0
+        if not isinstance(node, etree._Element):
+            return self._fault_of_attribute(node, place)
+        position = self._positions[self._elements[node]]
+        return None if position == place else f"its path leads to {position}, not to its line and column"
 
-
-def _element(node: etree._Element) -> etree._Element:
-    """Return an element, or that of an attribute's value."""
-    return cast("etree._Element", node if isinstance(node, etree._Element) else node.getparent())
+    def _fault_of_attribute(self, value: etree._ElementUnicodeResult, place: tuple[int, int]) -> str | None:
+        number = self._elements[cast("etree._Element", value.getparent())]
+        begin, end = (*self._positions, (len(self._lines) + 1, 1))[number : number + 2]
+        line, column = place
+        local = re.escape(str(value.attrname).rpartition("}")[2])
+        is_there = re.match(rf"(?:[^\s=:]+:)?{local}(?:\s*=|\s*$)", self._lines[line - 1][column - 1 :])
+        if is_there and begin < place < end:
+            return None
+        return f"its path leads to an attribute of the element at {begin}, not to its line and column"
 
 
 def _positions(body: bytes) -> Iterator[tuple[int, int]]:

@@ -47,7 +47,7 @@ def page(source: Source, document: dict[str, Any], message_type: str | None) -> 
         if finding["line"] is None:
             return []
         place = finding["line"], finding["column"]
-        return source.excerpt(*place, width=_WIDTH, context=_CONTEXT, path=finding["path"])
+        return source.excerpt(*place, width=_WIDTH, context=_CONTEXT)
 
     findings, more = document["findings"], document["findings_more"]
     return _ENVIRONMENT.get_template("page.html").render(

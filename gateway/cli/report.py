@@ -85,7 +85,7 @@ def _head(finding: dict[str, Any], source: Source | None) -> Text:
 def _excerpt(finding: dict[str, Any], source: Source) -> Iterator[Text]:
     width = max(40, shutil.get_terminal_size((_WIDTH, 24)).columns - _GUTTER)
     colour = _COLOURS[Severity(finding["severity"])]
-    for line in source.excerpt(finding["line"], finding["column"], width=width, path=finding["path"]):
+    for line in source.excerpt(finding["line"], finding["column"], width=width):
         caret = "^".ljust(cell_len(line.marked), "~")
         yield Text.assemble((f"{line.number:6} │ ", "blue"), line.before, (line.marked, "bold"), line.after)
         yield Text.assemble((f"{'':6} │ ", "blue"), " " * cell_len(line.before), (caret, colour))

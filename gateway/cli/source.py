@@ -12,14 +12,10 @@ from hashlib import sha256
 
 from rich.cells import cell_len
 
-_TAG = re.compile(r"<[^\s<>/]*")
-_ATTRIBUTE = re.compile(r"""\s+(?P<name>[^\s=<>"'/]+)\s*=\s*(?:"[^"]*"|'[^']*')""")
-_LAST_ATTRIBUTE = re.compile(r"/@([^/@\[\]]+)$")
+_NAME = re.compile(r"""<?[^\s=<>"'/]*""")
 _TAB = "    "
 _CUT = "…"
 _MAX_MARKED = 40
-_MAX_ATTRIBUTES = 200
-"""A hostile tag has a hundred thousand, and each finding looks through them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +45,18 @@ class Source:
         # As findings count them: only a line feed ends a line, and a byte order mark is no character.
         return self.body.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").split("\n")
 
-    def excerpt(self, line: int, column: int, *, width: int, context: int = 0, path: str = "") -> list[Line]:
-        """Return a line with the tag at a column marked, and `context` lines around it.
+    def excerpt(self, line: int, column: int, *, width: int, context: int = 0) -> list[Line]:
+        """Return a line with the tag or attribute at a column marked, and `context` lines around it.
 
         Args:
             line, column: where a finding is, counted from 1.
             width: of what is returned, in cells of a terminal; a longer line is cut on both sides.
-            path: of the finding; where it leads to an attribute in this line, that is marked and shown.
         """
         if not 0 < line <= len(self._lines):
             return []
         first, last = max(1, line - context), min(len(self._lines), line + context)
         texts = {number: self._lines[number - 1].removesuffix("\r") for number in range(first, last + 1)}
-        at, end = _place(texts[line], min(max(column - 1, 0), len(texts[line])), path)
+        at, end = _place(texts[line], min(max(column - 1, 0), len(texts[line])))
         start = 0 if _fits(texts[line], width) else max(0, at - width // 3)
         return [
             _marked(number, text, start, (at, end), width)
@@ -86,25 +81,10 @@ def _shown(sign: str) -> str:
     return f"<U+{ord(sign):04X}>"
 
 
-def _place(text: str, at: int, path: str) -> tuple[int, int]:
-    """Return where what is marked begins and ends: the tag at a column, or the attribute of it."""
-    found = _TAG.match(text, at)
-    attribute = _LAST_ATTRIBUTE.search(path)
-    named = _attribute(text, found.end(), attribute[1]) if found and attribute else None
-    begin, end = named or (at, found.end() if found else at)
-    return begin, min(max(end, begin + 1), begin + _MAX_MARKED)
-
-
-def _attribute(text: str, position: int, name: str) -> tuple[int, int] | None:
-    """Look for an attribute in the tag whose name ends there; paths may have other prefixes than it has."""
-    wanted = name.rpartition(":")[2]
-    for _ in range(_MAX_ATTRIBUTES):
-        if (found := _ATTRIBUTE.match(text, position)) is None:
-            return None
-        if found["name"].rpartition(":")[2] == wanted and not found["name"].startswith("xmlns:"):
-            return found.span("name")
-        position = found.end()
-    return None
+def _place(text: str, at: int) -> tuple[int, int]:
+    """Return where what is marked begins and ends: the name of the tag or attribute at a column."""
+    found = _NAME.match(text, at)
+    return at, min(max(found.end() if found else at, at + 1), at + _MAX_MARKED)
 
 
 def _marked(number: int, text: str, start: int, place: tuple[int, int], width: int) -> Line:

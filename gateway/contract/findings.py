@@ -32,10 +32,10 @@ class Finding(BaseModel):
     """What is wrong, where, and what would be right; never the rejected value itself.
 
     `path` is an XPath with the prefixes of the message's own tree, and `namespaces` says what exactly those
-    that it uses stand for; `line` and `column` (both from 1) are those of the start tag. `documentation` is
-    what the schema says of the element, attribute, type or key. A finding about the message as a whole has
-    the path "/". One about something beside the message has a path such as `query/wait` or
-    `metadata/channel`. Neither has line or column.
+    that it uses stand for; `line` and `column` (both from 1) are those of the start tag, or of the attribute
+    that the path leads to. `documentation` is what the schema says of the element, attribute, type or key. A
+    finding about the message as a whole has the path "/". One about something beside the message has a path
+    such as `query/wait` or `metadata/channel`. Neither has line or column.
     `rule` is the id of the standard's business rule that is broken, where it is one and has an id.
     """
 

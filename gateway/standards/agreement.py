@@ -10,7 +10,7 @@ from gateway.contract.findings import Bilingual, Finding, Findings
 from gateway.standards.profiles import Header
 from gateway.standards.standard import MessageType, Standard
 from gateway.xml.paths import Names
-from gateway.xml.positions import as_written, locate
+from gateway.xml.positions import find_places
 from gateway.xml.words import say
 
 LONGEST = {"message_id": 200, "case_ref": 200, "channel": 20}
@@ -43,19 +43,18 @@ def find_disagreements(
     if not faults:
         return Findings()
     stood = [next(iter(standard.header_places(root, each.field)), (root, None)) for each in faults]
-    places = as_written(body, root, stood)
-    positions, names = locate(body, root, (element for element, _ in places)), Names(root)
+    names = Names(root)
     return Findings.of(
         Finding(
             code=RejectCode.OTHER.value,
-            path=(path := names.path(element, attribute)),
+            path=(path := names.path(place.element, place.attribute)),
             namespaces=names.namespaces(path),
-            line=positions[element].line,
-            column=positions[element].column,
+            line=place.position.line,
+            column=place.position.column,
             message=fault.message,
             hint=fault.hint,
         )
-        for fault, (element, attribute) in zip(faults, places, strict=True)
+        for fault, place in zip(faults, find_places(body, root, stood), strict=True)
     )
 
 

@@ -19,7 +19,7 @@ from gateway.contract.findings import MAX_FINDINGS, Bilingual, Finding, Findings
 from gateway.standards.genericode import CodeList, load_code_list
 from gateway.xml.near import nearest
 from gateway.xml.paths import Names
-from gateway.xml.positions import Position, as_written, locate
+from gateway.xml.positions import Place, find_places
 from gateway.xml.reference import parse_reference
 from gateway.xml.words import Option, allowed, local_of, meant, possible, say, together
 
@@ -91,13 +91,9 @@ class CodeLists:
         told = list(islice(faults, MAX_FINDINGS))
         if not told:
             return Findings()
-        positions = locate(body, root, (fault.element for fault in told))
         names = Names(root, prefixes)
-        places = as_written(body, root, ((fault.element, fault.attribute) for fault in told))
-        shown = [
-            fault.finding(positions, names.path(*place), names, describe)
-            for fault, place in zip(told, places, strict=True)
-        ]
+        places = find_places(body, root, ((fault.element, fault.attribute) for fault in told))
+        shown = [fault.finding(place, names, describe) for fault, place in zip(told, places, strict=True)]
         return Findings.of(shown, sum(1 for _ in faults))
 
     def accept(self, root: etree._Element, body: bytes) -> bool:
@@ -275,18 +271,16 @@ class _Fault:
     severity: Severity = Severity.ERROR
     once: tuple[str, str | None] | None = None
 
-    def finding(
-        self, positions: Mapping[etree._Element, Position], path: str, names: Names, describe: Describe
-    ) -> Finding:
-        position = positions[self.element]
+    def finding(self, place: Place, names: Names, describe: Describe) -> Finding:
+        path = names.path(place.element, place.attribute)
         coded = self.element if self.code is RejectCode.CODE_LIST else _coded_above(self.element)
         return Finding(
             code=str(self.code),
             severity=self.severity,
             path=path,
             namespaces=names.namespaces(path),
-            line=position.line,
-            column=position.column,
+            line=place.position.line,
+            column=place.position.column,
             message=self.message,
             hint=self.hint(),
             # Whoever is only warned does not wait for the schema to be read a second time.

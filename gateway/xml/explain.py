@@ -19,7 +19,7 @@ from gateway.xml.faults import Fault, Key, Kind
 from gateway.xml.model import Component
 from gateway.xml.parse import MAX_TREE_TAGS, has_more_tags
 from gateway.xml.paths import Names
-from gateway.xml.positions import Position, as_written, locate
+from gateway.xml.positions import Place, Position, find_places, locate
 from gateway.xml.telling import Told
 
 if TYPE_CHECKING:
@@ -58,14 +58,13 @@ def explain(
         faults += doubled
     if refused and not faults:  # nothing known leads here, but a refusal without a reason would be none
         faults = [Fault(root, Kind.OTHER)]
-    positions = locate(body, root, (fault.element for fault in faults))
-    order = {element: number for number, element in enumerate(positions)}
+    order = {element: number for number, element in enumerate(root.iter("*"))}
     faults.sort(key=lambda fault: order[fault.element])
-    names = Names(root, prefixes)
     told = faults[:MAX_FINDINGS]
-    positions |= locate(body, root, (fault.other for fault in told if fault.other is not None))
-    paths = [names.path(*place) for place in as_written(body, root, map(_place, told))]
-    shown = [_finding(fault, path, positions, names, look) for fault, path in zip(told, paths, strict=True)]
+    found = find_places(body, root, map(_place, told))
+    others = locate(body, root, (fault.other for fault in told if fault.other is not None))
+    names = Names(root, prefixes)
+    shown = [_finding(*each, others, names, look) for each in zip(told, found, strict=True)]
     return Findings.of(shown, len(faults) - len(shown))
 
 
@@ -203,22 +202,21 @@ def _place(fault: Fault) -> tuple[etree._Element, str | None]:
 
 def _finding(
     fault: Fault,
-    path: str,
-    positions: Mapping[etree._Element, Position],
+    place: Place,
+    others: Mapping[etree._Element, Position],
     names: Names,
     look: Look | None,
 ) -> Finding:
-    position = positions[fault.element]
-    told = _told(fault, look)
+    path, told = names.path(place.element, place.attribute), _told(fault, look)
     hint = told.hint
     if hint is None and fault.other is not None and fault.kind in (Kind.DUPLICATE_KEY, Kind.DUPLICATE_ID):
-        hint = sentences.earlier(positions[fault.other].line)
+        hint = sentences.earlier(others[fault.other].line)
     return Finding(
         code=str(RejectCode.SCHEMA),
         path=path,
         namespaces=names.namespaces(path),
-        line=position.line,
-        column=position.column,
+        line=place.position.line,
+        column=place.position.column,
         message=told.message,
         hint=hint,
         documentation=told.documentation,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from lxml import etree
 
-_MAX_NAME = 128
+MAX_NAME = 128
 """Longer names are the sender's joke; such a step is written as `*[n]`, which is as exact."""
 _PREFIX = re.compile(r"/@?([^/:@\[\]]+):")
 
@@ -37,7 +37,7 @@ class Names:
     def path(self, element: etree._Element, attribute: str | None = None) -> str:
         """Return the XPath of an element, or of one of its attributes; one of a very long name has none."""
         steps = [self._step(node) for node in (*reversed(list(element.iterancestors())), element)]
-        if attribute and len(attribute) <= _MAX_NAME:
+        if attribute and len(attribute) <= MAX_NAME:
             steps.append(f"@{self.name(attribute)}")
         return "/" + "/".join(steps)
 
@@ -47,7 +47,7 @@ class Names:
         return {prefix: uri for uri, prefix in self._prefixes.items() if prefix in used}
 
     def _claim(self, prefix: str, uri: str) -> bool:
-        if len(prefix) > _MAX_NAME or prefix in self._prefixes.values():
+        if len(prefix) > MAX_NAME or prefix in self._prefixes.values():
             return False
         return self._prefixes.setdefault(uri, prefix) == prefix
 
@@ -65,7 +65,7 @@ class Names:
 
     def _step(self, element: etree._Element) -> str:
         tag = str(element.tag)
-        if len(etree.QName(tag).localname) > _MAX_NAME:
+        if len(etree.QName(tag).localname) > MAX_NAME:
             return f"*[{self._position(element, '*')}]"
         name = self.name(tag, element.prefix)
         if not _has_twin(element, tag):

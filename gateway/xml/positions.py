@@ -1,4 +1,4 @@
-"""Lines and columns of start tags, which the tree does not keep.
+"""Lines and columns of start tags and attributes, which the tree does not keep.
 
 Reads the bytes of a message that the parser has already accepted: it is well-formed, UTF-8 and has no
 DOCTYPE, so a `<` opens a tag, a comment, a CDATA section or a processing instruction and nothing else.
@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from lxml import etree
+
+from gateway.xml.paths import MAX_NAME
 
 _SKIPPED = rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>"
 _ATTRIBUTES = rb"""[^>"']*+(?:(?:"[^"]*"|'[^']*')[^>"']*+)*+"""
@@ -33,6 +35,14 @@ class Position(NamedTuple):
 
     line: int
     column: int
+
+
+class Place(NamedTuple):
+    """An element of a message, or one of its attributes by expanded name, and where it stands."""
+
+    element: etree._Element
+    attribute: str | None
+    position: Position
 
 
 def iterate_tags(body: bytes, root: etree._Element) -> Iterator[Tag]:
@@ -66,31 +76,44 @@ def locate(
     return found
 
 
-def as_written(
+def find_places(
     body: bytes, root: etree._Element, places: Iterable[tuple[etree._Element, str | None]]
-) -> list[tuple[etree._Element, str | None]]:
-    """Return places, elements or attributes of some, without attributes that are not in the message itself.
+) -> list[Place]:
+    """Return where elements, or attributes of some, stand in a message.
 
-    Validating adds those that the schema gives a value to; nobody can look them up in what was sent.
+    For an attribute that is not written, as validating adds those that the schema gives a value to, its
+    element stands: nobody can look it up in what was sent. So it does for one that no path can name.
     """
     places = list(places)
-    missing = {element for element, attribute in places if attribute}
-    written: set[tuple[etree._Element, str | None]] = set()
+    wanted: dict[etree._Element, set[str]] = {}
+    for element, attribute in places:
+        wanted.setdefault(element, set())
+        if attribute and len(attribute) <= MAX_NAME:
+            wanted[element].add(attribute)
+    missing, count = set(wanted), Counter(body)
+    found: dict[tuple[etree._Element, str | None], Position] = {}
     for tag in iterate_tags(body, root) if missing else ():
-        if tag.opens and tag.element in missing:
-            missing.remove(tag.element)
-            written.update((tag.element, name) for name in _attributes(body, tag))
-            if not missing:
-                break
-    return [place if place in written else (place[0], None) for place in places]
+        if not tag.opens or tag.element not in missing:
+            continue
+        missing.remove(tag.element)
+        found[tag.element, None] = count.position(tag.start)
+        for name, offset in _attributes(body, tag) if wanted[tag.element] else ():
+            if name in wanted[tag.element]:
+                found[tag.element, name] = count.position(offset)
+        if not missing:
+            break
+    return [
+        Place(*place, found[place]) if place in found else Place(place[0], None, found[place[0], None])
+        for place in places
+    ]
 
 
-def _attributes(body: bytes, tag: Tag) -> Iterator[str]:
-    """Yield the expanded names of the attributes that a start tag has."""
+def _attributes(body: bytes, tag: Tag) -> Iterator[tuple[str, int]]:
+    """Yield the expanded names of the attributes that a start tag has, and at which byte each begins."""
     namespaces = {**tag.element.nsmap, "xml": _XML}
     for found in _NAME.finditer(body, tag.start, tag.end):
         prefix, _, local = found[1].decode().rpartition(":")
-        yield f"{{{namespaces.get(prefix, '')}}}{local}" if prefix else local
+        yield f"{{{namespaces.get(prefix, '')}}}{local}" if prefix else local, found.start(1)
 
 
 class Counter:

@@ -14,7 +14,7 @@ from gateway.contract.findings import MAX_FINDINGS, Bilingual, Finding, Findings
 from gateway.errors import ConfigurationError, Unavailable
 from gateway.xml import svrl
 from gateway.xml.paths import Names
-from gateway.xml.positions import as_written, locate
+from gateway.xml.positions import find_places
 from gateway.xml.reference import read_reference
 from gateway.xml.schematron import compile_schematron
 from gateway.xml.stylesheet import XSL, Stylesheet, require_stylesheet
@@ -122,21 +122,18 @@ class Rules:
         del broken[MAX_FINDINGS:]
         if count[Severity.ERROR] and broken[0][0] is not Severity.ERROR:
             raise Unavailable  # a report that counts errors and shows none is not to be believed
-        # The rules see also the attributes that validating has added.
-        places = as_written(body, root, svrl.resolve(root, [failure for _, failure in broken]))
-        shown = [(*each, *place) for each, place in zip(broken, places, strict=True)]
-        positions = locate(body, root, (element for *_, element, _ in shown))
+        places = find_places(body, root, svrl.resolve(root, [failure for _, failure in broken]))
         names = Names(root, self._prefixes)
         findings = []
-        for severity, failure, element, attribute in shown:
-            path = names.path(element, attribute)
+        for (severity, failure), place in zip(broken, places, strict=True):
+            path = names.path(place.element, place.attribute)
             finding = Finding(
                 code=str(RejectCode.RULE),
                 severity=severity,
                 path=path,
                 namespaces=names.namespaces(path),
-                line=positions[element].line,
-                column=positions[element].column,
+                line=place.position.line,
+                column=place.position.column,
                 message=_sentence(failure),
                 hint=_hint(failure),
                 rule=failure.rule,

@@ -80,7 +80,7 @@ def test_broken_message_is_explained_word_for_word(row: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["fault"])
-def test_place_is_the_start_tag_that_the_path_selects(row: dict[str, Any]) -> None:
+def test_place_is_the_start_tag_or_attribute_that_the_path_selects(row: dict[str, Any]) -> None:
     body = broken(row)
     for finding in look_at(row, body):
         assert finding.line
@@ -88,10 +88,13 @@ def test_place_is_the_start_tag_that_the_path_selects(row: dict[str, Any]) -> No
         if finding.path == "/":
             continue
         (node,) = etree.fromstring(body).getroottree().xpath(finding.path, namespaces=finding.namespaces)
-        element = node if isinstance(node, etree._Element) else node.getparent()
-        name = f"{element.prefix}:{etree.QName(element).localname}" if element.prefix else element.tag
         text = body.decode().split("\n")[finding.line - 1][finding.column - 1 :]
-        assert text.startswith(f"<{name}")
+        if isinstance(node, etree._Element):
+            name = f"{node.prefix}:{etree.QName(node).localname}" if node.prefix else node.tag
+            assert text.startswith(f"<{name}")
+        else:
+            local = etree.QName(node.attrname).localname
+            assert re.match(rf"""(?:[\w.-]+:)?{local}=["']{re.escape(node)}["']""", text)
         assert set(finding.namespaces) == {
             step.lstrip("@").partition(":")[0] for step in finding.path.split("/") if ":" in step
         }

@@ -1,9 +1,12 @@
 """Where in the bytes of a message something stands; columns are tried with findings, in other tests."""
 
+import re
+
 import pytest
+from lxml import etree
 
 from gateway.xml.parse import parse
-from gateway.xml.positions import as_written
+from gateway.xml.positions import find_places
 
 XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
@@ -30,8 +33,13 @@ def test_only_attributes_of_the_message_itself_are_written(tag: str, written: se
     assert {name for name in names if name in element.attrib} == written
     for name in names:  # as validating does
         element.set(name, "1")
-    places = [(element, name) for name in names]
-    assert as_written(body, root, [(element, None), *places]) == [
-        (element, None),
-        *((element, name if name in written else None) for name in names),
-    ]
+    tag_place, *places = find_places(body, root, [(element, None), *((element, name) for name in names)])
+    assert [place.attribute for place in places] == [name if name in written else None for name in names]
+    lines = body.decode().split("\n")
+    for place in (tag_place, *places):
+        assert place.element is element
+        stands = "\n".join(
+            [lines[place.position.line - 1][place.position.column - 1 :], *lines[place.position.line :]]
+        )
+        local = etree.QName(place.attribute or element.tag).localname
+        assert re.match(rf"(\w+:)?{local}\s*=" if place.attribute else f"<{local}", stands)

@@ -540,7 +540,7 @@ def test_finding_says_rule_place_severity_and_sentence(one: Workers, tmp_path: P
         ("R-1", "error", "/x:order/x:item[1]", 2, 3),
         ("R-2", "warning", "/x:order/x:item[2]", 3, 5),
         (None, "error", "/x:order/x:item[3]", 3, 43),
-        ("R-3", "warning", "/x:order/x:item[3]/@n", 3, 43),
+        ("R-3", "warning", "/x:order/x:item[3]/@n", 3, 49),
     ]
 
 

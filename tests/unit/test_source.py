@@ -51,27 +51,18 @@ def test_long_line_is_cut_around_the_column() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tag", "path", "marked"),
-    [
-        ('<b:c x="1" list="2">', "/a/b:c/@list", "list"),
-        ("<b:c x='list=\"0\"' list = '2'/>", "/a/b:c/@list", "list"),
-        ('<b:c p:list="2">', "/a/b:c/@ns1:list", "p:list"),
-        ('<b:c xmlns:list="u" list="2">', "/a/b:c[2]/@list", "list"),
-        ('<b:c x="1">', "/a/b:c/@list", "<b:c"),
-        ('<b:c x="1"><d list="2"/>', "/a/b:c/@list", "<b:c"),
-        ('<b:c list="2">', "/a/b:c", "<b:c"),
-        ('<b:c list="2">', "/a/b:c[@x='/@list']", "<b:c"),
-    ],
+    ("column", "marked"),
+    [(4, "<b:c"), (9, "x"), (15, "p:list"), (24, '"'), (27, ">")],
 )
-def test_attribute_is_marked_where_a_finding_is_about_it(tag: str, path: str, marked: str) -> None:
-    body = f"<a>{tag}".encode()
-    (line,) = Source("message.xml", body).excerpt(1, 4, width=WIDTH, path=path)
+def test_name_at_the_column_is_marked(column: int, marked: str) -> None:
+    body = b'<a><b:c x="1" p:list = "2">'
+    (line,) = Source("message.xml", body).excerpt(1, column, width=WIDTH)
     assert (line.marked, line.before + line.marked + line.after) == (marked, body.decode())
 
 
 def test_long_line_is_cut_around_the_attribute() -> None:
     tag = f'<b x="{"y" * 500}" listURI="urn:list:{"z" * 500}">'
-    (line,) = Source("message.xml", tag.encode()).excerpt(1, 1, width=WIDTH, path="/b/@listURI")
+    (line,) = Source("message.xml", tag.encode()).excerpt(1, tag.index("listURI") + 1, width=WIDTH)
     assert (line.before[0], line.before[-2:], line.marked) == ("…", '" ', "listURI")
     assert line.after.startswith('="urn:list:z')
     assert cell_len(line.before + line.marked + line.after) <= WIDTH
@@ -89,15 +80,6 @@ def test_excerpts_of_a_line_of_many_megabytes_are_made_at_once() -> None:
     started = time.process_time()
     for number in range(200):
         assert source.excerpt(1, 3 + 8 * 4000 * number + 1, width=100)
-    assert time.process_time() - started < 2
-
-
-def test_excerpts_of_a_tag_of_many_attributes_are_made_at_once() -> None:
-    attributes = "".join(f' a{number}="1"' for number in range(150_000))
-    source = Source("m.xml", f"<a{attributes}>".encode())
-    started = time.process_time()
-    for _ in range(200):
-        assert source.excerpt(1, 1, width=100, path="/a/@a149999")
     assert time.process_time() - started < 2
 
 

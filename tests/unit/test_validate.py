@@ -124,15 +124,15 @@ FAULTS = {
     "missing attribute": ("<t:a/><t:q/>", "/t:r/t:q", 2, 7, "fehlt das Attribut »req«", ""),
     "unknown attribute": (
         f'<t:a/><t:q req="1" zz="{SECRET}"/>',
-        "/t:r/t:q/@zz", 2, 7, "nicht vorgesehen", "",
+        "/t:r/t:q/@zz", 2, 20, "nicht vorgesehen", "",
     ),
     "attribute of the wrong type": (
         f'<t:a/><t:q req="{SECRET}"/>',
-        "/t:r/t:q/@req", 2, 7, "keine ganze Zahl", "ganze Zahl",
+        "/t:r/t:q/@req", 2, 12, "keine ganze Zahl", "ganze Zahl",
     ),
     "attribute other than fixed": (
         f'<t:a/><t:q req="1" fix="{SECRET}"/>',
-        "/t:r/t:q/@fix", 2, 7, "muss den Wert F haben", "",
+        "/t:r/t:q/@fix", 2, 20, "muss den Wert F haben", "",
     ),
     "text between elements": (f"<t:a/>{SECRET}", "/t:r", 1, 1, "keinen Text", ""),
     "children in a simple type": ("<t:a><t:b/></t:a>", "/t:r/t:a", 2, 1, "keine Kindelemente", ""),
@@ -140,10 +140,10 @@ FAULTS = {
     "abstract type": ("<t:a/><t:abs><t:x>1</t:x></t:abs>", "/t:r/t:abs", 2, 7, "konkreten Typs", "Con"),
     "unknown type": (
         '<t:a/><t:abs xsi:type="t:Nope"><t:x>1</t:x></t:abs>',
-        "/t:r/t:abs/@xsi:type", 2, 7, "unbekannt oder dort nicht", "Con",
+        "/t:r/t:abs/@xsi:type", 2, 14, "unbekannt oder dort nicht", "Con",
     ),
     "key twice": (
-        f'<t:a/><t:k v="{SECRET}"/><t:k v="{SECRET}"/>', "/t:r/t:k[2]/@v", 2, 29, "mehrfach", "in Zeile 2",
+        f'<t:a/><t:k v="{SECRET}"/><t:k v="{SECRET}"/>', "/t:r/t:k[2]/@v", 2, 34, "mehrfach", "in Zeile 2",
     ),
     "reference to no key": (
         f'<t:a/><t:k v="1"/><t:ref>1</t:ref><t:ref>{SECRET}</t:ref>', "/t:r/t:ref[2]", 2, 35, "ins Leere", "",
