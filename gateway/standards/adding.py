@@ -220,8 +220,18 @@ def _examine(found: Survey, identity: Identity, catalogue: Catalogue) -> Report:
     samples = [*_try_samples(found, tried)]
     write_manifest(found.folder / FILE_NAME, manifest)
     unresolved = list(imports.unresolved)
-    broken = found.unreadable | unusable
+    broken = found.unreadable | _unused(found, imports.files) | unusable
     return Report(manifest, found, None, unresolved, absent, broken, samples, left_out, opened)
+
+
+def _unused(found: Survey, needed: Iterable[Path]) -> dict[Path, str]:
+    """Return the schemas that nothing of the standard needs, so that nobody knows whether they are right."""
+    known = set(needed)
+    return {
+        each.path: "no schema of its messages needs it, so it was not looked at"
+        for each in found.schemas
+        if (found.folder / each.path).resolve() not in known
+    }
 
 
 def _bring_along(path: Path, folder: Path, catalogue: Catalogue) -> Path | None:

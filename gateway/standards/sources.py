@@ -50,7 +50,7 @@ class SchemaFiles:
         self._folders = [folder.resolve() for folder in folders]
         self._indexes: dict[Path, dict[tuple[str, str], list[Path]]] = {}
 
-    def resolve(self, origin: Path, namespace: str, location: str) -> Path:
+    def resolve(self, origin: Path, namespace: str, location: str, relation: str = "import") -> Path:
         """Return the file that a schema means by a namespace and a location, first of its own folder.
 
         Raises:
@@ -65,7 +65,7 @@ class SchemaFiles:
         beside = (origin.parent / location).resolve() if location and "://" not in location else None
         if beside in found:
             return beside
-        return _only(found, f"{origin}: import of {namespace or 'no namespace'}", location)
+        return _only(found, f"{origin}: {relation} of {namespace or 'no namespace'}", location)
 
     def _find(self, folders: Iterable[Path], namespace: str, name: str) -> list[Path]:
         indexes = [self._index(folder) for folder in folders]
@@ -256,6 +256,7 @@ class _Collection:
             if len(paths) > 1:
                 written[self._stand_in(namespace)] = self._including(namespace, paths)
         origins = {name: str(path) for path, name in self.names.items()}
+        origins |= {self._gap(namespace): f"what stands in for {namespace}" for namespace in gaps}
         if len(namespaces) == 1:
             return Documents(self._stand_in(next(iter(namespaces))), written, origins)
         written["entry.xsd"] = self._importing(namespaces)
@@ -300,11 +301,11 @@ class _Collection:
     def _included(self, path: Path, target: str, location: str) -> Path:
         """An included file has the includer's target namespace or none of its own."""
         try:
-            return self.files.resolve(path, target, location)
+            return self.files.resolve(path, target, location, "include")
         except UnresolvedImport:
             if not target:
                 raise
-            return self.files.resolve(path, "", location)
+            return self.files.resolve(path, "", location, "include")
 
     def _import(self, path: Path, namespace: str) -> Iterator[Path]:
         """Yield the file, unless the namespace has it already or a copy of it."""

@@ -214,9 +214,16 @@ def _compile(documents: Documents) -> etree.XMLSchema:
         except etree.XMLSchemaParseError as error:
             # Not its line, which is that of a document that was written anew.
             told = error.error_log.last_error
-            where = documents.localise(f"{told.filename}: ", folder) if told else ""
-            what = told.message if told else error
-            raise ConfigurationError(f"{where}the schema cannot be compiled: {what}") from error
+            where, what = documents.localise(told.filename, folder) if told else "", told and told.message
+            if where in {"", "<string>"}:  # it names no file
+                origins = sorted(documents.origins.values())
+                where = " to ".join(dict.fromkeys([*origins[:1], *origins[-1:]]))
+            if told and told.type_name == "SCHEMAP_INTERNAL":
+                what = _NOT_TOGETHER
+            raise ConfigurationError(f"{where}: the schema cannot be compiled: {what}") from error
+
+
+_NOT_TOGETHER = "libxml2 fails on all of them together; add the folder of each standard among them by itself"
 
 
 def _without_values_at_references(content: bytes) -> bytes:

@@ -474,7 +474,7 @@ WAY_1 = '<m:way listVersionID="1"><code>post</code></m:way>'
         ("false", {LIST: OTHER_LIST.replace("fixed", "default")}, WAY_1, {"S010": "m:way"}),
         (
             "false", {LIST: OTHER_LIST + VERSION_3}, WAY_1,
-            {"X001": "m:way/@listVersionID", "S010": "m:way"},
+            {"S010": "m:way", "X001": "m:way/@listVersionID"},
         ),
         (
             "true", {LIST: LIST + VERSION_3}, "<m:way><code>post</code></m:way>",

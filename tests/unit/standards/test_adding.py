@@ -520,7 +520,7 @@ def test_schema_is_compiled_once(standards: Path, monkeypatch: pytest.MonkeyPatc
     ("path", "contents", "words"),
     [
         ("a/b.xsd", {"a/b.xsd": KETTE.format('<xs:element name="k" type="xs:tokn"/>')}, "cannot be compiled"),
-        ("a/b.xsd", {"a/b.xsd": KETTE.format('<xs:include schemaLocation="c.xsd"/>')}, "import of"),
+        ("a/b.xsd", {"a/b.xsd": KETTE.format('<xs:include schemaLocation="c.xsd"/>')}, "include of"),
         (
             "a/c.xsd",
             {"a/b.xsd": KETTE.format('<xs:include schemaLocation="c.xsd"/>'), "a/c.xsd": "<"},
@@ -536,6 +536,15 @@ def test_schema_that_is_wrong_is_named_as_in_the_release(
     assert refused.value.detail.startswith(f"{path}: ")
     assert words in refused.value.detail
     assert tempfile.gettempdir() not in refused.value.detail
+
+
+def test_schema_that_no_message_needs_is_told(standards: Path) -> None:
+    adding(standards, release.shared_files(), "gemeinsames")
+    wrong = KETTE.replace("urn:kette:1", "urn:anderes").format('<xs:element name="k" type="xs:tokn"/>')
+    report = adding(standards, {**release.files(), "anderes.xsd": wrong})
+    assert report.broken == {
+        Path("anderes.xsd"): "no schema of its messages needs it, so it was not looked at"
+    }
 
 
 def test_rules_that_are_wrong_are_named_as_in_the_release(standards: Path) -> None:
