@@ -64,7 +64,8 @@ def validate(
 ) -> None:
     """Validate a message and its attachments as the gateway does; none is needed, nothing is sent.
 
-    Which office it goes to, and whether this client may send it, only the gateway knows: POST /v1/validate.
+    Which office it goes to, whether that takes this version or it can be converted, and whether this client
+    may send it, only the gateway knows: POST /v1/validate.
     """
     if [as_json, as_xml, html == _STDOUT].count(True) > 1:
         raise typer.BadParameter("one of --json, --xml and --html - can be printed")

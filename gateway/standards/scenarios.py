@@ -101,9 +101,16 @@ def _locations(element: etree._Element, step: str, path: Path, folder: Path) -> 
     for location in element.iterfind(f"{step}/s:resource/s:location", _NS):
         named = (location.text or "").strip()
         found = (path.parent / PurePosixPath(named)).resolve()
-        if not found.is_relative_to(folder) or not found.is_file():
+        if not found.is_relative_to(folder) or not _is_file(found):
             raise ConfigurationError(f"{path.relative_to(folder)}: {named} is not in the release")
         yield found.relative_to(folder)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # such as a name that is too long
+        return False
 
 
 def _levels(element: etree._Element) -> Iterator[tuple[str, Severity]]:

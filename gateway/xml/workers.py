@@ -180,7 +180,7 @@ class Workers:
             Unavailable: it took too long or too much memory, failed on this document, or no worker is free.
             ConfigurationError: a stylesheet cannot be compiled.
         """
-        names = [each.name for each in stylesheets]
+        names, said = [each.name for each in stylesheets], _NOT_DONE
         try:
             return self._with_worker(stylesheets, document)
         except queue.Empty:
@@ -190,8 +190,9 @@ class Workers:
         except _Refusal as error:  # codes and lines only: no value of the document
             names = [names[error.number]]
             reason = stylesheets[error.number].localise(f"Saxon reports {error.detail}")
+            said = _FAILED
         _log.error("rules_unavailable", stylesheets=names, reason=reason)
-        raise Unavailable(_NOT_DONE)
+        raise Unavailable(said)
 
     def compile(self, stylesheet: Stylesheet) -> None:
         """Compile a stylesheet in one of the workers.
@@ -263,4 +264,10 @@ def shared_workers() -> Workers:
 _NOT_DONE = Bilingual(
     de="Die Geschäftsregeln konnten jetzt nicht geprüft werden; erneutes Senden ist unschädlich.",
     en="The business rules could not be checked now; sending the same again is safe.",
+)
+_FAILED = Bilingual(
+    de="Eine Geschäftsregel des Standards ist an dieser Nachricht gescheitert; der Betreiber sieht, welche. "
+    "Erneutes Senden ist unschädlich, hilft aber erst, wenn die Regel oder die Nachricht geändert ist.",
+    en="A business rule of the standard has failed on this message; the operator sees which. Sending the "
+    "same again is safe, but helps only once the rule or the message is changed.",
 )

@@ -196,6 +196,7 @@ def test_message_is_put_off_without_its_values_in_the_log_when_a_rule_fails_on_i
     with structlog.testing.capture_logs() as logs, pytest.raises(Unavailable) as put_off:
         one.transform(dated, DOCUMENT)
     assert put_off.value.retryable
+    assert "failed on this message" in str(put_off.value)
     assert [(each["event"], each["reason"]) for each in logs] == [
         ("rules_unavailable", "probe.xsl: Saxon reports FORG0001 at probe.xsl:5")
     ]

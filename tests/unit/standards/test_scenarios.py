@@ -193,6 +193,7 @@ def a_finding(rule: str, severity: Severity = Severity.ERROR) -> Finding:
     [
         ("hund.xsl", "fehlt.xsl", "fehlt.xsl is not in the release"),
         ("hund.xsl", "../../../../etc/passwd", "is not in the release"),
+        ("hund.xsl", "x" * 5000, "is not in the release"),
         ("exists(", "every(", "match"),
         (USUAL, "//test:rejected", "accept"),
         ("<match>", '<namespace prefix="leer"/><match>', "leer"),
