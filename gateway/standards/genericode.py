@@ -68,9 +68,11 @@ def _title(root: etree._Element) -> str | None:
 
 
 def _names(root: etree._Element) -> dict[str, str]:
-    columns = [column.get("Id", "") for column in root.iterfind(".//ColumnSet/Column")]
+    elements = root.findall(".//ColumnSet/Column")
+    columns = [element.get("Id", "") for element in elements]
     keys = _key_columns(root, columns)
-    name = _name_column(columns, keys)
+    labels = {each: _labels(element) for each, element in zip(columns, elements, strict=True)}
+    name = _name_column({each: said for each, said in labels.items() if each not in keys[:1]})
     names: dict[str, str] = {}
     rows = list(_rows(root, columns))
     for key in keys:
@@ -103,14 +105,22 @@ def _key_columns(root: etree._Element, columns: list[str]) -> list[str]:
     return found or columns[:1]
 
 
-def _name_column(columns: list[str], keys: list[str]) -> str | None:
-    """Return the column that most likely has the German names of the codes."""
-    others = [each for each in columns if each not in keys[:1]]
-    german = [each for each in others if not any(word in each.casefold() for word in _ENGLISH)]
+def _labels(column: etree._Element) -> list[str]:
+    """Return what a column is called."""
+    return [(column.get("Id") or "").casefold(), (column.findtext("ShortName") or "").strip().casefold()]
+
+
+def _name_column(labels: Mapping[str, list[str]]) -> str | None:
+    """Return the column that most likely has the German names of the codes, of those that are not the key."""
+    german = {
+        column: said
+        for column, said in labels.items()
+        if not any(word in each for word in _ENGLISH for each in said)
+    }
     for word in _NAMES:
-        if found := next((each for each in german if each.casefold() == word), None):
+        if found := next((column for column, said in german.items() if word in said), None):
             return found
     for word in _PARTS:
-        if found := next((each for each in german if word in each.casefold()), None):
+        if found := next((col for col, said in german.items() if any(word in each for each in said)), None):
             return found
-    return next(iter(german or others), None)
+    return next(iter(german or labels), None)

@@ -834,6 +834,15 @@ def test_code_list_of_any_generation_gives_its_codes_with_names(
     assert read.title == "Deutscher Titel"
 
 
+def test_column_with_the_names_is_known_by_its_short_name_as_well(tmp_path: Path) -> None:
+    path = tmp_path / "list.xml"
+    columns = '<Column Id="a"/><Column Id="nr"/><Column Id="bez"><ShortName>Bezeichnung</ShortName></Column>'
+    values = "".join(f"<Value><SimpleValue>{each}</SimpleValue></Value>" for each in ("R", "1", "rot"))
+    text = COLUMNS.format(mark="urn:m", columns=columns, keys=KEY.format("a", ""), values=values)
+    path.write_text(text, "utf-8")
+    assert load_code_list(path, closed=True).names == {"R": "rot"}
+
+
 # Published standards, where they are at hand
 
 if MATERIAL.is_dir():
