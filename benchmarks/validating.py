@@ -43,7 +43,7 @@ def main() -> None:
     figures = [
         *_accept(8 if quick else 40),
         _beside_xmlschema(3 if quick else 10),
-        *_rules(60 if quick else 300),
+        *_rules(1000 if quick else 2000),
     ]
     with tempfile.TemporaryDirectory(prefix="amtsbote-bench-") as folder:
         figures += [_add(Path(folder) / "add"), _start(Path(folder) / "start")]
