@@ -284,8 +284,10 @@ def nest(work: Work) -> None:
     element = work.pick_below()
     if element is None:
         return
+    empty = deepcopy(element)  # lxml makes no new one in a namespace whose name is no URI
+    empty.clear()
     for _ in range(work.draw(st.sampled_from([1, 2, 30, 63, 64, 70, 260]))):
-        shell = etree.Element(element.tag)
+        shell = deepcopy(empty)
         element.addprevious(shell)
         shell.append(element)
 
