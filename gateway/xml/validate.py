@@ -214,7 +214,8 @@ def _compile(documents: Documents) -> etree.XMLSchema:
         except etree.XMLSchemaParseError as error:
             # Not its line, which is that of a document that was written anew.
             told = error.error_log.last_error
-            where, what = documents.localise(told.filename, folder) if told else "", told and told.message
+            where = documents.localise(told.filename, folder) if told else ""
+            what = told.message if told else error
             if where in {"", "<string>"}:  # it names no file
                 origins = sorted(documents.origins.values())
                 where = " to ".join(dict.fromkeys([*origins[:1], *origins[-1:]]))

@@ -62,8 +62,10 @@ def _entry(
     fault: Fault, kind: Component, text: str, subject: Bilingual
 ) -> tuple[Bilingual, Bilingual | None] | None:
     """Say which entry of a list is wrong first, and what would be right; None where it is none by itself."""
+    if len(text) > _MAX_VALUE:
+        return None
     item = _item_type(kind)
-    for number, entry in enumerate(text[:_MAX_VALUE].split(), start=1):
+    for number, entry in enumerate(text.split(), start=1):
         error = next(iter(item.iter_errors(entry)), None)
         if error is not None:
             broken = FACETS.get(type(error.validator).__name__, Kind.DATATYPE)
