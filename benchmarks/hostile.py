@@ -13,7 +13,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
@@ -200,19 +199,17 @@ def _cost(catalogue: Catalogue, body: bytes) -> _Cost:
         _read(catalogue, each)
     gc.collect()
     _C.malloc_trim(0)  # what the allocator keeps would hide what the message takes
-    before, of_workers_before = _resident("self", "VmRSS"), _of_workers()
-    Path("/proc/self/clear_refs").write_text("5")
-    of_workers = of_workers_before
-    with ThreadPoolExecutor(1) as threads:
-        started = time.perf_counter()
-        reading = threads.submit(_read, catalogue, body)
-        while not reading.done():
-            of_workers = max(of_workers, _of_workers())
-            wait([reading], timeout=0.01)
-        seconds = time.perf_counter() - started
-    return _Cost(
-        reading.result(), seconds, max(0, _resident("self", "VmHWM") - before), of_workers - of_workers_before
-    )
+    processes = ["self", *map(str, shared_workers().pids)]
+    before = [_resident(each, "VmRSS") for each in processes]
+    for each in processes:
+        Path("/proc", each, "clear_refs").write_text("5")  # the peak is that of what follows
+    started = time.perf_counter()
+    outcome = _read(catalogue, body)
+    seconds = time.perf_counter() - started
+    ours, *workers = [
+        max(0, _resident(each, "VmHWM") - size) for each, size in zip(processes, before, strict=True)
+    ]
+    return _Cost(outcome, seconds, ours, sum(workers))
 
 
 def _read(catalogue: Catalogue, body: bytes) -> str:
@@ -221,10 +218,6 @@ def _read(catalogue: Catalogue, body: bytes) -> str:
     except Problem as problem:
         return problem.type
     return "accepted"
-
-
-def _of_workers() -> float:
-    return sum(_resident(str(pid), "VmRSS") for pid in shared_workers().pids)
 
 
 def _resident(process: str, name: str) -> float:

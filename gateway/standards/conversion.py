@@ -95,7 +95,7 @@ class Converter:
         root = parse(body, self._limits)
         with usable(step.source):
             stylesheet = step.source.conversion(step.rules)
-            said = shared_workers().transform(stylesheet, etree.tostring(root, encoding="utf-8"))
+            said = shared_workers().transform(stylesheet, root)
         converted = bytes(said)
         try:
             result = parse(converted, self._limits)

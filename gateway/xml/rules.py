@@ -113,7 +113,7 @@ class Rules:
         """
         if not self._files:
             return Findings()
-        reports = self._workers().run(self._stylesheets, etree.tostring(root, encoding="utf-8"))
+        reports = self._workers().run(self._stylesheets, root)
         count = Counter[Severity]()
         broken: list[tuple[Severity, Failure]] = []
         for rules in self._files:

@@ -1,8 +1,10 @@
 """The process that runs XSLT, for `workers`: it is given text and gives text back, and can do nothing else.
 
-It is started by its path and imports nothing of the gateway. What stylesheets may not do is refused twice:
-by Saxon's configuration, and by the kernel, which opens no further file or socket, lets none be written,
-gives no more memory, and ends the process when a task takes too long, even where the gateway is gone.
+It is started by its path and imports nothing of the gateway. A document is read from a file in memory, which
+the gateway writes: as text it would be there five times, in Python's and Java's strings. The kernel refuses
+what stylesheets may not do: it opens no file and no socket while one runs, lets none be written, gives no
+more memory, and ends the process when a task takes too long, even where the gateway is gone. Saxon's
+configuration refuses the same, but for reading files: it can only allow all or none.
 """
 
 import os
@@ -18,7 +20,10 @@ from typing import Any
 
 COMPILE, RUN, DONE, FAILED = range(4)
 """What is asked: the seconds that it may take, of a processor and in all; then a stylesheet, or numbers of
-stylesheets and a document. What is answered: results, or what went wrong and at which of the stylesheets."""
+stylesheets to run on the document. What is answered: results, or what went wrong and at which of these."""
+
+FIRST_DOCUMENT = b"<nothing/>"
+"""What the file holds when the process starts."""
 
 RESULT_BYTES = 16 * 1024 * 1024
 """What stylesheets may write together, such as a message in another version; the rest is cut off, so that it
@@ -31,7 +36,7 @@ _CODE = re.compile(rb"^\s*((?:X[PTQS]|FO|SX)[A-Z]{2}\d{4})\b", re.MULTILINE)
 _LINE = re.compile(rb"\bon line \d+")
 _REPORT_BYTES = 64 * 1024
 _CONFIGURATION = {
-    "http://saxon.sf.net/feature/allowedProtocols": "",
+    "http://saxon.sf.net/feature/allowedProtocols": "file",
     "http://saxon.sf.net/feature/allow-external-functions": "false",
     "http://saxon.sf.net/feature/disableXslEvaluate": "true",
     # The gateway's own parser has limits; two of Java's are narrower than these: 0 is none.
@@ -89,30 +94,45 @@ def _receive_exactly(channel: socket.socket, size: int, until: float | None) -> 
 
 
 class _Engine:
-    """Saxon, with the stylesheets that it has compiled."""
+    """Saxon, with the stylesheets that it has compiled.
 
-    def __init__(self) -> None:
+    Args:
+        document: the descriptor of the file that documents are read from.
+    """
+
+    def __init__(self, document: int) -> None:
         from saxonche import PySaxonProcessor  # after the limit of memory is set
 
+        self._document = f"/proc/self/fd/{document}"
         self._saxon = PySaxonProcessor(license=False)
         for name, value in _CONFIGURATION.items():
             self._saxon.set_configuration_property(name, value)
         self._compiler = self._saxon.new_xslt30_processor()
         self._stylesheets: list[Any] = []
         # Once before the door is shut: the engine opens some files of its own.
-        self._compiler.compile_stylesheet(stylesheet_text=_NOTHING).transform_to_string(
-            xdm_node=self._saxon.parse_xml(xml_text="<nothing/>")
-        )
+        node = self._saxon.parse_xml(xml_file_name=self._document)
+        self._compiler.compile_stylesheet(stylesheet_text=_NOTHING).transform_to_string(xdm_node=node)
+        self._door = os.dup(document)  # the number that the next file will have
+        os.close(self._door)
+        self._open_door(0)
 
     def compile(self, stylesheet: str) -> None:
         """Compile a stylesheet, which gets the next number."""
         self._stylesheets.append(self._compiler.compile_stylesheet(stylesheet_text=stylesheet))
 
-    def run(self, numbers: list[int], document: str) -> Iterator[str]:
-        """Run stylesheets on one document, one after the other."""
-        node = self._saxon.parse_xml(xml_text=document)
+    def run(self, numbers: list[int]) -> Iterator[str]:
+        """Run stylesheets on the document, one after the other."""
+        self._open_door(1)
+        try:
+            node = self._saxon.parse_xml(xml_file_name=self._document)
+        finally:
+            self._open_door(0)
         for number in numbers:
             yield self._stylesheets[number].transform_to_string(xdm_node=node) or ""
+
+    def _open_door(self, files: int) -> None:
+        """Let so many files be opened, 1 at most; text that lxml wrote asks for no other than itself."""
+        _limit(resource.RLIMIT_NOFILE, files and self._door + 1, self._door + 1)
 
 
 class _Reports:
@@ -141,10 +161,8 @@ def _answer(engine: _Engine, reports: _Reports, kind: int, parts: list[bytearray
         if kind == COMPILE:
             engine.compile(parts[0].decode())
         else:
-            document = parts.pop().decode()
-            numbers = [int(each) for each in parts]
             left = RESULT_BYTES
-            for result in engine.run(numbers, document):
+            for result in engine.run([int(each) for each in parts]):
                 results.append(result.encode()[:left])
                 left -= len(results[-1])
     except Exception as error:
@@ -153,21 +171,22 @@ def _answer(engine: _Engine, reports: _Reports, kind: int, parts: list[bytearray
     return DONE, results
 
 
-def _limit(kind: int, value: int) -> None:
-    resource.setrlimit(kind, (value, value))
+def _limit(kind: int, value: int, at_most: int | None = None) -> None:
+    resource.setrlimit(kind, (value, value if at_most is None else at_most))
 
 
-def serve(channel: socket.socket, memory_limit_bytes: int) -> None:
+def serve(channel: socket.socket, memory_limit_bytes: int, document: int) -> None:
     """Answer until the gateway has gone.
 
     Args:
         memory_limit_bytes: of data; the address space that Saxon reserves says nothing.
+        document: the descriptor of the file that documents are read from.
     """
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_FSIZE, 0)
     _limit(resource.RLIMIT_DATA, memory_limit_bytes)
-    engine, reports = _Engine(), _Reports()
-    _limit(resource.RLIMIT_NOFILE, 0)
+    reports = _Reports()
+    engine = _Engine(document)
     while True:
         kind, (processor_s, limit_s, *parts) = receive(channel, sys.maxsize, sys.maxsize)
         # Nobody handles these signals, so the kernel ends the process, whatever it is busy with.
@@ -180,6 +199,6 @@ def serve(channel: socket.socket, memory_limit_bytes: int) -> None:
 
 if __name__ == "__main__":
     try:
-        serve(socket.socket(fileno=0), int(sys.argv[1]))
+        serve(socket.socket(fileno=0), *map(int, sys.argv[1:]))
     except (EOFError, ConnectionError):
         os._exit(0)

@@ -15,10 +15,12 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import cache
 from typing import ClassVar
 
 import structlog
+from lxml import etree
 
 from gateway.contract.findings import Bilingual
 from gateway.errors import AmtsboteError, ConfigurationError, Unavailable
@@ -63,18 +65,25 @@ class _Worker:
     _env: ClassVar = {"LANG": "C.UTF-8"}
 
     def __init__(self, memory_limit_bytes: int) -> None:
-        self._channel, theirs = socket.socketpair()
-        # Nothing of our environment, and no share in our terminal: its engine writes there what it likes.
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603  # our own interpreter and file
-                [sys.executable, "-I", worker.__file__, str(memory_limit_bytes)],
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env=self._env,
-                cwd="/",
-                start_new_session=True,
-            )
+        with ExitStack() as opened:
+            self._document = opened.enter_context(open(os.memfd_create("document"), "w+b", buffering=0))
+            self._document.write(worker.FIRST_DOCUMENT)
+            document = self._document.fileno()
+            ours, theirs = socket.socketpair()
+            self._channel = opened.enter_context(ours)
+            # Nothing of our environment, and no share in our terminal: its engine writes there what it likes.
+            with theirs:
+                self._process = subprocess.Popen(  # noqa: S603  # our own interpreter and file
+                    [sys.executable, "-I", worker.__file__, str(memory_limit_bytes), str(document)],
+                    stdin=theirs.fileno(),
+                    pass_fds=[document],
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    env=self._env,
+                    cwd="/",
+                    start_new_session=True,
+                )
+            self._opened = opened.pop_all()
         self._numbers: dict[str, int] = {}
 
     @property
@@ -94,16 +103,29 @@ class _Worker:
             self._numbers[stylesheet.key] = len(self._numbers)
 
     def run(
-        self, stylesheets: Sequence[Stylesheet], document: bytes, limit_s: float, processor_s: float
+        self, stylesheets: Sequence[Stylesheet], root: etree._Element, limit_s: float, processor_s: float
     ) -> list[bytearray]:
         """Run compiled stylesheets on a document."""
         numbers = [str(self._numbers[each.key]).encode() for each in stylesheets]
-        return self._ask(worker.RUN, [*numbers, document], len(stylesheets), limit_s, processor_s)
+        try:
+            self._empty()
+            etree.ElementTree(root).write(self._document, encoding="utf-8")
+        except OSError as error:
+            raise _Trouble("could not be given the document") from error
+        try:
+            return self._ask(worker.RUN, numbers, len(stylesheets), limit_s, processor_s)
+        finally:
+            if not self._document.closed:
+                self._empty()
+
+    def _empty(self) -> None:
+        self._document.seek(0)
+        self._document.truncate()
 
     def end(self) -> int:
         """End the process at once, and return its exit status."""
         self._process.kill()
-        self._channel.close()
+        self._opened.close()
         return self._process.wait()
 
     def _ask(
@@ -166,23 +188,42 @@ class Workers:
         with self._lock:
             return sorted(each.pid for each in self._all)
 
-    def transform(self, stylesheet: Stylesheet, document: bytes) -> bytearray:
+    def transform(self, stylesheet: Stylesheet, root: etree._Element) -> bytearray:
         """Return what one stylesheet makes of a document; raises as `run`."""
-        return self.run([stylesheet], document)[0]
+        return self.run([stylesheet], root)[0]
 
-    def run(self, stylesheets: Sequence[Stylesheet], document: bytes) -> list[bytearray]:
+    def run(self, stylesheets: Sequence[Stylesheet], root: etree._Element) -> list[bytearray]:
         """Return what each stylesheet makes of a document, all cut off after `worker.RESULT_BYTES`.
 
         Args:
-            document: XML that `parse` has accepted and lxml has written, in UTF-8; never what a sender sent.
+            root: what `parse` has made of a document: Saxon reads what lxml writes, never what was sent.
 
         Raises:
             Unavailable: it took too long or too much memory, failed on this document, or no worker is free.
             ConfigurationError: a stylesheet cannot be compiled.
         """
+        return self._run(stylesheets, root)
+
+    def compile(self, stylesheet: Stylesheet) -> None:
+        """Compile a stylesheet in one of the workers.
+
+        Raises:
+            ConfigurationError: it cannot be compiled; with files and lines.
+            Unavailable: no worker could do it.
+        """
+        self._run([stylesheet], None)
+
+    def close(self) -> None:
+        """End all workers; they are started again when one is asked."""
+        with self._lock:
+            ended = list(self._all)
+        for each in ended:
+            each.end()
+
+    def _run(self, stylesheets: Sequence[Stylesheet], root: etree._Element | None) -> list[bytearray]:
         names, said = [each.name for each in stylesheets], _NOT_DONE
         try:
-            return self._with_worker(stylesheets, document)
+            return self._with_worker(stylesheets, root)
         except queue.Empty:
             reason = "no worker is free"
         except _Trouble as error:
@@ -194,23 +235,7 @@ class Workers:
         _log.error("rules_unavailable", stylesheets=names, reason=reason)
         raise Unavailable(said)
 
-    def compile(self, stylesheet: Stylesheet) -> None:
-        """Compile a stylesheet in one of the workers.
-
-        Raises:
-            ConfigurationError: it cannot be compiled; with files and lines.
-            Unavailable: no worker could do it.
-        """
-        self.run([stylesheet], b"")
-
-    def close(self) -> None:
-        """End all workers; they are started again when one is asked."""
-        with self._lock:
-            ended = list(self._all)
-        for each in ended:
-            each.end()
-
-    def _with_worker(self, stylesheets: Sequence[Stylesheet], document: bytes) -> list[bytearray]:
+    def _with_worker(self, stylesheets: Sequence[Stylesheet], root: etree._Element | None) -> list[bytearray]:
         chosen = self._free.get(timeout=PATIENCE_S)
         has_answered = False
         try:
@@ -221,8 +246,8 @@ class Workers:
             for each in stylesheets:
                 _compile(chosen, each)
             results = []
-            if document:
-                results = chosen.run(stylesheets, document, self._time_limit_s, self._processor_limit_s)
+            if root is not None:
+                results = chosen.run(stylesheets, root, self._time_limit_s, self._processor_limit_s)
             has_answered = True
             return results
         except (_Refusal, ConfigurationError):
@@ -235,7 +260,10 @@ class Workers:
             self._free.put(chosen)
 
     def _start(self) -> _Worker:
-        started = _Worker(self._memory_limit_bytes)
+        try:
+            started = _Worker(self._memory_limit_bytes)
+        except OSError as error:
+            raise _Trouble(f"cannot be started: {error.strerror}") from error
         with self._lock:
             self._all.add(started)
         return started

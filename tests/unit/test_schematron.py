@@ -44,7 +44,7 @@ class Bench:
         """Return what a schema, without its start tag or with it, says of a document."""
         whole = content if content.startswith("<schema") else f"{HEAD}>{content}</schema>"
         stylesheet = compile_schematron(self.write("rules.sch", whole), self.folder, phase)
-        return [*svrl.read(self._workers.transform(stylesheet, document.encode()))]
+        return [*svrl.read(self._workers.transform(stylesheet, etree.fromstring(document)))]
 
     def broken(self, content: str, document: str = ORDER, phase: str | None = None) -> list[str]:
         """Return the ids of the rules that a document breaks, in the order of the report."""
@@ -515,7 +515,7 @@ TEXTS = {
 def _told(workers: Workers, attributes: str, inner: str) -> svrl.Failure:
     root = etree.fromstring(XSLT.format(attributes=attributes, inner=inner))
     svrl.silence(root)
-    [failure] = svrl.read(workers.transform(Stylesheet("rules.xsl", root), ORDER.encode()))
+    [failure] = svrl.read(workers.transform(Stylesheet("rules.xsl", root), etree.fromstring(ORDER)))
     return failure
 
 
