@@ -7,7 +7,7 @@ would lose something that the sender has stated is not converted, unless the man
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import NamedTuple
 
@@ -43,7 +43,7 @@ class Converted:
     """A message as a destination takes it."""
 
     message_type: str
-    body: bytes
+    body: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
