@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.contract.ids import Id, new_id
 from gateway.contract.message import Message
@@ -46,7 +46,7 @@ class Delivery(BaseModel):
     converted_from: str | None = None
     created_at: datetime
     traceparent: str | None = None
-    body: bytes
+    body: bytes = Field(repr=False)
 
     def to_message(self, expiration_s: float) -> Message:
         """Write the envelope into properties and headers; `expiration_s` is the copy's time to live."""

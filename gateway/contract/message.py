@@ -16,7 +16,7 @@ class Message:
     `death_reason` (`rejected`, `delivery_limit`, `expired`, `maxlen`) are set by the broker on receipt.
     """
 
-    body: bytes
+    body: bytes = field(repr=False)
     message_id: str
     type: str
     timestamp: datetime

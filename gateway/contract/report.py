@@ -96,7 +96,7 @@ class Report(BaseModel):
     attempt: int | None = Field(default=None, le=MAX_COUNT)
     case_sequence: int | None = Field(default=None, ge=1, le=MAX_COUNT)
     created_at: datetime
-    body: bytes
+    body: bytes = Field(repr=False)
 
     @property
     def key(self) -> tuple[str, str]:

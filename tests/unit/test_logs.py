@@ -3,8 +3,14 @@
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
+
+from gateway.contract.delivery import Delivery
+from gateway.contract.message import Message
+from gateway.contract.report import Report
+from gateway.standards.conversion import Converted
 
 NAME = "Erika Mustermann"
 SETUP = """
@@ -92,3 +98,17 @@ def test_own_event_is_one_line_of_json_without_what_an_object_keeps_to_itself():
     assert (with_object["posted"], with_object["several"]) == ("Posted(size=3)", ["a", "b"])
     assert no_unicode["path"] == "a\udc80"
     assert NAME not in run.stderr
+
+
+@pytest.mark.parametrize(
+    "holder",
+    [
+        Converted("xurkunde:1.1:urkunde.anforderung.0101", b"Erika"),
+        Message(b"Erika", "id", "application.new", datetime.now(UTC)),
+        Delivery.model_construct(body=b"Erika"),
+        Report.model_construct(body=b"Erika"),
+    ],
+    ids=lambda holder: type(holder).__name__,
+)
+def test_what_holds_a_message_prints_without_it(holder: Converted | Message | Delivery | Report) -> None:
+    assert "Erika" not in f"{holder} {holder!r}"
