@@ -55,7 +55,7 @@ _ABOUT_LEAVES = (
     "not(. = '') and (../b:plz or not(../b:postfach))",
     "not(contains(., 'ZZZ')) or ancestor::p:beteiligter/b:rolle/code = 'antragsteller'",
     "not(not(*) and normalize-space(.) = '')",
-    "if (../code = 'DVDV') then matches(., '^[a-z]{3}:\\d+$') else true()",
+    "count(../b:plz) le 1",
     "(exists(../b:plz) and ends-with(../code, 'unbekannt')) or not(ends-with(../code, 'unbekannt'))",
 )
 

@@ -1,10 +1,11 @@
 """The process that runs XSLT, for `workers`: it is given text and gives text back, and can do nothing else.
 
-It is started by its path and imports nothing of the gateway. A document is read from a file in memory, which
-the gateway writes: as text it would be there five times, in Python's and Java's strings. The kernel refuses
-what stylesheets may not do: it opens no file and no socket while one runs, lets none be written, gives no
-more memory, and ends the process when a task takes too long, even where the gateway is gone. Saxon's
-configuration refuses the same, but for reading files: it can only allow all or none.
+It is started by its path and imports nothing of the gateway. Its standard input is a file in memory, into
+which the gateway writes a document and from which Saxon reads it: as text it would be there four times, in
+Python's and Java's strings. The kernel refuses what stylesheets may not do: while one is compiled or runs, no
+file and no socket is opened; none is ever written; there is no more memory; and a task that takes too long
+ends the process, even where the gateway is gone. Saxon's configuration refuses the same, but for reading
+files: it can only allow all or none.
 """
 
 import os
@@ -15,12 +16,13 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-COMPILE, RUN, DONE, FAILED = range(4)
+COMPILE, RUN, DONE, FAILED, UNREAD = range(5)
 """What is asked: the seconds that it may take, of a processor and in all; then a stylesheet, or numbers of
-stylesheets to run on the document. What is answered: results, or what went wrong and at which of these."""
+stylesheets to run on the document. What is answered: results, or what went wrong and at which of these, or
+why the document cannot be read."""
 
 FIRST_DOCUMENT = b"<nothing/>"
 """What the file holds when the process starts."""
@@ -29,6 +31,8 @@ RESULT_BYTES = 16 * 1024 * 1024
 """What stylesheets may write together, such as a message in another version; the rest is cut off, so that it
 is no XML any more."""
 
+_DOCUMENT = "/proc/self/fd/0"
+"""Also what rules take for its address, so it is the same in every worker."""
 _HEAD = struct.Struct(">BI")
 _NUMBER = struct.Struct(">I")
 # What Saxon reports of a run, without its sentences, which repeat the message: `FORG0001`, and `on line 12`.
@@ -94,45 +98,39 @@ def _receive_exactly(channel: socket.socket, size: int, until: float | None) -> 
 
 
 class _Engine:
-    """Saxon, with the stylesheets that it has compiled.
+    """Saxon, with the stylesheets that it has compiled."""
 
-    Args:
-        document: the descriptor of the file that documents are read from.
-    """
-
-    def __init__(self, document: int) -> None:
+    def __init__(self) -> None:
         from saxonche import PySaxonProcessor  # after the limit of memory is set
 
-        self._document = f"/proc/self/fd/{document}"
         self._saxon = PySaxonProcessor(license=False)
         for name, value in _CONFIGURATION.items():
             self._saxon.set_configuration_property(name, value)
         self._compiler = self._saxon.new_xslt30_processor()
         self._stylesheets: list[Any] = []
         # Once before the door is shut: the engine opens some files of its own.
-        node = self._saxon.parse_xml(xml_file_name=self._document)
+        node = self._saxon.parse_xml(xml_file_name=_DOCUMENT)
         self._compiler.compile_stylesheet(stylesheet_text=_NOTHING).transform_to_string(xdm_node=node)
-        self._door = os.dup(document)  # the number that the next file will have
-        os.close(self._door)
-        self._open_door(0)
+        next_file = os.dup(0)
+        os.close(next_file)
+        self._one_file = next_file + 1
+        _limit(resource.RLIMIT_NOFILE, 0, self._one_file)
 
     def compile(self, stylesheet: str) -> None:
         """Compile a stylesheet, which gets the next number."""
         self._stylesheets.append(self._compiler.compile_stylesheet(stylesheet_text=stylesheet))
 
-    def run(self, numbers: list[int]) -> Iterator[str]:
-        """Run stylesheets on the document, one after the other."""
-        self._open_door(1)
+    def read(self) -> Any:
+        """Parse the document; lxml wrote it, so it asks for no other file."""
+        _limit(resource.RLIMIT_NOFILE, self._one_file, self._one_file)
         try:
-            node = self._saxon.parse_xml(xml_file_name=self._document)
+            return self._saxon.parse_xml(xml_file_name=_DOCUMENT)
         finally:
-            self._open_door(0)
-        for number in numbers:
-            yield self._stylesheets[number].transform_to_string(xdm_node=node) or ""
+            _limit(resource.RLIMIT_NOFILE, 0, self._one_file)
 
-    def _open_door(self, files: int) -> None:
-        """Let so many files be opened, 1 at most; text that lxml wrote asks for no other than itself."""
-        _limit(resource.RLIMIT_NOFILE, files and self._door + 1, self._door + 1)
+    def run(self, number: int, document: Any) -> str:
+        """Run a stylesheet on a document."""
+        return self._stylesheets[number].transform_to_string(xdm_node=document) or ""
 
 
 class _Reports:
@@ -154,20 +152,28 @@ class _Reports:
         return b" ".join([*dict.fromkeys(_CODE.findall(said)), *_LINE.findall(said)[:1]])
 
 
-def _answer(engine: _Engine, reports: _Reports, kind: int, parts: list[bytearray]) -> tuple[int, list[bytes]]:
-    results: list[bytes] = []
+def _compile(engine: _Engine, stylesheet: str) -> tuple[int, list[bytes]]:
+    try:
+        engine.compile(stylesheet)
+    except Exception as error:
+        return FAILED, [str(error).encode(), b"0"]
+    return DONE, []
+
+
+def _run(engine: _Engine, reports: _Reports, numbers: list[int]) -> tuple[int, list[bytes]]:
     reports.take()
     try:
-        if kind == COMPILE:
-            engine.compile(parts[0].decode())
-        else:
-            left = RESULT_BYTES
-            for result in engine.run([int(each) for each in parts]):
-                results.append(result.encode()[:left])
-                left -= len(results[-1])
-    except Exception as error:
-        reason = str(error).encode() if kind == COMPILE else reports.take()
-        return FAILED, [reason, str(len(results)).encode()]
+        document = engine.read()
+    except Exception:
+        return UNREAD, [reports.take()]
+    results: list[bytes] = []
+    left = RESULT_BYTES
+    try:
+        for number in numbers:
+            results.append(engine.run(number, document).encode()[:left])
+            left -= len(results[-1])
+    except Exception:
+        return FAILED, [reports.take(), str(len(results)).encode()]
     return DONE, results
 
 
@@ -175,30 +181,33 @@ def _limit(kind: int, value: int, at_most: int | None = None) -> None:
     resource.setrlimit(kind, (value, value if at_most is None else at_most))
 
 
-def serve(channel: socket.socket, memory_limit_bytes: int, document: int) -> None:
+def serve(channel: socket.socket, memory_limit_bytes: int) -> None:
     """Answer until the gateway has gone.
 
     Args:
         memory_limit_bytes: of data; the address space that Saxon reserves says nothing.
-        document: the descriptor of the file that documents are read from.
     """
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_FSIZE, 0)
     _limit(resource.RLIMIT_DATA, memory_limit_bytes)
     reports = _Reports()
-    engine = _Engine(document)
+    engine = _Engine()
     while True:
         kind, (processor_s, limit_s, *parts) = receive(channel, sys.maxsize, sys.maxsize)
         # Nobody handles these signals, so the kernel ends the process, whatever it is busy with.
         signal.setitimer(signal.ITIMER_PROF, float(processor_s))
         signal.setitimer(signal.ITIMER_REAL, float(limit_s))
-        send(channel, *_answer(engine, reports, kind, parts))
+        if kind == COMPILE:
+            answer = _compile(engine, parts[0].decode())
+        else:
+            answer = _run(engine, reports, [int(each) for each in parts])
+        send(channel, *answer)
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 if __name__ == "__main__":
     try:
-        serve(socket.socket(fileno=0), *map(int, sys.argv[1:]))
+        serve(socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2]))
     except (EOFError, ConnectionError):
         os._exit(0)

@@ -15,9 +15,10 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import cache
-from typing import ClassVar
+from io import FileIO
+from typing import Any, ClassVar
 
 import structlog
 from lxml import etree
@@ -52,11 +53,24 @@ class _Trouble(AmtsboteError):
 
 
 class _Refusal(AmtsboteError):
-    """A worker answers that it cannot do what it was asked; `number` is that of the stylesheet."""
+    """A worker answers that it cannot do what it was asked.
 
-    def __init__(self, detail: str, number: int) -> None:
+    `number` is that of the stylesheet, None where it is for the document.
+    """
+
+    def __init__(self, detail: str, number: int | None) -> None:
         super().__init__(detail)
         self.number = number
+
+
+class _File(FileIO):
+    """Takes all that is written: a file without a buffer may take less, and lxml does not look."""
+
+    def write(self, part: Any, /) -> int:
+        left = whole = memoryview(part)
+        while left:
+            left = left[super().write(left) :]
+        return len(whole)
 
 
 class _Worker:
@@ -66,17 +80,17 @@ class _Worker:
 
     def __init__(self, memory_limit_bytes: int) -> None:
         with ExitStack() as opened:
-            self._document = opened.enter_context(open(os.memfd_create("document"), "w+b", buffering=0))
+            self._document = opened.enter_context(_File(os.memfd_create("document"), "w+b"))
             self._document.write(worker.FIRST_DOCUMENT)
-            document = self._document.fileno()
             ours, theirs = socket.socketpair()
             self._channel = opened.enter_context(ours)
             # Nothing of our environment, and no share in our terminal: its engine writes there what it likes.
             with theirs:
+                channel = theirs.fileno()
                 self._process = subprocess.Popen(  # noqa: S603  # our own interpreter and file
-                    [sys.executable, "-I", worker.__file__, str(memory_limit_bytes), str(document)],
-                    stdin=theirs.fileno(),
-                    pass_fds=[document],
+                    [sys.executable, "-I", worker.__file__, str(channel), str(memory_limit_bytes)],
+                    stdin=self._document,
+                    pass_fds=[channel],
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
                     env=self._env,
@@ -108,15 +122,18 @@ class _Worker:
         """Run compiled stylesheets on a document."""
         numbers = [str(self._numbers[each.key]).encode() for each in stylesheets]
         try:
-            self._empty()
-            etree.ElementTree(root).write(self._document, encoding="utf-8")
-        except OSError as error:
-            raise _Trouble("could not be given the document") from error
-        try:
+            self._hand_over(root)
             return self._ask(worker.RUN, numbers, len(stylesheets), limit_s, processor_s)
         finally:
-            if not self._document.closed:
+            with suppress(OSError, ValueError):  # ValueError: it was closed, as the worker was ended
                 self._empty()
+
+    def _hand_over(self, root: etree._Element) -> None:
+        try:
+            self._empty()
+            etree.ElementTree(root).write(self._document, encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise _Trouble("could not be given the document") from error
 
     def _empty(self) -> None:
         self._document.seek(0)
@@ -139,18 +156,30 @@ class _Worker:
             answer, got = worker.receive(self._channel, _MAX_ANSWER_BYTES, max(results, 2), until)
             if answer == worker.DONE and len(got) == results:
                 return got
-            if answer != worker.FAILED:
-                raise ValueError(answer)
-            reason, number = got
-            refusal = _Refusal(reason.decode(), int(number))
-            if not 0 <= refusal.number < max(results, 1):
-                raise ValueError(number)
+            refusal = _refusal(kind, answer, got, max(results, 1))
         except TimeoutError as error:
             raise _Trouble("takes too long") from error
         except (OSError, EOFError, ValueError) as error:
             too_long = self.end() in {-signal.SIGPROF, -signal.SIGALRM}
             raise _Trouble("takes too long" if too_long else "has died or answers wrongly") from error
         raise refusal
+
+
+def _refusal(asked: int, answer: int, parts: list[bytearray], stylesheets: int) -> _Refusal:
+    """Understand why a worker could not do what it was asked.
+
+    Raises:
+        ValueError: this is no such answer.
+    """
+    if answer == worker.UNREAD and asked == worker.RUN:
+        [reason] = parts
+        return _Refusal(reason.decode(), None)
+    if answer != worker.FAILED:
+        raise ValueError(answer)
+    reason, number = parts
+    if not 0 <= int(number) < stylesheets:
+        raise ValueError(number)
+    return _Refusal(reason.decode(), int(number))
 
 
 class Workers:
@@ -229,9 +258,12 @@ class Workers:
         except _Trouble as error:
             reason = f"a worker {error.detail}"
         except _Refusal as error:  # codes and lines only: no value of the document
-            names = [names[error.number]]
-            reason = stylesheets[error.number].localise(f"Saxon reports {error.detail}")
-            said = _FAILED
+            if error.number is None:
+                reason, said = f"Saxon cannot read the document: {error.detail}", _UNREAD
+            else:
+                names = [names[error.number]]
+                reason = stylesheets[error.number].localise(f"Saxon reports {error.detail}")
+                said = _FAILED
         _log.error("rules_unavailable", stylesheets=names, reason=reason)
         raise Unavailable(said)
 
@@ -298,4 +330,12 @@ _FAILED = Bilingual(
     "Erneutes Senden ist unschädlich, hilft aber erst, wenn die Regel oder die Nachricht geändert ist.",
     en="A business rule of the standard has failed on this message; the operator sees which. Sending the "
     "same again is safe, but helps only once the rule or the message is changed.",
+)
+_UNREAD = Bilingual(
+    de="Die Geschäftsregeln konnten nicht geprüft werden: ihr Prüfprogramm kann diese Nachricht nicht lesen, "
+    "etwa wegen eines Zeichens in einem Namen, das es nicht kennt. Erneutes Senden ist unschädlich, hilft "
+    "aber erst, wenn die Nachricht geändert ist.",
+    en="The business rules could not be checked: the program that runs them cannot read this message, for "
+    "instance because of a character in a name that it does not know. Sending the same again is safe, but "
+    "helps only once the message is changed.",
 )

@@ -3,6 +3,7 @@
 import asyncio
 import datetime
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -340,13 +341,51 @@ def test_document_is_gone_once_the_worker_has_answered(one: Workers) -> None:
 def test_message_is_put_off_when_it_cannot_be_handed_over(some: Callable[..., Workers]) -> None:
     single = some()
     single.transform(ECHO, DOCUMENT)
-    [full] = single._all
-    with open("/dev/full", "wb") as device:
-        os.dup2(device.fileno(), full._document.fileno())
-    with structlog.testing.capture_logs() as logs, pytest.raises(Unavailable):
-        single.transform(ECHO, DOCUMENT)
+    long = etree.fromstring(f"<a><b>{'x' * 100_000}</b></a>")
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    size = len(etree.tostring(long)) - 1  # the last write is short, and the one that makes up for it fails
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, unlimited[1]))
+    try:
+        with structlog.testing.capture_logs() as logs, pytest.raises(Unavailable):
+            single.transform(ECHO, long)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
     assert "a worker could not be given the document" in [each.get("reason") for each in logs]
     assert single.transform(ECHO, DOCUMENT) == ECHOED
+
+
+def test_message_is_put_off_when_all_workers_are_ended_while_it_is_handed_over(
+    some: Callable[..., Workers], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    single = some()
+    single.transform(ECHO, DOCUMENT)
+    with monkeypatch.context() as patch:
+        patch.setattr(workers._File, "write", lambda file, _: single.close() or file.seek(0))
+        with pytest.raises(Unavailable):
+            single.transform(ECHO, DOCUMENT)
+    assert single.transform(ECHO, DOCUMENT) == ECHOED
+
+
+UNREADABLE = etree.fromstring("<a><b𠀀>Müßiggang</b𠀀></a>")
+"""XML 1.0 as its fifth edition has it, which libxml2 reads and Java does not."""
+
+
+def test_message_that_saxon_cannot_read_is_put_off_and_no_rule_is_blamed(one: Workers) -> None:
+    one.transform(ECHO, DOCUMENT)
+    pids = one.pids
+    with structlog.testing.capture_logs() as logs, pytest.raises(Unavailable) as put_off:
+        one.transform(ECHO, UNREADABLE)
+    assert "cannot read this message" in str(put_off.value)
+    assert [each["reason"] for each in logs] == ["Saxon cannot read the document: SXXP0003 on line 1"]
+    assert one.pids == pids
+    assert one.transform(ECHO, DOCUMENT) == ECHOED
+
+
+def test_document_has_the_same_address_in_every_worker(some: Callable[..., Workers]) -> None:
+    address = stylesheet('<xsl:value-of select="document-uri(/), base-uri(/a/b)"/>')
+    assert {bytes(some().transform(address, DOCUMENT)) for _ in range(2)} == {
+        b"<out>file:/proc/self/fd/0 file:/proc/self/fd/0</out>"
+    }
 
 
 def test_message_is_put_off_when_no_worker_can_be_started(
@@ -387,7 +426,8 @@ def test_worker_that_answers_nonsense_is_replaced(
     script = tmp_path / "worker.py"
     script.write_text(
         f"import runpy, socket, struct, sys, time\nglobals().update(runpy.run_path({worker.__file__!r}))\n"
-        "channel = socket.socket(fileno=0)\nreceive(channel, 10**9, 9)\nsend(channel, DONE, [])\n"
+        "channel = socket.socket(fileno=int(sys.argv[1]))\n"
+        "receive(channel, 10**9, 9)\nsend(channel, DONE, [])\n"
         f"receive(channel, 10**9, 9)\n{answer}\nreceive(channel, 10**9, 9)\n",
         encoding="utf-8",
     )
@@ -446,7 +486,7 @@ def locked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     script = tmp_path_factory.mktemp("worker") / "worker.py"
     script.write_text(
         f"import runpy, socket, sys\nnames = runpy.run_path({worker.__file__!r})\n{LOCKS[request.param]}"
-        "names['serve'](socket.socket(fileno=0), *map(int, sys.argv[1:]))\n",
+        "names['serve'](socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2]))\n",
         encoding="utf-8",
     )
     pool = Workers(1)
@@ -482,6 +522,38 @@ def test_stylesheet_reaches_nothing_outside(locked: Workers, tmp_path: Path, exp
 def test_stylesheet_reaches_no_file(locked: Workers, tmp_path: Path, expression: str) -> None:
     """Saxon by itself would let it: it must read the file in which a document is handed over."""
     require_unreached(locked, tmp_path, expression)
+
+
+@pytest.mark.parametrize("expression", ["unparsed-text('{url}')", "doc('{url}')"])
+def test_stylesheet_reaches_no_file_while_it_is_compiled(
+    some: Callable[..., Workers], tmp_path: Path, expression: str
+) -> None:
+    secret = tmp_path / "secret.xml"
+    secret.write_text(f"<a>{SECRET}</a>", encoding="utf-8")
+    select = expression.format(url=secret.as_uri())
+    static = f'<xsl:variable name="s" static="yes" select="string({select})"/>'
+    content = XSLT.format('<xsl:value-of select="$s"/>').replace("<xsl:template", f"{static}<xsl:template")
+    fresh = some()
+    with pytest.raises(ConfigurationError) as refused:
+        fresh.transform(Stylesheet("probe.xsl", etree.fromstring(content)), DOCUMENT)
+    assert SECRET not in str(refused.value)
+
+
+def test_worker_can_open_nothing_but_the_document_and_that_only_while_it_is_read(one: Workers) -> None:
+    def door(pool: Workers) -> tuple[int, int]:
+        [pid] = pool.pids
+        return resource.prlimit(pid, resource.RLIMIT_NOFILE)
+
+    one.close()
+    one.compile(ECHO)
+    there = {int(each.name) for each in Path(f"/proc/{one.pids[0]}/fd").iterdir()}
+    next_file = min({*range(len(there) + 1)} - there)
+    assert door(one) == (0, next_file + 1)
+    one.transform(ECHO, DOCUMENT)
+    assert door(one) == (0, next_file + 1)
+    with pytest.raises(Unavailable):
+        one.transform(ECHO, UNREADABLE)
+    assert door(one) == (0, next_file + 1)
 
 
 def test_stylesheet_writes_no_file(locked: Workers, tmp_path: Path) -> None:
