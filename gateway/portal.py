@@ -1,7 +1,7 @@
 """The client of a portal: what a portal developer would write, used by the command line and the demo."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -37,7 +37,7 @@ class File:
 
     name: str
     media_type: str
-    data: bytes
+    data: bytes = field(repr=False)
 
 
 class Portal:

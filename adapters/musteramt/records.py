@@ -103,7 +103,7 @@ class Document:
     sha256: str
     file_name: str
     media_type: str
-    data: bytes
+    data: bytes = field(repr=False)
 
     @classmethod
     def pdf(cls, file_name: str, data: bytes) -> Self:
@@ -126,7 +126,7 @@ class NewInbound:
     message_id: str
     test: bool
     lead: bool
-    body: bytes
+    body: bytes = field(repr=False)
     documents: tuple[Document, ...] = ()
 
 
@@ -148,7 +148,7 @@ class Inbound:
     kind: Kind
     message_type: str
     message_id: str
-    body: bytes
+    body: bytes = field(repr=False)
     received_at: datetime
 
     @classmethod
@@ -165,7 +165,7 @@ class Outgoing:
 
     case_id: str
     kind: ReportType
-    body: bytes
+    body: bytes = field(repr=False)
     summary: str
     documents: tuple[Document, ...] = ()
     report_id: str = field(default_factory=new_id)

@@ -24,7 +24,7 @@ class Delivery(BaseModel):
     Source: design.md §6
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     message_id: str
     delivery_id: Id

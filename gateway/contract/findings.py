@@ -93,6 +93,10 @@ class Findings:
     @classmethod
     def of(cls, findings: Iterable[Finding], more: int = 0) -> Self:
         """Bring findings into document order and leave out, warnings first, what is too much."""
-        kept = sorted(findings, key=lambda each: each.severity is not Severity.ERROR)
-        shown = sorted(kept[:MAX_FINDINGS], key=lambda each: (each.line or 0, each.column or 0))
-        return cls(tuple(shown), more + len(kept) - len(shown))
+        ordered = sorted(findings, key=_place)
+        kept = sorted(ordered, key=lambda each: each.severity is not Severity.ERROR)[:MAX_FINDINGS]
+        return cls(tuple(sorted(kept, key=_place)), more + len(ordered) - len(kept))
+
+
+def _place(finding: Finding) -> tuple[int, int]:
+    return finding.line or 0, finding.column or 0

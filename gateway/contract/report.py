@@ -85,7 +85,7 @@ class Report(BaseModel):
     Source: design.md §6
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     report_id: Id
     type: ReportType

@@ -353,14 +353,17 @@ def _loss_of(step: _Step, said: Bilingual, name: str, path: str, position: Posit
         line=position.line,
         column=position.column,
         message=Bilingual(de=said.de.format(version, name), en=said.en.format(version, name)),
-        hint=_in_version(step.target),
+        hint=_in_version(step.target, [each for each in step.rules.drops if each.startswith(f"{name}=")]),
     )
 
 
-def _in_version(target: Standard) -> Bilingual:
+def _in_version(target: Standard, harmless: Sequence[str] = ()) -> Bilingual:
+    """Say how a message gets through: `harmless` are the values, as `name=value`, that may be lost."""
+    values = ", ".join(each.partition("=")[2] for each in harmless)
+    with_these_de, with_these_en = (f" (oder mit {values})", f" (or with {values})") if values else ("", "")
     return Bilingual(
-        de=f"Senden Sie die Nachricht als {target}, oder ohne diese Angabe.",
-        en=f"Send the message as {target}, or without this.",
+        de=f"Senden Sie die Nachricht als {target}, oder ohne diese Angabe{with_these_de}.",
+        en=f"Send the message as {target}, or without this{with_these_en}.",
     )
 
 

@@ -13,10 +13,16 @@ def nearest(wrong: str, known: Iterable[str]) -> str | None:
 
     Upper and lower case, leading zeros of numbers and a third of the letters, at most three, may differ. A
     number is near to no other: every one of them is meant somewhere. One end is right, and of very many
-    words that could be near only some hundred are looked at.
+    words that could be near only some hundred are looked at. Of a long one, such as an address, only what
+    comes after the last slash, colon or hash may be wrong.
     """
     wrong = " ".join(wrong.split())
-    if not wrong or len(wrong) > _MAX_LENGTH:
+    if len(wrong) > _MAX_LENGTH:
+        begin = wrong[: 1 + max(map(wrong.rfind, "/:#"))]
+        ends = (word.removeprefix(begin) for word in known if word.startswith(begin))
+        end = nearest(wrong.removeprefix(begin), ends) if begin else None
+        return end and begin + end
+    if not wrong:
         return None
     best, least, compared = None, _MAX_DISTANCE + 1, 0
     folded = wrong.casefold()

@@ -186,7 +186,9 @@ def _pattern(
     fault: Fault, kind: Component, text: str, subject: Bilingual
 ) -> tuple[Bilingual, Bilingual | None]:
     """A pattern in words, or as it is if it is short; a long one states a repertoire of characters."""
-    pattern = fault.pattern
+    # Of a value of thousands of characters libxml2's sentence, which says the pattern, was not read.
+    patterns = [fault.pattern] if fault.pattern is not None else [*_patterns(kind)]
+    pattern = patterns[0] if len(patterns) == 1 else None
     if pattern is not None and (known := forms.PATTERNS.get(pattern)):
         hint = say(f"Erwartet: {known[0]}", f"Expected: {known[1]}")
         return _say(subject, "hat nicht die vorgeschriebene Form", "does not have the required form"), hint

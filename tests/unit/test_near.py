@@ -6,6 +6,8 @@ import pytest
 
 from gateway.xml.near import nearest
 
+ADDRESS = "http://xschule.digital/def/xschule/1.0/code/artdeszeugnisses/"
+
 
 @pytest.mark.parametrize(
     ("wrong", "known", "expected"),
@@ -22,6 +24,15 @@ from gateway.xml.near import nearest
         ("163", ["164"], None),
         ("", ["a"], None),
         ("x" * 100, ["x" * 99], None),
+        (
+            f"{ADDRESS}abschlusszeugnisq",
+            [f"{ADDRESS}abgangszeugnis", f"{ADDRESS}abschlusszeugnis"],
+            f"{ADDRESS}abschlusszeugnis",
+        ),
+        (f"{ADDRESS}abschluszeugnis", [f"{ADDRESS}abschlusszeugnis"], f"{ADDRESS}abschlusszeugnis"),
+        (f"{ADDRESS}hund", [f"{ADDRESS}katze", f"{ADDRESS}maus"], None),
+        ("urn:" + "x" * 100, [f"{ADDRESS}hund"], None),
+        (f"{ADDRESS}hund{'d' * 70}", [f"{ADDRESS}hund", f"{ADDRESS}katze"], None),
     ],
 )
 def test_nearest_is_the_word_that_was_meant(wrong: str, known: list[str], expected: str | None) -> None:

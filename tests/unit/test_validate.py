@@ -396,6 +396,16 @@ def test_pattern_over_which_expressions_of_python_take_hours_is_said_like_any_ot
     assert [each.path for each in schema.find(parse(good), good).shown] == ["/r/other"]
 
 
+@pytest.mark.parametrize("length", [3, 3_000, 30_000])
+def test_value_that_does_not_match_is_told_in_the_same_words_however_long_it_is(length: int) -> None:
+    schema = Schema(Documents("r.xsd", {"r.xsd": BACKTRACKING}), {})
+    body = f"<r><v>{'A' * length}</v></r>".encode()
+    [finding] = schema.find(parse(body), body).shown
+    assert finding.message.en == "“v” does not have the required form."
+    assert finding.hint is not None
+    assert finding.hint.en == r"Expected: the pattern ([a-z]+\.?)+@x"
+
+
 def test_path_leads_to_an_attribute_of_a_namespace_that_only_the_message_declares(schema: Schema) -> None:
     body = f'{HEAD}<t:a/><t:b/><t:k xmlns:o="urn:fremd" o:zz="1"/></t:r>'
     _, found = refuse(schema, body).shown
