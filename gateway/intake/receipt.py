@@ -14,6 +14,8 @@ from gateway.xml.text import label
 
 _LINE = "Zeile {}, Spalte {}: {}"
 _MAX_PLACE = 1000
+_MIN_SENTENCE = 100
+"""Of a sentence that is cut off before, nobody would have anything."""
 
 
 def receipt_xml(config: Config, client: Client, receipt: Receipt) -> bytes:
@@ -56,7 +58,7 @@ def rejection_from(head: Head, problem: Problem) -> bytes:
     for finding in problem.findings[:MAX_FINDINGS]:
         refuses = finding.severity is Severity.ERROR
         details[_reason(problem, finding.code if refuses else own)].append(
-            (finding.code, _in_german(finding))
+            (finding.code, _described(finding))
         )
     if not problem.findings:
         details[_reason(problem, own)].append((problem.type, problem.title.de))
@@ -73,10 +75,14 @@ def _reason(problem: Problem, code: str) -> RejectReason:
     return problem.rejections.get(code) or RejectReason(code)
 
 
-def _in_german(finding: Finding) -> str:
-    """Say what is wrong and where; of what is too long the sentence gives way, then the path."""
+def _described(finding: Finding) -> str:
+    """Say what is wrong and where, in German, then in English; what is too long gives way from its end."""
     place = finding.path if finding.line is None else _LINE.format(finding.line, finding.column, finding.path)
     place = label(place, "place", _MAX_PLACE)
-    said = f"{finding.message.de} {finding.hint.de}" if finding.hint else finding.message.de
-    said = said if finding.severity is Severity.ERROR else f"Warnung: {said}"
-    return f"{label(f'{said} -', 'finding', MAX_DESCRIPTION - len(place) - 1)} {place}"
+    is_warning = finding.severity is not Severity.ERROR
+    german, english = ("Warnung: ", "Warning: ") if is_warning else ("", "")
+    german += f"{finding.message.de} {finding.hint.de}" if finding.hint else finding.message.de
+    english += f"{finding.message.en} {finding.hint.en}" if finding.hint else finding.message.en
+    said = f"{label(f'{german} -', 'finding', MAX_DESCRIPTION - len(place) - 1)} {place}"
+    left = MAX_DESCRIPTION - len(said) - 1
+    return f"{said} {label(f'- {english}', 'finding', left)}" if left > _MIN_SENTENCE else said

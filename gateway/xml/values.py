@@ -111,7 +111,18 @@ def form(kind: Component) -> Bilingual | None:
     if builtin in ("string", "normalizedString", "token", "anySimpleType"):
         return None
     _, _, german, english = forms.datatype(builtin)
+    least, most = _narrowed(kind, "minInclusive"), _narrowed(kind, "maxInclusive")
+    if least is not None:
+        german, english = f"{german}, mindestens {least}", f"{english}, at least {least}"
+    if most is not None:
+        german, english = f"{german}, höchstens {most}", f"{english}, at most {most}"
     return say(f"Erwartet: {german}", f"Expected: {english}")
+
+
+def _narrowed(kind: Component, limit: str) -> object:
+    """Return a limit that a type sets to one of XML Schema's own; None where it has none but that one's."""
+    value = _facet(kind, limit)
+    return None if value == _facet([*chain(kind)][-1], limit) else value
 
 
 def _either(members: list[Bilingual | None]) -> Bilingual | None:

@@ -148,7 +148,7 @@ async def test_rejection_has_a_reason_for_each_code_and_every_finding_with_its_p
     assert len(told) == len(findings) == 7
     for each in findings:
         place = f"Zeile {each['line']}, Spalte {each['column']}: {each['path']}"
-        (said,) = [text for text in told if text.endswith(place)]
+        (said,) = [text for text in told if f"{place} - " in text]
         assert said.startswith(each["message"]["de"].split("…")[0])
         assert each["hint"]["de"] in said
 

@@ -23,7 +23,9 @@ MISSING = Finding(
     line=61,
     column=9,
     message=Bilingual(de="Es fehlt »vornamen«.", en="“vornamen” is missing."),
-    hint=Bilingual(de="»vornamen« gehört hinter »familienname«", en="…"),
+    hint=Bilingual(
+        de="»vornamen« gehört hinter »familienname«", en="“vornamen” belongs after “familienname”"
+    ),
 )
 CODE = MISSING.model_copy(update={"code": "S011", "hint": None, "line": 62})
 WARNING = MISSING.model_copy(update={"code": "S010", "severity": Severity.WARNING, "line": 1})
@@ -63,7 +65,8 @@ def test_finding_is_told_with_sentence_hint_and_place() -> None:
     assert (code, finer) == ("X001", "X001")
     assert said == (
         "Es fehlt »vornamen«. »vornamen« gehört hinter »familienname« - "
-        "Zeile 61, Spalte 9: /u:urkunde.anforderung.0101/u:beteiligter[2]"
+        "Zeile 61, Spalte 9: /u:urkunde.anforderung.0101/u:beteiligter[2] - "
+        '"vornamen" is missing. "vornamen" belongs after "familienname"'
     )
 
 
@@ -79,6 +82,7 @@ def test_warning_gives_no_reason_but_is_told() -> None:
     ((code, details),) = reasons(rejection(SchemaViolation(findings=[WARNING, MISSING])))
     assert (code, [finer for finer, _ in details]) == ("X001", ["S010", "X001"])
     assert details[0][1].startswith("Warnung: Es fehlt")
+    assert " - Warning: " in details[0][1]
 
 
 def test_codes_that_a_standards_own_list_lacks_share_one_reason() -> None:
@@ -102,7 +106,7 @@ def test_problem_without_a_place_is_told_as_a_whole(problem: Problem) -> None:
 
 def test_every_finding_is_there_and_the_message_valid_when_all_are_as_long_as_can_be() -> None:
     # Ligatures become several letters, letters outside DIN 91379 a question mark, control characters nothing.
-    long = Bilingual(de="ﷺ Ω\x07语 " * 2000, en="x")
+    long = Bilingual(de="ﷺ Ω\x07语 " * 2000, en="x" * 3000)
     path = "/" + "/".join(f"{'ŝ' * 128}:{'語' * 128}[{number}]" for number in range(64))
     longest = MISSING.model_copy(
         update={"message": long, "hint": long, "path": path, "line": 10**7, "column": 10**7}
