@@ -11,7 +11,14 @@ from gateway.config import Client, Config
 from gateway.contract.findings import Findings
 from gateway.contract.ids import is_id, new_id
 from gateway.domain.calendar import today
-from gateway.errors import DuplicateMessageId, MetadataMismatch, NotFound, Problem, ReferenceKnown
+from gateway.errors import (
+    DuplicateMessageId,
+    MetadataMismatch,
+    NotFound,
+    Problem,
+    ReferenceKnown,
+    VersionNotServed,
+)
 from gateway.intake import refusals
 from gateway.intake.commit import GroupCommit
 from gateway.intake.examine import DIALOGUE, Examined, Facts, digest_of, examine, read, state_facts
@@ -147,6 +154,8 @@ class Intake:
             message_id = await read_message_id(self._catalogue, body, self._limits) or stated
             if earlier := await self._fetch_earlier(client, message_id, body, attachments):
                 return earlier
+            if isinstance(problem, VersionNotServed):
+                _log.warning("version_not_served", client=client.id)  # nothing is stored that would say who
             raise
         stored = await self._accept_as_new(posted)
         if stored is None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from sqlalchemy import func, select
 
 from gateway.config import Client, Config
@@ -123,8 +124,9 @@ async def test_resend_gives_the_first_receipt_on_a_day_when_its_version_is_not_s
     assert replace(again, created=True) == first
     assert again.created is False
     for other in (body.replace(b"</", b" </", 1), order()):
-        with pytest.raises(VersionNotServed):
+        with structlog.testing.capture_logs() as logs, pytest.raises(VersionNotServed):
             await counter.receive(other)
+        assert {"event": "version_not_served", "client": "demo-portal", "log_level": "warning"} in logs
 
 
 def _without_certificates(config: Config) -> Config:
