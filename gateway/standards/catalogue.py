@@ -10,6 +10,7 @@ from lxml import etree
 
 from gateway.contract.codes import RejectCode
 from gateway.contract.findings import Findings
+from gateway.domain import calendar
 from gateway.errors import (
     ConfigurationError,
     Problem,
@@ -231,8 +232,9 @@ class Catalogue:
 
         Args:
             body: the message as received.
-            today: the day in Europe/Berlin, which decides whether its version is served; None where that is
-                settled, as it is for an answer to what was taken on an earlier day.
+            today: the day in Europe/Berlin, which decides whether its version is served, and which of several
+                that look the same; None where that is settled, as it is for an answer to what was taken on an
+                earlier day.
             limits: what a message may weigh.
             sent: what came along; None where nobody knows, so that attachments are not looked at.
             stated: what the sender states beside the message, by fields of its header; None where nobody
@@ -353,16 +355,44 @@ def _enter(found: dict[str, list[_Typed]], standard: Standard) -> None:
     new: dict[str, list[_Typed]] = {}
     for message_type in standard.message_types:
         own = new.setdefault(message_type.root, [])
-        for other, owner in (*found.get(message_type.root, ()), *own):
-            same_match = str(other.match) == str(message_type.match)
-            if same_match and owner.manifest.stated_version == standard.manifest.stated_version:
-                raise ConfigurationError(
-                    f"{standard.folder / FILE_NAME}: {message_type.id} and {other.id} have the same root "
-                    "element, and nothing tells their messages apart"
-                )
+        for known in (*found.get(message_type.root, ()), *own):
+            if fault := _confusion((message_type, standard), known):
+                raise ConfigurationError(f"{standard.folder / FILE_NAME}: {fault}")
         own.append((message_type, standard))
     for root, types in new.items():
         found.setdefault(root, []).extend(types)
+
+
+def require_told_apart(standard: Standard, others: Iterable[Standard]) -> None:
+    """Make sure that messages of a standard cannot be taken for those of the others.
+
+    Raises:
+        ConfigurationError: they can; without this one, the others are as good as they were.
+    """
+    _enter(_by_root(others), standard)
+
+
+def _confusion(new: _Typed, known: _Typed) -> str | None:
+    """Say why messages of one type could be taken for those of another; None: they cannot.
+
+    Releases of one standard may look the same, as those of a configuration do that only has new rules: then
+    the later first day decides. A release without one is not served, so that it can wait beside the other.
+    """
+    (this, standard), (that, owner) = new, known
+    if str(this.match) != str(that.match):
+        return None
+    if standard.manifest.stated_version != owner.manifest.stated_version:
+        return None
+    if standard is owner or this.standard != that.standard:
+        return f"{this.id} and {that.id} have the same root element, and nothing tells their messages apart"
+    first = standard.manifest.valid_from
+    if first is None or first != owner.manifest.valid_from:
+        return None
+    return (
+        f"valid_from: {first} is the first day of {owner} as well, and nothing else tells messages of "
+        f"{this.id} and {that.id} apart; give one of the two another first day, and the later takes over on "
+        "its own"
+    )
 
 
 def _is_alone(tag: str, known: Sequence[_Typed]) -> bool:
@@ -378,7 +408,13 @@ def _choose(known: Iterable[_Typed], root: etree._Element, today: datetime.date 
     """Choose among versions that share a namespace: what fits, of that the newest that is served."""
     fitting = [each for each in known if each[1].has(each[0], root)]
     served = [each for each in fitting if each[1].serves(today)]
-    newest = sorted(served, key=lambda each: each[1].manifest.valid_from or datetime.date.min)
+    day = today or calendar.today()  # on no particular day, none that is yet to come before one in force
+
+    def age(typed: _Typed) -> tuple[bool, datetime.date]:
+        first = typed[1].manifest.valid_from or datetime.date.min
+        return first <= day, first
+
+    newest = sorted(served, key=age)
     return next(iter([*reversed(newest), *fitting]), None)
 
 

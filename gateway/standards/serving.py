@@ -10,8 +10,10 @@ from uuid import uuid4
 
 from gateway.errors import ConfigurationError, NotPossible
 from gateway.settings import data_folder
+from gateway.standards.catalogue import Catalogue, require_told_apart
 from gateway.standards.folders import alone_in
-from gateway.standards.manifest import FILE_NAME, read_manifest
+from gateway.standards.manifest import FILE_NAME, Manifest, read_manifest
+from gateway.standards.sources import SchemaFiles
 from gateway.standards.standard import Standard
 
 
@@ -19,8 +21,8 @@ def enable(standard: Standard, *, since: date, until: date | None, grace_until: 
     """Write from when to when a standard is served; everything else in its manifest stays as it is.
 
     Raises:
-        ConfigurationError: its schemas do not compile, the days contradict each other, or the file cannot be
-            written; nothing has changed.
+        ConfigurationError: its schemas do not compile, the days contradict each other, another release that
+            looks the same has the same first day, or the file cannot be written; nothing has changed.
     """
     standard.schema.compile()
     path = standard.folder / FILE_NAME
@@ -30,7 +32,7 @@ def enable(standard: Standard, *, since: date, until: date | None, grace_until: 
     new = path.with_name(f".{FILE_NAME}.{uuid4()}")
     try:
         new.write_text(text, encoding="utf-8")
-        _require_usable(new, path)
+        _require_told_apart(standard, _read(new, path))
         shutil.copymode(path, new)
         os.replace(new, path)
     except OSError as error:
@@ -39,12 +41,20 @@ def enable(standard: Standard, *, since: date, until: date | None, grace_until: 
         new.unlink(missing_ok=True)
 
 
-def _require_usable(new: Path, path: Path) -> None:
+def _read(new: Path, path: Path) -> Manifest:
     """Read what was written, and report on it as on the file that it shall replace: it is gone then."""
     try:
-        read_manifest(new)
+        return read_manifest(new)
     except ConfigurationError as error:
         raise ConfigurationError(error.detail.replace(str(new), str(path))) from error
+
+
+def _require_told_apart(standard: Standard, manifest: Manifest) -> None:
+    """Look at the versions that lie beside it: no gateway would start with two of the same first day."""
+    beside = Catalogue.load_usable([standard.folder.parent]).standards
+    name, version = manifest.standard, manifest.version
+    others = [each for each in beside if each.manifest.standard == name and each.manifest.version != version]
+    require_told_apart(Standard(manifest, standard.folder, SchemaFiles([])), others)
 
 
 def _with_day(text: str, name: str, day: date | None) -> str:

@@ -59,13 +59,17 @@ def post(http: httpx2.Client, body: str) -> httpx2.Response:
     )
 
 
+def another() -> str:
+    return release.message().replace("0f6c2b52", uuid4().hex[:8])
+
+
 def until_answered(http: httpx2.Client, status: int) -> dict[str, Any]:
     """Post messages until one is answered so, each a new one: a resend is answered as the first time."""
 
     async def look() -> dict[str, Any] | None:
-        body = release.message().replace("0f6c2b52", uuid4().hex[:8])
+        body = another()
         response = await asyncio.to_thread(post, http, body)
-        return response.json() if response.status_code == status else None
+        return response.json() | {"posted": body} if response.status_code == status else None
 
     return asyncio.run(eventually(look, SOON_S, f"status {status}"))
 
@@ -122,6 +126,40 @@ def test_standard_takes_effect_while_the_gateway_runs(town: Installation, tmp_pa
     town.run("deliveries", "cancel", *undelivered, "--reason", "nobody files them")
     asyncio.run(eventually(lambda: removed(town), SOON_S, "the standard is removed"))
     assert not (town.var / "standards" / "xhund" / "2.3").exists()
+
+
+def test_next_release_is_prepared_beside_its_predecessor_and_takes_over_on_its_day(
+    town: Installation, tmp_path: Path
+) -> None:
+    """Nothing in their messages tells one from the other; who sends which is told by the day it came in."""
+    said(town, "add", release.write(tmp_path / "gemeinsames", release.shared_files()))
+    delivered = release.write(tmp_path / "lieferung", release.files())
+    said(town, "add", delivered)
+    said(town, "enable", "xhund", "2.3", "--from", "2020-01-01")
+    said(town, "add", delivered, "--version", "2.3.1")
+    refused = said(town, "enable", "xhund", "2.3.1", "--from", "2020-01-01", code=NOT_CONFIGURED)
+    assert "2020-01-01 is the first day of xhund 2.3 as well" in refused["detail"]
+    said(town, "enable", "xhund", "2.3.1", "--from", "2999-01-01")
+    with signed_in(town, "portal") as http:
+        first = until_answered(http, httpx2.codes.ACCEPTED)
+        said(town, "enable", "xhund", "2.3.1", "--from", "2020-01-02")
+        asyncio.run(eventually(lambda: sent(town, "2.3.1", http), SOON_S, "the next release takes over"))
+        resent = post(http, first["posted"]).json()
+    assert resent["submission_id"] == first["submission_id"]
+    counts = {each["version"]: each["senders"] for each in said(town, "senders")["standards"]}
+    assert [each["client"] for each in counts["2.3"]] == ["portal"]
+    listed = {each["version"]: each["served"] for each in said(town, "list")["standards"]}
+    assert {"2.3": True, "2.3.1": True}.items() <= listed.items()
+    for version in ("2.3", "2.3.1"):
+        (message,) = said(town, "show", "xhund", version)["messages"]
+        assert said(town, "example", message["id"])["message_type"] == f"xhund:{version}:hund.anmeldung.0101"
+
+
+async def sent(town: Installation, version: str, http: httpx2.Client) -> bool:
+    """Post one more message, and say whether any was taken as one of that version."""
+    await asyncio.to_thread(post, http, another())
+    (found,) = (await asyncio.to_thread(said, town, "senders", "xhund", version))["standards"]
+    return bool(found["senders"])
 
 
 BROKEN = """<!DOCTYPE xs:schema [<!ENTITY any "xs:string">]>

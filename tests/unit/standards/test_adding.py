@@ -603,7 +603,7 @@ def test_version_that_is_there_already_is_refused(standards: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"xhund 2\.3 is there already.*remove"):
         adding(standards, release.files(), "noch-einmal")
     with pytest.raises(ConfigurationError, match="same root element"):
-        adding(standards, release.files(), "noch-einmal", version="2.4")
+        adding(standards, release.files(), "noch-einmal", name="katze")
     assert everything(standards) == before
 
 
