@@ -271,7 +271,7 @@ class Catalogue:
             last = standard.manifest.valid_until
             if last and opened.today and opened.today > last:
                 findings = findings.joined(
-                    outdated(standard, self._relatives(root), root, opened.body, opened.today)
+                    outdated(standard, self._versions([standard]), root, opened.body, opened.today)
                 )
         except Problem as problem:
             problem.message_type = message_type.id
@@ -289,17 +289,24 @@ class Catalogue:
             VersionNotServed: the standard is known, its version is not, or not on that day.
         """
         tag = str(root.tag)
-        found = self._alone.get(tag) or _choose(self._by_root.get(tag, ()), root, today)
+        known = self._by_root.get(tag, ())
+        found = self._alone.get(tag) or _choose(known, root, today)
         if found and found[1].serves(today) and (found[0].match is None or found[0].match(root)):
             return found
-        known, namespace = tag in self._by_root, etree.QName(root).namespace or ""
-        relatives = self._relatives(root)
+        if own := [standard for message_type, standard in known if standard.has(message_type, root)]:
+            raise version_problem(root, body, self._versions(own), today, own=own)
+        namespace, relatives = etree.QName(root).namespace or "", self._relatives(root)
         in_this_version = [item for item in relatives if item.manifest.namespace == namespace]
         if known or (relatives and not in_this_version):
             raise version_problem(root, body, relatives, today)
         raise unknown_root_problem(root, body, self.standards, in_this_version, today)
 
+    def _versions(self, standards: Iterable[Standard]) -> list[Standard]:
+        names = {each.manifest.standard for each in standards}
+        return [each for each in self.standards if each.manifest.standard in names]
+
     def _relatives(self, root: etree._Element) -> list[Standard]:
+        """Return what a message may have been meant as that is of none here."""
         wanted = family(etree.QName(root).namespace or "")
         owners = {standard.manifest.standard for _, standard in self._by_root.get(str(root.tag), ())}
         return [

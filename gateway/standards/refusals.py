@@ -2,7 +2,7 @@
 
 import datetime
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from lxml import etree
 
@@ -19,7 +19,6 @@ from gateway.errors import (
     UnknownMessageType,
     VersionNotServed,
 )
-from gateway.standards.manifest import Manifest
 from gateway.standards.standard import Standard
 from gateway.xml.near import nearest
 from gateway.xml.paths import Names
@@ -40,12 +39,14 @@ def version_problem(
     relatives: Iterable[Standard],
     today: datetime.date | None,
     message: Bilingual | None = None,
+    own: Collection[Standard] = (),
 ) -> Problem:
     """Return the refusal of a version that is not served: which are, since and until when.
 
     Args:
         relatives: the versions of the same standard, without the message's own where that is taken.
         message: what is wrong, where it is something else.
+        own: the versions that the message is of, where they are known; none of them is served on that day.
     """
     dated = [item for item in relatives if item.message_types and item.serves(None)]
     served = [item for item in dated if item.serves(today)]
@@ -55,6 +56,10 @@ def version_problem(
     if dated and not served:
         german, english = _validities(dated, "ab", "bis"), _validities(dated, "from", "until")
         hint = say(f"{hint.de}; zu anderer Zeit: {german}", f"{hint.en}; at other times: {english}")
+    elif its_own := [item for item in dated if item in own]:
+        german = "; ".join(_days(item, "ab", "bis") for item in its_own)
+        english = "; ".join(_days(item, "from", "until") for item in its_own)
+        hint = say(f"{hint.de}; diese Version: {german}", f"{hint.en}; this version: {english}")
     return at_root(VersionNotServed, root, body, message or _OTHER_VERSION, hint)
 
 
@@ -79,12 +84,13 @@ def outdated(
 
 
 def _validities(standards: Iterable[Standard], since: str, until: str) -> str:
-    return "; ".join(_validity(each.manifest, since, until) for each in standards)
+    return "; ".join(f"{each} ({_days(each, since, until)})" for each in standards)
 
 
-def _validity(manifest: Manifest, since: str, until: str) -> str:
-    text = f"{manifest.standard} {manifest.version} ({since} {manifest.valid_from}"
-    return f"{text}, {until} {manifest.valid_until})" if manifest.valid_until else f"{text})"
+def _days(standard: Standard, since: str, until: str) -> str:
+    manifest = standard.manifest
+    last = f", {until} {manifest.valid_until}" if manifest.valid_until else ""
+    return f"{since} {manifest.valid_from}{last}"
 
 
 def unknown_root_problem(

@@ -1,7 +1,8 @@
-"""Releases of one standard whose messages look the same: the day decides."""
+"""Releases of one standard whose messages look the same: the day decides; and what V000 says of days."""
 
 import datetime
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -23,10 +24,10 @@ from tests.unit.standards.test_scenarios import configured
 STICHTAG = datetime.date(2027, 2, 1)
 EVE = STICHTAG - datetime.timedelta(days=1)
 SINCE = datetime.date(2026, 1, 1)
-OLD, NEW, OTHER = ("hund", "4.1"), ("hund", "4.2"), ("dogge", "1.0")
+OLD, NEW, NEXT, OTHER = ("hund", "4.1"), ("hund", "4.2"), ("hund", "4.3"), ("dogge", "1.0")
 TYPE = "anmeldung-eines-dackels"
 MESSAGE_ID = "0f6c2b52-5d0e-4c7f-8a53-1f6f1c9b2d70"
-BODY, PUDEL = (release.message(race).encode() for race in ("dackel", "pudel"))
+BODY, PUDEL, DOGGE = (release.message(race).encode() for race in ("dackel", "pudel", "dogge"))
 COPY = """<xsl:stylesheet xmlns:xsl="http://www.w3.org/1999/XSL/Transform" version="3.0">
 <xsl:mode on-no-match="shallow-copy"/></xsl:stylesheet>"""
 
@@ -134,6 +135,7 @@ def test_no_version_is_taken_between_the_last_day_of_one_and_the_first_of_the_ne
 
 
 def test_grace_of_the_old_version_warns_until_the_next_takes_over(standards: Path) -> None:
+    serve(standards, OTHER, SINCE)
     serve(standards, OLD, SINCE, EVE, STICHTAG.replace(day=28))
     catalogue = serve(standards, NEW, STICHTAG.replace(day=10))
     (warning,) = catalogue.read(BODY, today=STICHTAG.replace(day=9)).warnings.shown
@@ -266,3 +268,64 @@ def test_types_of_one_version_are_refused_when_nothing_tells_their_messages_apar
     edit(standards, OLD, entry, entry + entry.replace(f"name: {TYPE}", "name: noch-einer"))
     with pytest.raises(ConfigurationError, match="nothing tells their messages apart"):
         Catalogue.load([standards])
+
+
+# What V000 says of days
+
+
+@pytest.mark.parametrize(
+    ("until", "day", "words"),
+    [
+        (None, SINCE, ("hund 4.1 (ab 2027-02-01)", "hund 4.1 (from 2027-02-01)")),
+        (
+            STICHTAG,
+            datetime.date(2027, 3, 1),
+            ("hund 4.1 (ab 2027-02-01, bis 2027-02-01)", "hund 4.1 (from 2027-02-01, until 2027-02-01)"),
+        ),
+    ],
+)
+def test_refusal_names_the_days_of_that_standard_when_another_is_served(
+    standards: Path, until: datetime.date | None, day: datetime.date, words: tuple[str, str]
+) -> None:
+    serve(standards, OTHER, SINCE)
+    catalogue = serve(standards, OLD, STICHTAG, until)
+    german, english = words
+    assert hints(catalogue, day) == (
+        f"Bedient werden heute: keine; zu anderer Zeit: {german}",
+        f"Served today: none; at other times: {english}",
+    )
+    assert version_of(catalogue, day, DOGGE) == "1.0"
+
+
+def test_refusal_names_what_has_the_root_element_when_the_message_fits_none(standards: Path) -> None:
+    serve(standards, OTHER, SINCE)
+    edit(standards, OLD, "!= ''dogge''", "= ''spitz''")
+    edit(standards, NEW, "!= ''dogge''", "= ''spitz''")
+    catalogue = serve(standards, OLD, SINCE)
+    assert (
+        hints(catalogue, STICHTAG)[1]
+        == "Served today: dogge 1.0 (since 2026-01-01); hund 4.1 (since 2026-01-01)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "words"),
+    [
+        (STICHTAG, None, ("ab 2027-02-01", "from 2027-02-01")),
+        (SINCE, SINCE, ("ab 2026-01-01, bis 2026-01-01", "from 2026-01-01, until 2026-01-01")),
+    ],
+)
+def test_refusal_says_when_its_version_is_served_when_another_of_its_standard_is(
+    standards: Path, since: datetime.date, until: datetime.date | None, words: tuple[str, str]
+) -> None:
+    edit(standards, NEW, "!= ''dogge''", "= ''spitz''")
+    edit(standards, OLD, "!= ''dogge''", "= ''dackel''")
+    shutil.copytree(standards / "hund" / "4.2", standards / "hund" / "4.3")
+    edit(standards, NEXT, "version: '4.2'", "version: '4.3'")
+    serve(standards, NEXT, datetime.date(2028, 1, 1))  # which is none of the message's
+    serve(standards, NEW, SINCE)
+    german, english = words
+    assert hints(serve(standards, OLD, since, until), EVE) == (
+        f"Bedient werden heute: hund 4.2 (seit 2026-01-01); diese Version: {german}",
+        f"Served today: hund 4.2 (since 2026-01-01); this version: {english}",
+    )
