@@ -261,7 +261,13 @@ def _view(report: "Report") -> dict[str, Any]:
         "open_lists": [{"uri": uri, "version": version} for uri, version in report.opened],
         "absent_lists": [{"uri": uri, "version": version} for uri, version in report.absent_lists],
         "unresolved_imports": [
-            {"namespace": each.namespace, "location": each.location, "used": each.used}
+            {
+                "namespace": each.namespace,
+                "location": each.location,
+                "file": str(each.origin),
+                "line": each.line,
+                "used": each.used,
+            }
             for each in report.unresolved
         ],
         "unusable_files": {str(path): reason for path, reason in report.broken.items()},
@@ -304,8 +310,9 @@ def _valid(report: "Report") -> str:
 def _problems(report: "Report") -> list[str]:
     """List what an operator should know before enabling it."""
     unresolved = [
-        f"{each.namespace} from {each.location or '(no address)'}: add the release that has it and then this "
-        f"one anew, or what is used of it may hold anything ({', '.join(each.used) or 'nothing is'})"
+        f"{each.origin}:{each.line}: {each.namespace} from {each.location or '(no schemaLocation)'}: add the "
+        "release that has it and then this one anew, or what is used of it may hold anything "
+        f"({', '.join(each.used) or 'nothing is'})"
         for each in report.unresolved
     ]
     told = {"name": report.manifest.standard, "version": report.manifest.version}

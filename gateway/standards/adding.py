@@ -7,10 +7,11 @@ does it appear where the catalogue looks, by one rename. It is not served before
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from lxml import etree
@@ -43,6 +44,9 @@ from gateway.xml.reference import parse_reference, write_reference
 from gateway.xml.rules import RuleFile, Rules
 from gateway.yaml_text import sentences
 
+if TYPE_CHECKING:
+    from xmlschema import XsdElement
+
 _NOT_COMPILED = "the rules could not be compiled: they are too large, or it takes too long; leave some out"
 BROUGHT_ALONG = "imported"
 """The folder within a standard's that holds what it uses of others."""
@@ -69,6 +73,7 @@ class Report:
     found: Survey
     folder: Path | None = None
     unresolved: list[Unresolved] = field(default_factory=list)
+    """Imports of what nobody has delivered; their files are as they are called in the release."""
     absent_lists: list[tuple[str, str | None]] = field(default_factory=list)
     """Code lists that the schemas name and nobody has delivered: address, version."""
     broken: dict[Path, str] = field(default_factory=dict)
@@ -197,15 +202,7 @@ def _examine(found: Survey, identity: Identity, catalogue: Catalogue) -> Report:
     left_out: list[str] = []
     unusable: dict[Path, str] = {}
     if manifest.schemas:
-        try:
-            standard.schema.compile()
-            elements = dict(standard.schema.xmlschema.maps.elements)
-        except RecursionError:
-            raise ConfigurationError(
-                f"{', '.join(manifest.schemas)}: its schemas are nested, or include one another, deeper than "
-                "can be read; join some of the files"
-            ) from None
-        manifest, left_out = completed(manifest, elements)
+        manifest, left_out = completed(manifest, _compiled_elements(standard, imports.unresolved))
     if not found.scenarios:
         rules, unusable = _usable_rules(found)
         manifest = manifest.model_copy(update={"rules": rules})
@@ -219,9 +216,39 @@ def _examine(found: Survey, identity: Identity, catalogue: Catalogue) -> Report:
     tried.check()
     samples = [*_try_samples(found, tried)]
     write_manifest(found.folder / FILE_NAME, manifest)
-    unresolved = list(imports.unresolved)
+    unresolved = [replace(each, origin=_as_called(each.origin, found.folder)) for each in imports.unresolved]
     broken = found.unreadable | _unused(found, imports.files) | unusable
     return Report(manifest, found, None, unresolved, absent, broken, samples, left_out, opened)
+
+
+def _compiled_elements(standard: Standard, unresolved: Sequence[Unresolved]) -> "dict[str, XsdElement]":
+    """Compile the schema by both engines and return its global elements by their expanded names."""
+    schemas = ", ".join(standard.manifest.schemas)
+    try:
+        standard.schema.compile()
+        return dict(standard.schema.xmlschema.maps.elements)
+    except RecursionError:
+        raise ConfigurationError(
+            f"{schemas}: its schemas are nested, or include one another, deeper than can be read; join some "
+            "of the files"
+        ) from None
+    except ConfigurationError as error:
+        if not unresolved:
+            raise
+        raise ConfigurationError(
+            f"{schemas}: cannot be compiled, and this may be why: it imports what is not here. Add the "
+            f"release that has it first, then this one:{''.join(map(_import_line, unresolved))}\n"
+            f"{error.detail}"
+        ) from error
+
+
+def _import_line(unresolved: Unresolved) -> str:
+    location = unresolved.location or "(no schemaLocation)"
+    return f"\n  {unresolved.origin}:{unresolved.line}: {unresolved.namespace} from {location}"
+
+
+def _as_called(path: Path, folder: Path) -> Path:
+    return path.relative_to(folder) if path.is_relative_to(folder) else path
 
 
 def _unused(found: Survey, needed: Iterable[Path]) -> dict[Path, str]:

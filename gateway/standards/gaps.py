@@ -14,9 +14,15 @@ XSD = "{http://www.w3.org/2001/XMLSchema}"
 _ANY = f"""<xs:complexType {{name}}mixed="true" xmlns:xs="{XSD[1:-1]}">
   <xs:sequence><xs:any processContents="lax" minOccurs="0" maxOccurs="unbounded"/></xs:sequence>
   <xs:anyAttribute processContents="lax"/></xs:complexType>"""
+_LABELLED = f"""<xs:complexType {{name}}xmlns:xs="{XSD[1:-1]}"><xs:simpleContent>
+  <xs:extension base="xs:string"><xs:anyAttribute processContents="lax"/></xs:extension>
+  </xs:simpleContent></xs:complexType>"""
 _TEXT = f'<xs:simpleType {{name}}xmlns:xs="{XSD[1:-1]}"><xs:restriction base="xs:string"/></xs:simpleType>'
 _REFERRING = ("type", "base", "ref", "itemType", "memberTypes", "substitutionGroup")
 _DERIVATIONS = (f"{XSD}extension", f"{XSD}restriction")
+_TYPES = {"simpleType": _TEXT, "simpleContent": _LABELLED, "complexType": _ANY}
+"""What stands in for a type, the strictest first: elements and attributes may have the first, bases of simple
+content may be one of the first two, elements take all."""
 _DECLARATIONS = {
     "element": "element",
     "attribute": "attribute",
@@ -28,9 +34,20 @@ _DECLARATIONS = {
 def stand_in(namespace: str, schemas: Iterable[etree._Element]) -> etree._Element:
     """Return a schema that declares whatever the others use of a namespace, with any content."""
     root = etree.Element(f"{XSD}schema", {"targetNamespace": namespace} if namespace else {})
-    for kind, name in sorted({use for schema in schemas for use in uses(schema, namespace)}):
+    used = {use for schema in schemas for use in uses(schema, namespace)}
+    for kind, name in sorted(used - _weaker(used)):
         root.append(_declaration(kind, name))
     return root
+
+
+def _weaker(used: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Return the uses of a type that another one says more of: types of both kinds share one set of names."""
+    kinds = [*_TYPES]
+    return {
+        (kind, name)
+        for kind, name in used
+        if kind in kinds and any((stricter, name) in used for stricter in kinds[: kinds.index(kind)])
+    }
 
 
 def open_derived(schemas: Collection[etree._Element], namespaces: Collection[str]) -> None:
@@ -71,7 +88,7 @@ def uses(schema: etree._Element, namespace: str) -> Iterator[tuple[str, str]]:
 
 
 def _kind(element: etree._Element, attribute: str) -> str:
-    """Say what is meant: `simpleType` only where nothing else will do."""
+    """Say what is meant: of types the kind that the use allows, `simpleType` where nothing else will do."""
     local = etree.QName(element).localname
     if attribute == "ref":
         return _DECLARATIONS[local]
@@ -79,15 +96,15 @@ def _kind(element: etree._Element, attribute: str) -> str:
         return "element"
     parent = element.getparent()
     within = "" if parent is None else etree.QName(parent).localname
+    if within == "simpleContent":
+        return "simpleContent"
     simple = attribute in ("itemType", "memberTypes") or local == "attribute"
-    return "simpleType" if simple or within in ("simpleType", "simpleContent") else "complexType"
+    return "simpleType" if simple or within == "simpleType" else "complexType"
 
 
 def _declaration(kind: str, name: str) -> etree._Element:
-    if kind == "simpleType":
-        return etree.fromstring(_TEXT.format(name=f'name="{name}" '))
-    if kind == "complexType":
-        return etree.fromstring(_ANY.format(name=f'name="{name}" '))
+    if kind in _TYPES:
+        return etree.fromstring(_TYPES[kind].format(name=f'name="{name}" '))
     declaration = etree.Element(f"{XSD}{kind}", name=name)
     if kind == "element":
         declaration.append(etree.fromstring(_ANY.format(name="")))

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from lxml import etree
 
@@ -188,11 +189,12 @@ def collect(entries: Iterable[Path], files: SchemaFiles, gaps: Iterable[str] = (
 
 @dataclass(frozen=True)
 class Unresolved:
-    """A namespace that is imported and of which no file is here, and what is used of it."""
+    """A namespace that is imported and of which no file is here, the first import, and what is used of it."""
 
     namespace: str
     location: str
     origin: Path
+    line: int
     used: tuple[str, ...]
 
 
@@ -213,8 +215,8 @@ def find_imports(entries: Iterable[Path], files: SchemaFiles) -> Imports:
     collection = _Collection(files, None)
     collection.documents([path.resolve() for path in entries])
     unresolved = [
-        Unresolved(namespace, location, origin, collection.used[namespace])
-        for namespace, (origin, location) in collection.missing.items()
+        Unresolved(namespace, location, origin, line, collection.used[namespace])
+        for namespace, (origin, line, location) in collection.missing.items()
         if namespace in collection.used
     ]
     return Imports(tuple(collection.roots), tuple(unresolved))
@@ -232,7 +234,8 @@ class _Collection:
     names: dict[Path, str] = field(default_factory=dict)
     roots: dict[Path, etree._Element] = field(default_factory=dict)
     imported: dict[str, list[Path]] = field(default_factory=dict)
-    missing: dict[str, tuple[Path, str]] = field(default_factory=dict)
+    missing: dict[str, tuple[Path, int, str]] = field(default_factory=dict)
+    """Where each namespace that is nowhere is imported first, and from which location."""
     used: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """What is used of each namespace that is missing."""
 
@@ -282,19 +285,21 @@ class _Collection:
         for reference in _references(root):
             location = reference.get("schemaLocation", "")
             if reference.tag == _IMPORT:
-                yield from self._follow(path, reference.get("namespace", ""), location)
+                yield from self._follow(path, reference)
             else:
                 included = self._included(path, target, location)
                 yield included
                 reference.set("schemaLocation", self.names[included])
 
-    def _follow(self, path: Path, namespace: str, location: str) -> Iterator[Path]:
+    def _follow(self, path: Path, reference: etree._Element) -> Iterator[Path]:
+        namespace, location = reference.get("namespace", ""), reference.get("schemaLocation", "")
         try:
             found = self.files.resolve(path, namespace, location)
         except UnresolvedImport:
             if self.gaps is not None and namespace not in self.gaps:
                 raise
-            self.missing.setdefault(namespace, (path, location))
+            line: Any = reference.sourceline  # of which the stubs of lxml do not say what it is
+            self.missing.setdefault(namespace, (path, line, location))
         else:
             yield from self._import(found, namespace)
 

@@ -139,6 +139,8 @@ def test_import_that_nobody_delivered_is_a_gap_that_is_reported(standards: Path)
     report = adding(standards, contents)
     (gap,) = report.unresolved
     assert (gap.namespace, gap.location, gap.used) == ("urn:geo:1", "https://geo.invalid/geo.xsd", ("Punkt",))
+    assert (gap.origin, gap.line) == (Path(release.PARTS), 5)
+    assert f"    {release.PARTS}:5: urn:geo:1 from https://geo.invalid/geo.xsd: add" in report_text(report)
     catalogue = enabled(standards)
     with_place = release.message().replace("<h:hund>", "<h:hund><h:ort><breite>51</breite></h:ort>")
     catalogue.read(with_place.encode(), today=DAY)
@@ -167,6 +169,72 @@ def test_type_that_adds_to_a_missing_one_may_hold_anything(standards: Path) -> N
     place = "<h:ort>Am Wall<breite>51</breite><h:name>x</h:name></h:ort>"
     body = release.message().replace("<h:hund>", f"<h:hund>{place}")
     catalogue.read(body.encode(), today=DAY)
+
+
+LAND = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:geo="urn:geo:1"
+  targetNamespace="urn:land:1">
+ <xs:import namespace="urn:geo:1" schemaLocation="https://geo.invalid/geo.xsd"/>
+ <xs:element name="land"><xs:complexType><xs:sequence><xs:element name="ort" type="geo:Ort"/></xs:sequence>
+   {attribute}</xs:complexType></xs:element>
+ {types}</xs:schema>"""
+LAND_MESSAGE = '<l:land xmlns:l="urn:land:1"{attribute}><ort{label}>Musterstadt</ort></l:land>'
+
+
+@pytest.mark.parametrize(
+    ("attribute", "types", "stated", "label", "refused"),
+    [
+        ('<xs:attribute name="ort" type="geo:Ort"/>', "", ' ort="a"', "", ' nr="1"'),
+        (
+            "",
+            '<xs:simpleType name="Stadt"><xs:restriction base="geo:Ort"><xs:maxLength value="9"/>'
+            "</xs:restriction></xs:simpleType>",
+            "",
+            "",
+            ' nr="1"',
+        ),
+        (
+            "",
+            '<xs:complexType name="Stadt"><xs:simpleContent><xs:extension base="geo:Ort">'
+            '<xs:attribute name="kreis"/></xs:extension></xs:simpleContent></xs:complexType>',
+            "",
+            ' nr="1"',
+            "><b/",
+        ),
+        (
+            "",
+            '<xs:complexType name="Stadt"><xs:simpleContent><xs:restriction base="geo:Ort">'
+            '<xs:attribute name="nr" fixed="1"/></xs:restriction></xs:simpleContent></xs:complexType>',
+            "",
+            ' nr="1"',
+            "><b/",
+        ),
+    ],
+    ids=["attribute", "simple type", "extension", "restriction"],
+)
+def test_missing_type_that_is_used_in_several_ways_is_the_strictest_that_these_allow(
+    standards: Path, attribute: str, types: str, stated: str, label: str, refused: str
+) -> None:
+    """Simple and complex types share one set of names: both of one name would be no schema."""
+    report = adding(standards, {"land.xsd": LAND.format(attribute=attribute, types=types)})
+    assert [each.used for each in report.unresolved] == [("Ort",)]
+    catalogue = enabled(standards, "land", "1")
+    catalogue.read(LAND_MESSAGE.format(attribute=stated, label=label).encode(), today=DAY)
+    with pytest.raises(SchemaViolation):
+        catalogue.read(LAND_MESSAGE.format(attribute=stated, label=refused).encode(), today=DAY)
+
+
+def test_imports_are_named_with_their_lines_when_it_does_not_compile_without_them(standards: Path) -> None:
+    types = (
+        '<xs:simpleType name="Breite"><xs:restriction base="geo:Grad"><xs:maxInclusive value="90"/>'
+        "</xs:restriction></xs:simpleType>"
+    )
+    with pytest.raises(ConfigurationError) as refused:
+        adding(standards, {"xsd/land.xsd": LAND.format(attribute="", types=types)})
+    first, second, _ = refused.value.detail.split("\n")
+    assert first.startswith("xsd/land.xsd: cannot be compiled")
+    assert first.endswith("Add the release that has it first, then this one:")
+    assert second == "  xsd/land.xsd:3: urn:geo:1 from https://geo.invalid/geo.xsd"
+    assert not everything(standards)
 
 
 # One namespace for all versions, as some standards have it
