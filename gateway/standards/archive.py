@@ -11,13 +11,15 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from io import BytesIO
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import IO
 
 from gateway.errors import ConfigurationError
 
 KEPT = frozenset({".xsd", ".xml", ".sch", ".xsl", ".xslt", ".gc"})
 """What schemas, code lists, rules, conversions and sample messages are called."""
+_OF_FINDER, _ITS_FOLDER = "._", "__MACOSX"
+"""What a Mac adds to archives and to disks of other systems: notes on files, with the suffixes of these."""
 MAX_FILES = 20_000
 MAX_FILE_BYTES = 16 * 1024 * 1024
 """The largest of nine thousand published files has three, and is in memory as a whole when it is read."""
@@ -91,9 +93,11 @@ def _is_empty(archive: Path) -> bool:
 
 def _copy(source: Path, target: Path, budget: _Budget) -> None:
     for path in sorted(source.rglob("*")):
+        name = path.relative_to(source)
+        if _is_of_a_mac(name):
+            continue
         if path.is_symlink():
             raise ConfigurationError(f"{path}: is a link; copy what it leads to into the folder")
-        name = path.relative_to(source)
         if path.is_file() and path.suffix.lower() == ".zip":
             with path.open("rb") as file:
                 _extract(file, path.name, target / name.with_suffix(""), budget, depth=_NESTED_ONCE)
@@ -111,13 +115,17 @@ def _extract(file: IO[bytes], archive: str, target: Path, budget: _Budget, *, de
             for entry in opened.infolist():
                 name = _safe_name(entry, archive)
                 where = f"{archive}: {_shown(str(name))}"
-                if not entry.is_dir():
+                if not (entry.is_dir() or _is_of_a_mac(name)):
                     budget.take_file(f"{archive}: {name}")
                     _extract_entry(opened, entry, archive, target / name, budget, depth=depth)
     except _DAMAGED as error:
         raise ConfigurationError(
             f"{where}: cannot be unpacked: {error}; fetch it anew, or unpack it and add the folder"
         ) from error
+
+
+def _is_of_a_mac(name: PurePath) -> bool:
+    return _ITS_FOLDER in name.parts or name.name.startswith(_OF_FINDER)
 
 
 def _require_whole(file: IO[bytes], archive: str) -> None:

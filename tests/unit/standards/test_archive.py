@@ -62,6 +62,37 @@ def test_folder_is_copied_with_the_archives_in_it(tmp_path: Path, target: Path) 
     assert names(target) == ["deep/x.xsd", "lists/l.xml"]
 
 
+MAC = {
+    "xsd/x.xsd": XSD,
+    "xsd/._x.xsd": b"\0\5\x16\7",
+    "xsd/.DS_Store": b"\0\0\0\1Bud1",
+    "__MACOSX/xsd/._x.xsd": b"\0\5\x16\7",
+    "__MACOSX/._lists.zip": b"\0\5\x16\7",
+    "teil/__MACOSX/y.xml": b"",
+}
+
+
+def test_what_a_mac_adds_is_left_out_of_an_archive(tmp_path: Path, target: Path) -> None:
+    unpack(write(tmp_path, zipped(MAC | {"lists.zip": zipped(MAC)})), target)
+    assert names(target) == ["lists/xsd/x.xsd", "xsd/x.xsd"]
+
+
+def test_what_a_mac_adds_is_left_out_of_a_folder(tmp_path: Path, target: Path) -> None:
+    source = tmp_path / "release"
+    for name, content in MAC.items():
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_bytes(content)
+    unpack(source, target)
+    assert names(target) == ["xsd/x.xsd"]
+
+
+def test_archive_is_refused_when_a_name_that_is_left_out_leads_elsewhere(
+    tmp_path: Path, target: Path
+) -> None:
+    with pytest.raises(ConfigurationError, match="leads out of the archive"):
+        unpack(write(tmp_path, zipped({"x.xsd": XSD, "__MACOSX/../../._x.xsd": b""})), target)
+
+
 @pytest.mark.parametrize(
     "name",
     [
