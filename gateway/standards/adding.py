@@ -202,7 +202,8 @@ def _examine(found: Survey, identity: Identity, catalogue: Catalogue) -> Report:
     left_out: list[str] = []
     unusable: dict[Path, str] = {}
     if manifest.schemas:
-        manifest, left_out = completed(manifest, _compiled_elements(standard, imports.unresolved))
+        elements = _compiled_elements(standard, imports.unresolved)
+        manifest, left_out = completed(manifest, elements, {each.tag for each in found.instances})
     if not found.scenarios:
         rules, unusable = _usable_rules(found)
         manifest = manifest.model_copy(update={"rules": rules})

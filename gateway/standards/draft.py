@@ -1,7 +1,7 @@
 """Write the manifest of a surveyed release: everything that its files tell, for an operator to review."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -273,11 +273,16 @@ def _prefixes(found: Survey, namespaces: Iterable[str]) -> dict[str, str]:
     return prefixes
 
 
-def completed(manifest: Manifest, elements: dict[str, "XsdElement"]) -> tuple[Manifest, list[str]]:
+def completed(
+    manifest: Manifest, elements: dict[str, "XsdElement"], shown: Collection[str] = ()
+) -> tuple[Manifest, list[str]]:
     """Add the header profile that fits, and what the schema fixes; return also which types are left out.
+
+    Where some elements have the header, others are no messages, unless a sample begins with them.
 
     Args:
         elements: the global elements of the compiled schema, by expanded name.
+        shown: expanded names of the elements that sample messages begin with.
 
     Raises:
         ConfigurationError: a message is declared in a file that no other reads.
@@ -289,17 +294,19 @@ def completed(manifest: Manifest, elements: dict[str, "XsdElement"]) -> tuple[Ma
         raise ConfigurationError(f"compiled together the schemas do not declare {', '.join(lost)}")
     declared = {name: elements[root] for name, root in roots.items()}
     profile, fitting = _profile(declared.values())
-    names = {name for name, element in declared.items() if element in fitting} or set(declared)
+    headed = {name for name, element in declared.items() if element in fitting} or set(declared)
+    names = headed | {name for name, root in roots.items() if root in shown}
     kept = [each for each in manifest.message_types if each.name in names]
     left_out = [each.name for each in manifest.message_types if each.name not in names]
     reader = _Reader(profile)
+    stating = [element for name, element in declared.items() if name in headed]
     header = HeaderRules(
         profile=profile,
-        standard=_common(reader.fixed(declared[each.name], "standard") for each in kept),
-        version=_common(reader.fixed(declared[each.name], "version") for each in kept),
+        standard=_common(reader.fixed(each, "standard") for each in stating),
+        version=_common(reader.fixed(each, "version") for each in stating),
     )
     if not header.version:
-        header = _with_version(header, manifest, [declared[each.name] for each in kept])
+        header = _with_version(header, manifest, stating)
     types = [
         each.model_copy(update={"code": reader.fixed(declared[each.name], "message_type_code")})
         for each in kept

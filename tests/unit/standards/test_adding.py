@@ -96,6 +96,28 @@ def test_report_names_samples_and_what_is_no_message(standards: Path) -> None:
     assert not report.absent_lists
 
 
+def test_element_without_the_header_is_a_message_when_a_sample_begins_with_it(standards: Path) -> None:
+    photo = '<h:hundefoto xmlns:h="urn:amtsbote:xhund:{}">{}</h:hundefoto>'
+    samples = {
+        "foto.xml": photo.format("2.3", "QQ=="),
+        "falsch.xml": photo.format("2.3", "?"),
+        "fremd.xml": photo.format("9", "QQ=="),
+    }
+    adding(standards, release.shared_files(), "gemeinsames")
+    report = adding(standards, release.files() | samples)
+    assert [each.name for each in report.manifest.message_types] == ["hund.anmeldung.0101", "hundefoto"]
+    assert report.left_out == []
+    assert {each.path.name: each.valid for each in report.samples} == {
+        "dackel.xml": True,
+        "foto.xml": True,
+        "falsch.xml": False,
+    }
+    header = report.manifest.header
+    assert (header.profile, header.standard, header.version) == ("bn-1.1-unqualified", "XHund", "2.3")
+    received = enabled(standards).read(samples["foto.xml"].encode(), today=DAY)
+    assert received.message_type.name == "hundefoto"
+
+
 def test_archive_is_added_as_a_folder_is(standards: Path) -> None:
     adding(standards, release.shared_files(), "gemeinsames")
     path = standards.parent / "XHund_2.3.zip"
