@@ -258,6 +258,7 @@ def _view(report: "Report") -> dict[str, Any]:
         "left_out": report.left_out,
         "code_lists": len(manifest.code_lists),
         "rule_files": [each.file for each in manifest.rules],
+        "rule_files_for_all_types": report.rules_for_all,
         "open_lists": [{"uri": uri, "version": version} for uri, version in report.opened],
         "absent_lists": [{"uri": uri, "version": version} for uri, version in report.absent_lists],
         "unresolved_imports": [
@@ -318,6 +319,7 @@ def _problems(report: "Report") -> list[str]:
     told = {"name": report.manifest.standard, "version": report.manifest.version}
     return [
         *_guesses([f"{each} {told[each]}" for each in report.guessed]),
+        *_rules_for_all(report),
         *_part("unresolved imports", unresolved),
         *_part("unusable files", [f"{path}: {reason}" for path, reason in report.broken.items()]),
         *_part(
@@ -327,6 +329,19 @@ def _problems(report: "Report") -> list[str]:
         *_part("code lists not delivered, their codes are not checked", map(_list_name, report.absent_lists)),
         *_part("code lists declared open: samples use codes that they lack", map(_list_name, report.opened)),
         *_part("global elements without the header, left out", report.left_out),
+    ]
+
+
+def _rules_for_all(report: "Report") -> list[str]:
+    """Say which rules may meet messages that they were not written for."""
+    if not report.rules_for_all:
+        return []
+    run, them = ("files are", "them") if len(report.rules_for_all) > 1 else ("file is", "it")
+    types = f"all {len(report.manifest.message_types)} message types"
+    restricts = f"`message_types` in standard.yaml restricts {them}"
+    return [
+        f"  {len(report.rules_for_all)} rule {run} run on {types}; {restricts}",
+        *_listed(report.rules_for_all),
     ]
 
 
@@ -349,10 +364,12 @@ def _list_name(known: tuple[str, str | None]) -> str:
 
 def _part(title: str, items: Any) -> list[str]:
     known = [*items]
-    if not known:
-        return []
+    return [f"  {title}: {len(known)}", *_listed(known)] if known else []
+
+
+def _listed(known: Sequence[str]) -> list[str]:
     more = [f"    … and {len(known) - _SHOWN} more (--json lists all)"] if len(known) > _SHOWN else []
-    return [f"  {title}: {len(known)}", *(f"    {visible(each)}" for each in known[:_SHOWN]), *more]
+    return [*(f"    {visible(each)}" for each in known[:_SHOWN]), *more]
 
 
 def _visible_lines(text: str) -> str:

@@ -36,6 +36,7 @@ from gateway.standards.manifest import (
     RulesFile,
     write_manifest,
 )
+from gateway.standards.scope import scoped
 from gateway.standards.sources import SchemaFiles, Unresolved, find_imports
 from gateway.standards.standard import MessageType, Standard
 from gateway.standards.survey import Survey, fixed_code_lists, survey
@@ -83,6 +84,9 @@ class Report:
     """Global elements that are no messages as far as their header tells."""
     opened: list[tuple[str, str]] = field(default_factory=list)
     """Code lists that are declared open, because the release's own messages use other codes."""
+    rules_for_all: list[str] = field(default_factory=list)
+    """Rule files of several that are run on each of several message types, as nothing in them tells for which
+    they are."""
     is_there: bool = False
     """Whether this version is there already, so that only a dry run was possible."""
     guessed: list[str] = field(default_factory=list)
@@ -200,13 +204,14 @@ def _examine(found: Survey, identity: Identity, catalogue: Catalogue) -> Report:
     files = SchemaFiles([found.folder])
     standard = Standard(manifest, found.folder, files)
     left_out: list[str] = []
+    for_all: list[str] = []
     unusable: dict[Path, str] = {}
     if manifest.schemas:
         elements = _compiled_elements(standard, imports.unresolved)
         manifest, left_out = completed(manifest, elements, {each.tag for each in found.instances})
     if not found.scenarios:
         rules, unusable = _usable_rules(found)
-        manifest = manifest.model_copy(update={"rules": rules})
+        manifest, for_all = scoped(manifest.model_copy(update={"rules": rules}), found)
     foreign, absent = _foreign_lists(found, imports.files, catalogue)
     brought = [_bring_along(path, found.folder, catalogue) for path in foreign]
     more = [CodeListFile(file=path.as_posix()) for path in brought if path]
@@ -219,7 +224,7 @@ def _examine(found: Survey, identity: Identity, catalogue: Catalogue) -> Report:
     write_manifest(found.folder / FILE_NAME, manifest)
     unresolved = [replace(each, origin=_as_called(each.origin, found.folder)) for each in imports.unresolved]
     broken = found.unreadable | _unused(found, imports.files) | unusable
-    return Report(manifest, found, None, unresolved, absent, broken, samples, left_out, opened)
+    return Report(manifest, found, None, unresolved, absent, broken, samples, left_out, opened, for_all)
 
 
 def _compiled_elements(standard: Standard, unresolved: Sequence[Unresolved]) -> "dict[str, XsdElement]":

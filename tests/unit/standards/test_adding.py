@@ -669,6 +669,78 @@ def test_what_no_file_tells_is_reported_as_guessed(
     assert adding(standards, {"a.xsd": schema}, **options).guessed == guessed
 
 
+HUND = "hund.anmeldung.0101"
+ABOUT = SCHEMATRON.replace("<pattern", '<ns prefix="h" uri="{}"/><pattern', 1).replace("/*", "{}")
+PHOTO = {"foto.xml": '<h:hundefoto xmlns:h="urn:amtsbote:xhund:2.3">QQ==</h:hundefoto>'}
+"""A sample that makes of its root element a second message type."""
+
+
+@pytest.mark.parametrize(
+    ("context", "types"),
+    [
+        (f"h:{HUND}", [HUND]),
+        (f"/h:{HUND}//h:rasse[code = ('a|b', ']')] | //h:{HUND}", [HUND]),
+        (f"h:{HUND} | h:rasse", []),
+        ("h:hund", []),
+        (f"//h:{HUND}/* | //*", []),
+        (HUND, []),
+        (f"*:{HUND}", []),
+        (f"(h:{HUND})/h:hund", []),
+        (f"child::h:{HUND}", []),
+    ],
+)
+def test_rules_are_run_on_the_types_that_all_their_contexts_begin_with(
+    standards: Path, context: str, types: list[str]
+) -> None:
+    adding(standards, release.shared_files(), "gemeinsames")
+    rules = {
+        "a.sch": ABOUT.format("urn:amtsbote:xhund:2.3", context),
+        "b.sch": SCHEMATRON,
+        "c.xsl": COMPILED,
+    }
+    report = adding(standards, release.files() | PHOTO | rules)
+    assert [(each.file, each.message_types) for each in report.manifest.rules] == [
+        ("a.sch", types),
+        ("b.sch", []),
+        ("c.xsl", []),
+    ]
+    told = f"  {3 - len(types)} rule files are run on all 2 message types; `message_types` in standard.yaml"
+    assert told in report_text(report)
+
+
+def test_rules_that_name_every_type_are_run_on_all_without_a_word(standards: Path) -> None:
+    adding(standards, release.shared_files(), "gemeinsames")
+    every = ABOUT.format("urn:amtsbote:xhund:2.3", f"h:{HUND}/nachrichtenkopf.g2g | h:hundefoto")
+    report = adding(standards, release.files() | PHOTO | {"a.sch": every, "b.sch": SCHEMATRON})
+    assert [each.message_types for each in report.manifest.rules] == [[], []]
+    (told,) = (line for line in report_text(report).splitlines() if "message_types" in line)
+    assert told.startswith("  1 rule file is run on all 2 message types; ")
+    assert report.rules_for_all == ["b.sch"]
+
+
+def test_rules_are_for_all_types_when_their_contexts_begin_with_elements_that_stand_within_others(
+    standards: Path,
+) -> None:
+    adding(standards, release.shared_files(), "gemeinsames")
+    within = '<h:hund xmlns:h="urn:amtsbote:xhund:2.3"><h:rasse><code>dackel</code></h:rasse></h:hund>'
+    rules = {"a.sch": ABOUT.format("urn:amtsbote:xhund:2.3", "h:hund"), "b.sch": SCHEMATRON}
+    report = adding(standards, release.files() | {"hund.xml": within} | rules)
+    assert [each.name for each in report.manifest.message_types] == ["hund", HUND]
+    assert [each.message_types for each in report.manifest.rules] == [[], []]
+
+
+@pytest.mark.parametrize(
+    "contents", [{"a.sch": SCHEMATRON} | PHOTO, {"a.sch": SCHEMATRON, "b.xsl": COMPILED}]
+)
+def test_rules_are_for_all_types_without_a_word_when_there_is_one_file_or_one_type(
+    standards: Path, contents: dict[str, str]
+) -> None:
+    adding(standards, release.shared_files(), "gemeinsames")
+    report = adding(standards, release.files() | contents)
+    assert not any(each.message_types for each in report.manifest.rules)
+    assert "message_types" not in report_text(report)
+
+
 def test_rules_are_used_as_they_were_written_whatever_their_suffix(standards: Path) -> None:
     adding(standards, release.shared_files(), "gemeinsames")
     report = adding(standards, release.files() | {"regeln.SCH": SCHEMATRON, "regeln.xsl": COMPILED})
