@@ -36,6 +36,7 @@ from gateway.standards.manifest import (
     RulesFile,
     write_manifest,
 )
+from gateway.standards.outside import require_message_alone
 from gateway.standards.scope import scoped
 from gateway.standards.sources import SchemaFiles, Unresolved, find_imports
 from gateway.standards.standard import MessageType, Standard
@@ -220,6 +221,9 @@ def _examine(found: Survey, identity: Identity, catalogue: Catalogue) -> Report:
     tried = _revised(standard, manifest, files)
     Catalogue([*catalogue.standards, tried])  # two standards must not have the same root element
     tried.check()
+    if found.scenarios:  # a scenario without its rules would accept what they refuse
+        for name in {each.file for each in manifest.rules}:
+            require_message_alone(RuleFile(found.folder / name, found.folder).stylesheet())
     samples = [*_try_samples(found, tried)]
     write_manifest(found.folder / FILE_NAME, manifest)
     unresolved = [replace(each, origin=_as_called(each.origin, found.folder)) for each in imports.unresolved]
@@ -285,7 +289,7 @@ def _bring_along(path: Path, folder: Path, catalogue: Catalogue) -> Path | None:
 
 
 def _usable_rules(found: Survey) -> tuple[list[RulesFile], dict[Path, str]]:
-    """Compile every rule file that stands by itself; return those that compile, and why others do not.
+    """Compile every rule file that stands by itself; return those that can be run, and why others cannot.
 
     Where rules are delivered both as they were written and compiled, they are used as they were written.
     """
@@ -297,8 +301,10 @@ def _usable_rules(found: Survey) -> tuple[list[RulesFile], dict[Path, str]]:
             path.suffix.lower() != ".sch" and path.with_suffix("") in written
         ):
             continue
+        file = RuleFile(found.folder / path, found.folder)
         try:
-            Rules([RuleFile(found.folder / path, found.folder)], {}).compile()
+            Rules([file], {}).compile()
+            require_message_alone(file.stylesheet())
         except ConfigurationError as error:
             unusable[path] = _within(found.folder, error.detail)
         except Unavailable:

@@ -13,6 +13,8 @@ from gateway.standards.acceptance import Criterion
 from gateway.standards.adding import Report, add
 from gateway.standards.serving import enable
 from gateway.xml.schematron import compile_schematron
+from gateway.xml.stylesheet import XSL
+from gateway.xml.svrl import SVRL
 from tests.unit.standards import release
 
 DAY = datetime.date(2026, 11, 1)
@@ -132,6 +134,87 @@ def test_rules_that_do_not_compile_are_reported_and_left_out(standards: Path) ->
     assert report.manifest.rules == []
     (reason,) = report.broken.values()
     assert "hund.sch" in reason
+
+
+COMPILED = f"""<xsl:stylesheet version="2.0" xmlns:xsl="{XSL[1:-1]}" xmlns:svrl="{SVRL[1:-1]}">
+<xsl:template match="/">
+<svrl:schematron-output>
+<xsl:for-each select="//*:rasse">
+<xsl:if test="not({{test}})"><svrl:failed-assert test="doc('text.xml')"/></xsl:if>
+</xsl:for-each></svrl:schematron-output></xsl:template></xsl:stylesheet>"""
+
+
+def asking(test: str, *, compiled: bool) -> dict[str, str]:
+    """Return rules of which one, in line 5, has that test: as they are written, or compiled."""
+    if compiled:
+        return {"r/hund.xsl": COMPILED.format(test=test)}
+    return {"r/hund.sch": RULES.replace("code != 'pudel'", test)}
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize(
+    ("test", "shown"),
+    [
+        ("code = document('codes.xml')//code", "document('codes.xml')"),
+        ("exists(doc( 'https://rules.example/(1).xml' )/*)", "doc( 'https://rules.example/(1).xml' )"),
+        (
+            "code = ('doc(1)', Q{http://www.w3.org/2005/xpath-functions}unparsed-text('codes.txt'))",
+            "unparsed-text('codes.txt')",
+        ),
+        ("exists(collection())", "collection()"),
+        ("exists(json-doc(concat('codes', '.json')))", "json-doc(concat"),
+    ],
+)
+def test_rules_that_ask_for_another_file_are_reported_with_the_line_and_left_out(
+    standards: Path, test: str, shown: str, compiled: bool
+) -> None:
+    rules = asking(test, compiled=compiled)
+    report = adding(standards, release.files() | rules)
+    assert report.manifest.rules == []
+    (name,) = rules
+    (reason,) = report.broken.values()
+    assert reason.startswith(f"{name}: {shown} at {name}:5 asks for another file")
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize(
+    "test",
+    [
+        "code != 'document(1)'",
+        "code != 'a' (: such as doc('codes.xml') :)",
+        "not(doc-available('codes.xml')) or code = doc('codes.xml')//code",
+        "string-length(document-uri(/)) != 1",
+    ],
+)
+def test_rules_that_ask_for_no_other_file_are_kept(standards: Path, test: str, compiled: bool) -> None:
+    report = adding(standards, release.files() | asking(test, compiled=compiled))
+    assert len(report.manifest.rules) == 1
+    assert warned(serving(standards, report), "dackel") == []
+
+
+def test_rules_that_ask_for_another_file_within_a_text_that_is_evaluated_are_left_out(
+    standards: Path,
+) -> None:
+    rules = {"hund.xsl": COMPILED.format(test="true()").replace("doc('text.xml')", "{doc('text.xml')}")}
+    report = adding(standards, release.files() | rules)
+    assert report.broken[Path("hund.xsl")].startswith("hund.xsl: doc('text.xml') at hund.xsl:5 asks for")
+
+
+def test_rules_whose_texts_alone_ask_for_another_file_are_kept(standards: Path) -> None:
+    """Values are taken out of the texts of rules, and with them what they would have been read from."""
+    text = "angemeldet: <sch:value-of select=\"document('codes.xml')//amt\"/>."
+    report = adding(standards, release.files() | {"hund.sch": RULES.replace("angemeldet.", text)})
+    assert broken(serving(standards, report), "pudel") == ["HUND-2"]
+
+
+def test_configuration_is_refused_when_its_rules_ask_for_another_file(
+    standards: Path, tmp_path: Path
+) -> None:
+    rules = asking("code = document('codes.xml')//code", compiled=True)["r/hund.xsl"]
+    with pytest.raises(
+        ConfigurationError, match=r"document\('codes\.xml'\) at hund\.xsl:\d+ asks for another"
+    ):
+        adding(standards, configured(tmp_path) | {"hund.xsl": rules})
 
 
 # Configurations of the KoSIT validator
