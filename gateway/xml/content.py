@@ -8,6 +8,7 @@ at, and nothing may be found; the engine's word then stands.
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
+from functools import cached_property
 from itertools import chain, islice
 
 from lxml import etree
@@ -20,7 +21,7 @@ MAX_FAULTS = 2000
 _MAX_CHILDREN = 20_000
 """Of an element with more, only an engine's word is said: 300 bytes for each would be too much."""
 _MAX_GUESSES = 50
-"""So many unknown children of one element are compared with the names it may have."""
+"""So many unknown children of one element are compared letter by letter with the names it may have."""
 
 
 def find_faults(model: Model, parent: etree._Element) -> list[Fault]:
@@ -59,21 +60,25 @@ class _Comparison:
     def _add_unknown(self, child: etree._Element, *, guess: bool) -> None:
         if len(self._unknown) >= MAX_FAULTS:
             return
-        kind, name = self._guess(etree.QName(child)) if guess else (Kind.UNEXPECTED_CHILD, None)
+        kind, name = self._guess(etree.QName(child), near=guess)
         self._unknown.append(Fault(child, kind, names=[[name]] if name else []))
         if name:
             self._meant.update(self._model.by_name[name])
 
-    def _guess(self, tag: etree.QName) -> tuple[Kind, str | None]:
-        """Find the name that was meant: in another namespace, in other case, or nearly so."""
-        locals_ = {etree.QName(name).localname: name for name in self._model.by_name}
-        if tag.localname in locals_:
-            return Kind.WRONG_NAMESPACE, locals_[tag.localname]
-        near = nearest(tag.localname, locals_)
-        if near is None:
+    def _guess(self, tag: etree.QName, *, near: bool) -> tuple[Kind, str | None]:
+        """Find the name that was meant: in another namespace, and if `near`, in other case or nearly so."""
+        if tag.localname in self._locals:
+            return Kind.WRONG_NAMESPACE, self._locals[tag.localname]
+        found = nearest(tag.localname, self._locals) if near else None
+        if found is None:
             return Kind.UNEXPECTED_CHILD, None
-        same = near.casefold() == tag.localname.casefold()
-        return Kind.WRONG_CASE if same else Kind.UNEXPECTED_CHILD, locals_[near]
+        same = found.casefold() == tag.localname.casefold()
+        return Kind.WRONG_CASE if same else Kind.UNEXPECTED_CHILD, self._locals[found]
+
+    @cached_property
+    def _locals(self) -> dict[str, str]:
+        """The names that children may have, by their local part."""
+        return {etree.QName(name).localname: name for name in self._model.by_name}
 
     def faults(self) -> Iterator[Fault]:
         conflicts = list(self._conflicts())

@@ -191,14 +191,23 @@ def wrong_namespace(fault: Fault, look: Look | None) -> Told:
         belongs = say("in keinen", "in none")
     elif prefix := next((key for key, uri in fault.element.nsmap.items() if uri == right and key), None):
         hint = say(f"Zu schreiben ist {prefix}:{local(name)}", f"Write {prefix}:{local(name)}")
+    also = _also(fault.further)
     return Told(
         say(
-            f"Das Element »{local(name)}« steht {stands.de}; es gehört {belongs.de}.",
-            f"The element “{local(name)}” stands {stands.en}; it belongs {belongs.en}.",
+            f"Das Element »{local(name)}« steht {stands.de}; es gehört {belongs.de}{also.de}.",
+            f"The element “{local(name)}” stands {stands.en}; it belongs {belongs.en}{also.en}.",
         ),
         hint,
         documented(child_of(fault, look, name)),
     )
+
+
+def _also(further: int) -> Bilingual:
+    if further == 0:
+        return say("", "")
+    if further == 1:
+        return say(", ebenso ein weiteres Element", ", and so does one further element")
+    return say(f", ebenso {further} weitere Elemente", f", and so do {further} further elements")
 
 
 def _parent(fault: Fault) -> str:

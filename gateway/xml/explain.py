@@ -60,6 +60,7 @@ def explain(
         faults = [Fault(root, Kind.OTHER)]
     order = {element: number for number, element in enumerate(root.iter("*"))}
     faults.sort(key=lambda fault: order[fault.element])
+    faults = _one_for_each_namespace(faults)
     told = faults[:MAX_FINDINGS]
     found = find_places(body, root, map(_place, told))
     others = locate(body, root, (fault.other for fault in told if fault.other is not None))
@@ -135,6 +136,21 @@ def _without_text_for_children(faults: list[Fault]) -> list[Fault]:
             texts[fault.element].names = fault.names
         else:
             kept.append(fault)
+    return kept
+
+
+def _one_for_each_namespace(faults: list[Fault]) -> list[Fault]:
+    """Make one fault of all elements of one namespace that belong in another: one declaration is wrong."""
+    first: dict[tuple[str | None, str | None], Fault] = {}
+    kept = []
+    for fault in faults:
+        if fault.kind is Kind.WRONG_NAMESPACE:
+            pair = etree.QName(fault.element).namespace, etree.QName(fault.names[0][0]).namespace
+            if pair in first:
+                first[pair].further += 1
+                continue
+            first[pair] = fault
+        kept.append(fault)
     return kept
 
 

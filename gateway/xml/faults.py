@@ -108,6 +108,8 @@ class Fault:
     count: int = 0
     limit: int | None = None
     """How often an element may or must stand here, beside `count`, how often it does."""
+    further: int = 0
+    """Of how many elements behind this one the same is true."""
     pattern: str | None = field(default=None, repr=False)
     """The pattern of the schema that a value does not match."""
     constraint: str | None = None

@@ -90,7 +90,8 @@ def test_place_is_the_start_tag_or_attribute_that_the_path_selects(row: dict[str
         (node,) = etree.fromstring(body).getroottree().xpath(finding.path, namespaces=finding.namespaces)
         text = body.decode().split("\n")[finding.line - 1][finding.column - 1 :]
         if isinstance(node, etree._Element):
-            name = f"{node.prefix}:{etree.QName(node).localname}" if node.prefix else node.tag
+            local = etree.QName(node).localname
+            name = f"{node.prefix}:{local}" if node.prefix else local
             assert text.startswith(f"<{name}")
         else:
             local = etree.QName(node.attrname).localname
