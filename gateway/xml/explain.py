@@ -13,9 +13,10 @@ from lxml import etree
 
 from gateway.contract.codes import RejectCode
 from gateway.contract.findings import MAX_FINDINGS, Finding, Findings
-from gateway.xml import content, keys, lxml_faults, sentences, xmlschema_faults
+from gateway.xml import content, keys, lxml_faults, meant, sentences, xmlschema_faults
 from gateway.xml.declarations import Look
 from gateway.xml.faults import Fault, Key, Kind
+from gateway.xml.meant import Guessing
 from gateway.xml.model import Component
 from gateway.xml.parse import MAX_TREE_TAGS, has_more_tags
 from gateway.xml.paths import Names
@@ -44,7 +45,7 @@ def explain(
         prefixes: what to call namespaces for which the message has no prefix.
         refused: whether libxml2 refuses the message.
     """
-    look = Look(schema.declarations) if schema.declarations else None
+    look = Guessing(schema.declarations) if schema.declarations else None
     faults = _engine_faults(schema, root, body, look) if refused else []
     if schema.identifiers:
         doubled = schema.identifiers.find_faults(root, look)
@@ -59,7 +60,8 @@ def explain(
     if refused and not faults:  # nothing known leads here, but a refusal without a reason would be none
         faults = [Fault(root, Kind.OTHER)]
     order = {element: number for number, element in enumerate(root.iter("*"))}
-    faults.sort(key=lambda fault: order[fault.element])
+    # Of an element, its name comes first: the rest is said of what it is taken for.
+    faults.sort(key=lambda fault: (order[fault.element], fault.kind not in meant.MISNAMED))
     faults = _one_for_each_namespace(faults)
     told = faults[:MAX_FINDINGS]
     found = find_places(body, root, map(_place, told))
@@ -69,31 +71,30 @@ def explain(
     return Findings.of(shown, len(faults) - len(shown))
 
 
-def _engine_faults(schema: "Schema", root: etree._Element, body: bytes, look: Look | None) -> list[Fault]:
+def _engine_faults(schema: "Schema", root: etree._Element, body: bytes, look: Guessing | None) -> list[Fault]:
     decided = lxml_faults.find_faults(schema, root, body)
     explained = xmlschema_faults.find_faults(body, _unseen(decided, root, look)) if look else []
     merged = _merge([*decided, *explained])
     if look is None:
         return [_as_engine_says(fault) for fault in merged]
     try:
-        return _refined(merged, look, None if has_more_tags(body, MAX_TREE_TAGS) else root)
+        return _refined(merged, look, root, body)
     except Exception as error:  # likewise
         _log.warning("faults_not_refined", error=type(error).__name__)
         return [_as_engine_says(fault) for fault in merged]
 
 
-def _refined(merged: list[Fault], look: Look, root: etree._Element | None) -> list[Fault]:
-    """Say what is wrong with children and keys, where an engine says only that something is.
-
-    Args:
-        root: where to look for keys that libxml2 has not seen; None for a message that is too large for it.
-    """
+def _refined(merged: list[Fault], look: Guessing, root: etree._Element, body: bytes) -> list[Fault]:
+    """Say what is wrong with children and keys, where an engine says only that something is."""
     plain = [fault for fault in merged if fault.kind is not Kind.CONTENT and fault.kind.group != "key"]
-    in_content = [each for fault in merged if fault.kind is Kind.CONTENT for each in _content(fault, look)]
-    complete = len(plain) == len([fault for fault in merged if fault.kind.group != "key"])
-    refining = keys.Refining(look, [*plain, *in_content], complete=complete)
+    complete = not any(fault.kind is Kind.CONTENT for fault in merged)
+    in_content = _in_content(merged, look)
+    hidden = meant.find_faults(in_content, look, body)
+    plain += [fault for fault in hidden if fault.kind is not Kind.CONTENT]
+    in_content += _in_content(hidden, look)
+    refining = keys.Refining(look, [*plain, *in_content], look.misnamed, complete=complete)
     of_keys = [*refining.refine(fault for fault in merged if fault.kind.group == "key")]
-    if root is not None and not complete:
+    if not complete and not has_more_tags(body, MAX_TREE_TAGS):  # or looking for them would take too long
         of_keys += refining.find(root)
     faults = _without_nil_and_empty(_merge([*plain, *in_content, *of_keys]))
     return _without_misspelt_attributes(_without_text_for_children(faults), look)
@@ -182,6 +183,10 @@ def _rank(fault: Fault) -> int:
     if fault.kind in _TELLING:
         return _TELLING.index(fault.kind)
     return len(_TELLING) + (fault.kind is Kind.DATATYPE)
+
+
+def _in_content(faults: list[Fault], look: Look) -> list[Fault]:
+    return [each for fault in faults if fault.kind is Kind.CONTENT for each in _content(fault, look)]
 
 
 def _content(fault: Fault, look: Look) -> list[Fault]:

@@ -4,6 +4,7 @@ libxml2 names the constraint and the element; which of its parts, and what it re
 the definition, by the selectors and fields of the constraint. Values are compared, never repeated.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, cast
 
@@ -35,11 +36,14 @@ class Refining:
 
     Args:
         others: all other faults.
+        misnamed: elements that no constraint selects because of their names.
         complete: whether libxml2 has seen all of the message; what it has not seen is no key to it, so that
             a reference may lead nowhere for that reason alone.
     """
 
-    def __init__(self, look: Look, others: Sequence[Fault], *, complete: bool) -> None:
+    def __init__(
+        self, look: Look, others: Sequence[Fault], misnamed: Iterable[etree._Element], *, complete: bool
+    ) -> None:
         self._look = look
         self._complete = complete
         self._wrong = {(fault.element, fault.attribute) for fault in others if fault.kind.group == "value"}
@@ -49,6 +53,7 @@ class Refining:
             if fault.kind.group != "value"
             for above in (fault.element, *fault.element.iterancestors())
         }
+        self._misnamed = Counter(above for element in misnamed for above in element.iterancestors())
         self._tables: dict[tuple[etree._Element, str], list[Entry]] = {}
 
     def refine(self, faults: Iterable[Fault]) -> Iterator[Fault]:
@@ -125,6 +130,7 @@ class Refining:
             if entry.values is not None and entry.values not in known and not self._is_wrong(entry)
         ]
         unknown = sum(entry.values is None or self._is_wrong(entry) for entry in targets)
+        unknown += self._misnamed[scope]
         doubtful = bool(unknown) or any(map(self._is_wrong, entries))
         if len({entry.values for entry in lost}) <= unknown:
             return [], doubtful

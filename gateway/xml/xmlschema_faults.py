@@ -20,7 +20,7 @@ MAX_TAGS = 10_000
 """About a second, as is the same number of attributes; beyond, libxml2's findings stand alone."""
 MAX_NAMESPACE_DECLARATIONS = 256
 """It copies all namespaces in scope for every element."""
-_MAX_VALUE = 10_000
+MAX_VALUE = 10_000
 """A longer value is left to libxml2: Python takes time by the square of the digits of a number."""
 
 _ATTRIBUTE_VALUE = re.compile(r"attribute ([^=\s']+)=|attribute '([^']+)' has a fixed value")
@@ -63,6 +63,14 @@ _REASONS = (
 _NOT_ITS_OWN = ("IDREF ", "duplicated xs:ID", "duplicated value", "missing key field", "not found for")
 
 
+def takes(body: bytes) -> bool:
+    """Say whether a message is not too much for it."""
+    return (
+        max(body.count(b"<"), body.count(b"=")) <= MAX_TAGS
+        and body.count(b"xmlns") <= MAX_NAMESPACE_DECLARATIONS
+    )
+
+
 def find_faults(body: bytes, unseen: Iterable[tuple[etree._Element, Component]]) -> list[Fault]:
     """Return what it finds in some elements; nothing when the message is too much for it.
 
@@ -70,10 +78,7 @@ def find_faults(body: bytes, unseen: Iterable[tuple[etree._Element, Component]])
         body: the whole message.
         unseen: elements with the declarations that are theirs.
     """
-    if (
-        max(body.count(b"<"), body.count(b"=")) > MAX_TAGS
-        or body.count(b"xmlns") > MAX_NAMESPACE_DECLARATIONS
-    ):
+    if not takes(body):
         return []
     try:
         return [fault for element, declared in unseen for fault in _faults(element, declared)]
@@ -90,7 +95,7 @@ def _faults(element: etree._Element, declared: Component) -> Iterator[Fault]:
 
 
 def _is_long(element: Any, _declaration: object) -> bool:
-    return element.text is not None and len(element.text) > _MAX_VALUE
+    return element.text is not None and len(element.text) > MAX_VALUE
 
 
 def _fault(error: Any, root: etree._Element) -> Fault | None:

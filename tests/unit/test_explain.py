@@ -16,6 +16,12 @@ XSD = b"""<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:t="urn:t"
 <xs:complexType name="Person"><xs:sequence>
   <xs:element name="name" type="xs:string"/>
   <xs:element name="born" type="xs:date" minOccurs="0"/>
+  <xs:element name="flat" type="t:Place" minOccurs="0"/>
+  <xs:element name="flap" type="t:Place" minOccurs="0"/>
+</xs:sequence></xs:complexType>
+<xs:complexType name="Place"><xs:sequence>
+  <xs:element name="town" type="xs:string"/>
+  <xs:element name="since" type="xs:date" minOccurs="0"/>
 </xs:sequence></xs:complexType>
 </xs:schema>"""
 
@@ -43,3 +49,57 @@ def test_elements_of_one_wrong_namespace_are_one_finding_however_many_they_are(s
 def test_elements_of_different_wrong_namespaces_are_a_finding_each(schema: Schema) -> None:
     found = refuse(schema, "<subject/><o:person><t:name/></o:person>")
     assert [each.path for each in found] == ["/t:message/subject", "/t:message/o:person"]
+
+
+def test_content_is_judged_under_the_names_that_were_meant_when_they_are_clear(schema: Schema) -> None:
+    person = "<t:persom><t:name/><t:Born>soon</t:Born><o:flat><t:since>x</t:since></o:flat></t:persom>"
+    found = refuse(schema, f"<t:subject/>{person}")
+    assert [(each.path.removeprefix("/t:message/t:persom"), each.message.en) for each in found] == [
+        ("", "The element “persom” is not provided for in the element “message”."),
+        ("/t:Born", "The element “Born” is really called “born”: upper and lower case matter."),
+        ("/t:Born", "“Born” is not a valid date."),
+        ("/o:flat", "The element “flat” stands in the namespace urn:o; it belongs in the namespace urn:t."),
+        ("/o:flat", "In the element “flat”, “town” is missing."),
+        ("/o:flat/t:since", "“since” is not a valid date."),
+    ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "<t:subject/><t:person><t:name/><t:fla><t:since>x</t:since></t:fla></t:person>",  # flat or flap
+        "<t:subject/><t:x><t:y>x</t:y></t:x>",  # in the place of a person, but has nothing of one
+        "<t:subject/><t:person><t:name/><t:borm><t:day>x</t:day></t:borm></t:person>",  # a date has none
+    ],
+)
+def test_content_is_left_alone_when_it_is_not_clear_what_was_meant(schema: Schema, content: str) -> None:
+    (finding,) = refuse(schema, content)
+    assert "not provided for" in finding.message.en
+
+
+def test_as_much_is_judged_as_the_second_engine_may_be_shown(schema: Schema) -> None:
+    def judged(count: int) -> set[str]:
+        persons = "<o:person><t:name/><t:born/></o:person>" * count
+        return {each.message.en for each in refuse(schema, f"<t:subject/>{persons}")[1:]}
+
+    assert judged(100) == {"“born” is empty."}
+    body = f"<t:subject/><o:person>{'<t:born/>' * 3000}</o:person>"
+    (finding,) = refuse(schema, body)
+    assert finding.path == "/t:message/o:person"
+
+
+@pytest.mark.parametrize("wrong", ["<t:born>{}</t:born>", '<t:born a="{}">x</t:born>', "<t:name>{}</t:name>"])
+def test_long_values_are_kept_from_the_second_engine(schema: Schema, wrong: str) -> None:
+    content = wrong.format("9" * 20_000)
+    (finding,) = refuse(schema, f"<t:subject/><o:person><t:name/>{content}</o:person>")[:1]
+    assert finding.path == "/t:message/o:person"
+    assert "999" not in str(refuse(schema, f"<t:subject/><o:person><t:name/>{content}</o:person>"))
+
+
+def test_type_that_a_misnamed_element_states_is_its_own(schema: Schema) -> None:
+    xsi = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="t:Place"'
+    found = refuse(schema, f"<t:subject/><t:person><t:name/><o:flat {xsi}><t:since/></o:flat></t:person>")
+    assert [each.message.en for each in found][1:] == [
+        "In the element “flat”, “town” is missing.",
+        "“since” is empty.",
+    ]

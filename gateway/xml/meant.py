@@ -1,0 +1,193 @@
+"""What stands in elements whose name is wrong, judged as what they are taken for.
+
+Neither engine looks into an element that the schema does not know at its place, so one misspelt name would
+hide all that is wrong in it. Where it is clear which element was meant, a copy is built under right names,
+also of what is misnamed within, and the second engine is asked about that. The message stays as it is, and so
+do the names in what is said of it.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import cast
+
+from lxml import etree
+
+from gateway.xml import content, xmlschema_faults
+from gateway.xml.declarations import Declarations, Declared, Look
+from gateway.xml.faults import Fault, Kind
+from gateway.xml.model import Component, Model
+from gateway.xml.near import nearest
+from gateway.xml.words import local, local_of
+from gateway.xml.xmlschema_faults import MAX_VALUE
+
+_MAX_ELEMENTS = 2000
+"""So many elements are copied, about which the second engine takes a fifth of a second."""
+_MAX_MISSPELT = 200
+"""So many misspelt names are compared once more with those that may stand there."""
+MISNAMED = {Kind.UNEXPECTED_CHILD, Kind.WRONG_NAMESPACE, Kind.WRONG_CASE}
+
+
+class Guessing(Look):
+    """The declarations of the elements of one message, also of those that are taken for others."""
+
+    def __init__(self, declarations: Declarations) -> None:
+        super().__init__(declarations)
+        self.misnamed: set[etree._Element] = set()
+
+    def take(self, element: etree._Element, name: str, declared: Declared | None) -> None:
+        """Note what an element should be called, and the declaration that is its own then."""
+        self._known[element] = declared
+        if element.tag != name:
+            self.misnamed.add(element)
+
+    def under(self, parent: etree._Element, element: etree._Element, name: str) -> Declared | None:
+        """Return the declaration of an element, were it a child of that name."""
+        above = self.at(parent)
+        found = self.declarations.child(above.type, name) if above else None
+        if found is None:
+            return None
+        return Declared(found, self.declarations.named_type(element, found.type))
+
+    def names(self, parent: etree._Element) -> list[str]:
+        """Return the expanded names that the children of an element may have."""
+        above = self.at(parent)
+        return [*self.declarations.children(above.type)] if above else []
+
+    def model(self, element: etree._Element) -> Model | None:
+        """Return the content model of an element; None where it may have no children."""
+        declared = self.at(element)
+        if declared is None or not declared.type.is_complex() or declared.type.has_simple_content():
+            return None
+        return self.declarations.model(declared.type)
+
+
+def find_faults(faults: Iterable[Fault], look: Guessing, body: bytes) -> list[Fault]:
+    """Return what is wrong in elements that are misnamed.
+
+    Args:
+        faults: about children, as `content` finds them.
+        look: gains the declarations of what misnamed elements are taken for, and of all in them.
+        body: the whole message.
+    """
+    if not xmlschema_faults.takes(body):
+        return []
+    copies = _Copies(look)
+    for fault in faults:
+        copies.add(fault)
+    return [*copies.faults, *copies.originals(xmlschema_faults.find_faults(body, copies.roots))]
+
+
+class _Copies:
+    """Misnamed elements under the names that were meant; `faults` says what else is misnamed within them."""
+
+    def __init__(self, look: Guessing) -> None:
+        self._look = look
+        self._originals: dict[etree._Element, etree._Element] = {}
+        self._told: set[etree._Element] = set()
+        self._misspelt = 0
+        self.roots: list[tuple[etree._Element, Component]] = []
+        self.faults: list[Fault] = []
+
+    def add(self, fault: Fault) -> None:
+        """Copy the element that a fault is about, if it is clear what was meant."""
+        name, element = self._meant(fault), fault.element
+        if name is None or not _is_small(element, _MAX_ELEMENTS - len(self._originals)):
+            return
+        declared = self._look.under(_parent(element), element, name)
+        if declared is not None:
+            copy = etree.Element(name, nsmap=_namespaces(element))
+            self.roots.append((copy, declared.element))
+            self._fill(copy, element, declared)
+
+    def originals(self, faults: Iterable[Fault]) -> Iterator[Fault]:
+        """Yield what is wrong with copies as faults of what was copied, but what `faults` says already."""
+        for fault in faults:
+            fault.element = self._originals[fault.element]
+            fault.other = self._originals[fault.other] if fault.other is not None else None
+            if fault.kind is not Kind.CONTENT or fault.element not in self._told:
+                yield fault
+
+    def _fill(self, copy: etree._Element, original: etree._Element, declared: Declared | None) -> None:
+        waiting = [(copy, original, declared)]
+        while waiting:
+            copy, original, declared = waiting.pop()
+            self._originals[copy] = original
+            self._look.take(original, str(copy.tag), declared)
+            copy.attrib.update(dict(original.attrib))
+            copy.text, copy.tail = _cut(original.text), _cut(original.tail)
+            for child, name in self._children(original):
+                own = _namespaces(child) if child.nsmap != original.nsmap else None
+                below = self._look.under(original, child, name)
+                waiting.append((etree.SubElement(copy, name, nsmap=own), child, below))
+
+    def _children(self, element: etree._Element) -> list[tuple[etree._Element, str]]:
+        """Return the children with the names that were meant, without those of which that is not clear."""
+        children = [(child, str(child.tag)) for child in element.iterchildren("*")]
+        model = self._look.model(element)
+        if model is None or all(model.find(name) for _, name in children):
+            return children
+        found = content.find_faults(model, element)
+        self.faults += found
+        self._told.add(element)
+        meant = {fault.element: self._meant(fault) for fault in found if fault.element is not element}
+        named = [(child, name if model.find(name) else meant.get(child)) for child, name in children]
+        return [(child, name) for child, name in named if name is not None]
+
+    def _meant(self, fault: Fault) -> str | None:
+        """Return the expanded name that an element should have; None where that is not clear."""
+        if fault.kind not in MISNAMED:
+            return None
+        known = self._look.names(_parent(fault.element))
+        if fault.instead is not None:  # its name says nothing, so its children must
+            name: str | None = fault.instead
+        else:
+            name = self._only_guess(fault, known)
+        if name is None or name not in known:  # also one that a schema's wildcard could be
+            return None
+        return name if self._fits(fault.element, name, sure=fault.instead is None) else None
+
+    def _only_guess(self, fault: Fault, known: list[str]) -> str | None:
+        """Return the one name that a fault guesses; None where another is as likely."""
+        if len(fault.names) != 1 or len(fault.names[0]) != 1:
+            return None
+        (name,), own = fault.names[0], local_of(fault.element)
+        locals_ = [local(each) for each in known]
+        if fault.kind is Kind.WRONG_NAMESPACE:
+            return name if locals_.count(own) == 1 else None
+        self._misspelt += 1
+        if self._misspelt > _MAX_MISSPELT:
+            return None
+        # Of equally near words the first is the nearest.
+        near = {nearest(own, locals_), nearest(own, reversed(locals_))}
+        return name if near == {local(name)} else None
+
+    def _fits(self, element: etree._Element, name: str, *, sure: bool) -> bool:
+        """Say whether an element has what one of that name may: a value only, or a child that is known."""
+        declared = self._look.under(_parent(element), element, name)
+        children = {local_of(child) for child in element.iterchildren("*")}
+        if declared is None or not children:
+            return sure
+        return not children.isdisjoint(map(local, self._look.declarations.children(declared.type)))
+
+
+def _namespaces(element: etree._Element) -> dict[str, str]:
+    """Return those in scope; that the default one has None for a prefix is fine where elements are made."""
+    return cast("dict[str, str]", element.nsmap)
+
+
+def _parent(element: etree._Element) -> etree._Element:
+    parent = element.getparent()
+    return element if parent is None else parent
+
+
+def _is_small(element: etree._Element, limit: int) -> bool:
+    """Say whether it has at most so many elements, and no attribute that the second engine is kept from."""
+    elements = list(islice(element.iter("*"), limit + 1))
+    return len(elements) <= limit and all(
+        len(value) <= MAX_VALUE for each in elements for value in each.attrib.values()
+    )
+
+
+def _cut(text: str | None) -> str | None:
+    """Cut a text that the second engine does not look at for its length, and keep it that long."""
+    return text[: MAX_VALUE + 1] if text else None
