@@ -7,7 +7,7 @@ at, and nothing may be found; the engine's word then stands.
 """
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain, islice
 
@@ -16,6 +16,7 @@ from lxml import etree
 from gateway.xml.faults import Fault, Kind
 from gateway.xml.model import Component, Model, Place, first_element, required
 from gateway.xml.near import nearest
+from gateway.xml.words import local, local_of
 
 MAX_FAULTS = 2000
 _MAX_CHILDREN = 20_000
@@ -29,6 +30,33 @@ def find_faults(model: Model, parent: etree._Element) -> list[Fault]:
     if len(parent) > _MAX_CHILDREN:
         return []
     return list(islice(_Comparison(model, parent).faults(), MAX_FAULTS))
+
+
+def near_name(fault: Fault) -> str | None:
+    """Return the expanded name that an unexpected child nearly has; None where it has none like one known."""
+    names = fault.names[0] if len(fault.names) == 1 else []
+    if len(names) != 1 or fault.instead:
+        return None
+    return names[0] if nearest(local_of(fault.element), [local(names[0])]) else None
+
+
+def predecessor(model: Model, parent: etree._Element, name: str, others: Iterable[str] = ()) -> str | None:
+    """Return behind which child of `parent` one belongs; "" for the beginning, None for anywhere.
+
+    Args:
+        others: expanded names of children that will be there as well.
+    """
+    own = model.by_name.get(name)
+    if not own or sum(place.rank == own[0].rank for place in model.places) > 1:
+        return None
+    ranks = {each: model.by_name[each][0].rank for each in others if each in model.by_name}
+    for child in parent.iterchildren("*", reversed=True):
+        places = model.find(str(child.tag))
+        if places and places[0].rank < own[0].rank:
+            ranks[str(child.tag)] = places[0].rank
+            break
+    before = [each for each, rank in ranks.items() if rank < own[0].rank]
+    return max(before, key=ranks.__getitem__, default="")
 
 
 class _Comparison:
@@ -145,16 +173,8 @@ class _Comparison:
             return []
         fault = Fault(self._parent, Kind.MISSING_CHILD, names=needed)
         if len(needed) == 1:
-            fault.after = self._predecessor(needed[0][0])
+            fault.after = predecessor(self._model, self._parent, needed[0][0])
         return [fault]
-
-    def _predecessor(self, name: str) -> str | None:
-        """Return behind which child an element belongs; "" for the beginning, None for anywhere."""
-        places = self._model.by_name.get(name)
-        if not places or sum(place.rank == places[0].rank for place in self._model.places) > 1:
-            return None
-        before = [child for child, place in self._taken if place.rank < places[0].rank]
-        return str(before[-1].tag) if before else ""
 
     def _needed(self) -> Iterator[list[str]]:
         return required(self._model, self._model.group, {place for _, place in self._taken} | self._meant)

@@ -6,9 +6,9 @@ from lxml import etree
 
 from gateway.contract.findings import Bilingual
 from gateway.xml import declarations
+from gateway.xml.content import near_name
 from gateway.xml.declarations import Look
 from gateway.xml.faults import Fault
-from gateway.xml.near import nearest
 from gateway.xml.telling import Told, child_of, declared_at, documented, labelled
 from gateway.xml.words import Option, in_english, local, local_of, meant, possible, quoted, say, times
 
@@ -150,9 +150,9 @@ def unexpected(fault: Fault, look: Look | None) -> Told:
         if fault.instead == "*":
             hint = say("Erwartet wird hier ein anderes Element", "Expected here is another element")
         text = documented(child_of(fault, look, fault.instead))
-    elif len(names) == 1 and nearest(name, [local(names[0])]):
-        hint = meant(labelled(fault, look, names[0]))
-        text = documented(child_of(fault, look, names[0]))
+    elif near := near_name(fault):
+        hint = meant(labelled(fault, look, near))
+        text = documented(child_of(fault, look, near))
     elif names:
         hint = possible(map(local, names))
     return Told(
@@ -162,6 +162,22 @@ def unexpected(fault: Fault, look: Look | None) -> Told:
         ),
         hint,
         text,
+    )
+
+
+def wrong_parent(fault: Fault, look: Look | None) -> Told:
+    """Tell of a child that belongs in another element near by."""
+    name, within = local_of(fault.element), _parent(fault)
+    right = local_of(fault.other) if fault.other is not None else "…"
+    above = declared_at(look, fault.other) if fault.other is not None else None
+    own = look.declarations.children(above.type).get(fault.names[0][0]) if look and above else None
+    return Told(
+        say(
+            f"»{name}« steht im Element »{within}«, gehört aber in »{right}«.",
+            f"“{name}” stands in the element “{within}”, but belongs in “{right}”.",
+        ),
+        _behind(fault, name),
+        documented(own),
     )
 
 

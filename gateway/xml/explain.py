@@ -13,7 +13,7 @@ from lxml import etree
 
 from gateway.contract.codes import RejectCode
 from gateway.contract.findings import MAX_FINDINGS, Finding, Findings
-from gateway.xml import content, keys, lxml_faults, meant, sentences, xmlschema_faults
+from gateway.xml import content, keys, lxml_faults, meant, parents, sentences, xmlschema_faults
 from gateway.xml.declarations import Look
 from gateway.xml.faults import Fault, Key, Kind
 from gateway.xml.meant import Guessing
@@ -60,8 +60,8 @@ def explain(
     if refused and not faults:  # nothing known leads here, but a refusal without a reason would be none
         faults = [Fault(root, Kind.OTHER)]
     order = {element: number for number, element in enumerate(root.iter("*"))}
-    # Of an element, its name comes first: the rest is said of what it is taken for.
-    faults.sort(key=lambda fault: (order[fault.element], fault.kind not in meant.MISNAMED))
+    # Of an element, its name or parent comes first: the rest is said of what it is taken for.
+    faults.sort(key=lambda fault: (order[fault.element], fault.kind not in meant.DISPLACED))
     faults = _one_for_each_namespace(faults)
     told = faults[:MAX_FINDINGS]
     found = find_places(body, root, map(_place, told))
@@ -88,10 +88,10 @@ def _refined(merged: list[Fault], look: Guessing, root: etree._Element, body: by
     """Say what is wrong with children and keys, where an engine says only that something is."""
     plain = [fault for fault in merged if fault.kind is not Kind.CONTENT and fault.kind.group != "key"]
     complete = not any(fault.kind is Kind.CONTENT for fault in merged)
-    in_content = _in_content(merged, look)
+    in_content = parents.join(_in_content(merged, look), look)
     hidden = meant.find_faults(in_content, look, body)
-    plain += [fault for fault in hidden if fault.kind is not Kind.CONTENT]
-    in_content += _in_content(hidden, look)
+    plain += [fault for fault in hidden if fault.kind.group != "content"]
+    in_content = parents.join([*in_content, *_in_content(hidden, look)], look)
     refining = keys.Refining(look, [*plain, *in_content], look.misnamed, complete=complete)
     of_keys = [*refining.refine(fault for fault in merged if fault.kind.group == "key")]
     if not complete and not has_more_tags(body, MAX_TREE_TAGS):  # or looking for them would take too long
@@ -186,11 +186,13 @@ def _rank(fault: Fault) -> int:
 
 
 def _in_content(faults: list[Fault], look: Look) -> list[Fault]:
-    return [each for fault in faults if fault.kind is Kind.CONTENT for each in _content(fault, look)]
+    return [each for fault in faults if fault.kind.group == "content" for each in _content(fault, look)]
 
 
 def _content(fault: Fault, look: Look) -> list[Fault]:
     """Say what is wrong with an element's children; the engine's word stands where that finds nothing."""
+    if fault.kind is not Kind.CONTENT:
+        return [fault]
     declared = look.at(fault.element)
     if declared is None or not declared.type.is_complex() or declared.type.has_simple_content():
         return [_as_engine_says(fault)]

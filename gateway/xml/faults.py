@@ -24,6 +24,7 @@ class Kind(StrEnum):
     UNEXPECTED_CHILD = auto()
     WRONG_NAMESPACE = auto()
     WRONG_CASE = auto()
+    WRONG_PARENT = auto()
     UNKNOWN_ROOT = auto()
     NOT_DECLARED = auto()
     TEXT_NOT_ALLOWED = auto()
@@ -70,6 +71,7 @@ _GROUPS = {
         Kind.UNEXPECTED_CHILD,
         Kind.WRONG_NAMESPACE,
         Kind.WRONG_CASE,
+        Kind.WRONG_PARENT,
     },
     "root": {Kind.UNKNOWN_ROOT},
     "text": {Kind.TEXT_NOT_ALLOWED, Kind.NOT_EMPTY},
@@ -98,7 +100,7 @@ class Fault:
     names: Sequence[Sequence[str]] = ()
     """Expanded names: what is missing or may stand here, or was meant; each with its alternatives."""
     other: etree._Element | None = None
-    """The element that this one conflicts with or repeats."""
+    """The element that this one conflicts with or repeats, or belongs in."""
     instead: str | None = None
     """The expanded name of what is missing where a child stands that is unknown."""
     after: str | None = None

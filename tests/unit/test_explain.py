@@ -103,3 +103,50 @@ def test_type_that_a_misnamed_element_states_is_its_own(schema: Schema) -> None:
         "In the element “flat”, “town” is missing.",
         "“since” is empty.",
     ]
+
+
+def test_element_is_left_where_it_is_when_two_near_by_lack_it(schema: Schema) -> None:
+    person = "<t:person><t:name/><t:flat/><t:flap/><t:town/></t:person>"
+    found = refuse(schema, f"<t:subject/>{person}")
+    assert [(each.path.rpartition("/")[2], each.message.en) for each in found] == [
+        ("t:flat", "In the element “flat”, “town” is missing."),
+        ("t:flap", "In the element “flap”, “town” is missing."),
+        ("t:town", "The element “town” is not provided for in the element “person”."),
+    ]
+
+
+def test_each_lack_is_filled_once_when_an_element_is_there_twice_in_the_wrong_parent(schema: Schema) -> None:
+    person = "<t:person><t:name/><t:flat/><t:town/><t:town/></t:person>"
+    found = refuse(schema, f"<t:subject/>{person}")
+    assert [(each.path.rpartition("/")[2], each.message.en) for each in found] == [
+        ("t:town[1]", "“town” stands in the element “person”, but belongs in “flat”."),
+        ("t:town[2]", "The element “town” is not provided for in the element “person”."),
+    ]
+
+
+def test_what_is_missing_besides_is_still_told_when_an_element_has_the_wrong_parent(schema: Schema) -> None:
+    person = "<t:person><t:flat><t:name/></t:flat></t:person>"
+    found = refuse(schema, f"<t:subject/>{person}")
+    assert [
+        (each.path.rpartition("/")[2], each.message.en, each.hint and each.hint.en) for each in found
+    ] == [
+        (
+            "t:flat",
+            "In the element “flat”, “town” is missing.",
+            "“town” belongs at the beginning",
+        ),
+        (
+            "t:name",
+            "“name” stands in the element “flat”, but belongs in “person”.",
+            "“name” belongs at the beginning",
+        ),
+    ]
+
+
+def test_lack_far_away_has_nothing_to_do_with_an_unexpected_element(schema: Schema) -> None:
+    persons = "<t:person><t:name/><t:flat/></t:person><t:person><t:name/><t:town/></t:person>"
+    found = refuse(schema, f"<t:subject/>{persons}")
+    assert [each.message.en for each in found] == [
+        "In the element “flat”, “town” is missing.",
+        "The element “town” is not provided for in the element “person”.",
+    ]
