@@ -227,7 +227,8 @@ def _examine(found: Survey, identity: Identity, catalogue: Catalogue) -> Report:
     samples = [*_try_samples(found, tried)]
     write_manifest(found.folder / FILE_NAME, manifest)
     unresolved = [replace(each, origin=_as_called(each.origin, found.folder)) for each in imports.unresolved]
-    broken = found.unreadable | _unused(found, imports.files) | unusable
+    # Rules first: what is left out of them weighs most, and a report shows the first ones.
+    broken = unusable | found.unreadable | _unused(found, imports.files)
     return Report(manifest, found, None, unresolved, absent, broken, samples, left_out, opened, for_all)
 
 

@@ -637,6 +637,13 @@ def test_schema_that_no_message_needs_is_told(standards: Path) -> None:
     }
 
 
+def test_rules_that_are_left_out_are_reported_before_other_files(standards: Path) -> None:
+    others = {f"a{number:02}.xml": "<" for number in range(20)} | {"r.sch": SCHEMATRON.replace("()", "(")}
+    report = adding(standards, {"gemeinsames.xsd": SHARED} | others, "gemeinsames")
+    assert next(iter(report.broken)) == Path("r.sch")
+    assert "    r.sch: " in report_text(report)
+
+
 def test_rules_that_are_wrong_are_named_as_in_the_release(standards: Path) -> None:
     wrong = SCHEMATRON.replace("true()", "true(")
     report = adding(standards, {"gemeinsames.xsd": SHARED, "r/r.sch": wrong}, "gemeinsames")
