@@ -223,7 +223,7 @@ def test_report_for_people_says_what_is_missing_and_what_comes_next(tmp_path: Pa
     assert done.returncode == DONE, done.stderr
     for words in (
         "xhund 2.3: Amtsbote-Beispielstandard Hundeanmeldung",
-        "unresolved imports: 1\n    urn:amtsbote:gemeinsames:1.0 from https://standards.amtsbote.example/",
+        "unresolved imports: 1\n    xsd/xhund-bausteine.xsd:6: urn:amtsbote:gemeinsames:1.0 from https://standards.amtsbote.example/",
         "unusable files: 1\n    kaputt.xml",
         "Nothing was added (--dry-run).",
     ):
