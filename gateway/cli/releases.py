@@ -311,9 +311,8 @@ def _valid(report: "Report") -> str:
 def _problems(report: "Report") -> list[str]:
     """List what an operator should know before enabling it."""
     unresolved = [
-        f"{each.origin}:{each.line}: {each.namespace} from {each.location or '(no schemaLocation)'}: add the "
-        "release that has it and then this one anew, or what is used of it may hold anything "
-        f"({', '.join(each.used) or 'nothing is'})"
+        f"{each}: add the release that has it and then this one anew, or what is used of it may hold "
+        f"anything ({', '.join(each.used) or 'nothing is'})"
         for each in report.unresolved
     ]
     told = {"name": report.manifest.standard, "version": report.manifest.version}

@@ -246,16 +246,11 @@ def _compiled_elements(standard: Standard, unresolved: Sequence[Unresolved]) -> 
     except ConfigurationError as error:
         if not unresolved:
             raise
+        imports = "".join(f"\n  {each}" for each in unresolved)
         raise ConfigurationError(
             f"{schemas}: cannot be compiled, and this may be why: it imports what is not here. Add the "
-            f"release that has it first, then this one:{''.join(map(_import_line, unresolved))}\n"
-            f"{error.detail}"
+            f"release that has it first, then this one:{imports}\n{error.detail}"
         ) from error
-
-
-def _import_line(unresolved: Unresolved) -> str:
-    location = unresolved.location or "(no schemaLocation)"
-    return f"\n  {unresolved.origin}:{unresolved.line}: {unresolved.namespace} from {location}"
 
 
 def _as_called(path: Path, folder: Path) -> Path:

@@ -4,13 +4,11 @@ import datetime
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
 
 from lxml import etree
 
 from gateway.contract.codes import RejectCode
 from gateway.contract.findings import Findings
-from gateway.domain import calendar
 from gateway.errors import (
     ConfigurationError,
     Problem,
@@ -30,6 +28,7 @@ from gateway.standards.refusals import (
     unknown_root_problem,
     version_problem,
 )
+from gateway.standards.roots import Typed, by_root, choose, enter, is_alone
 from gateway.standards.sources import SchemaFiles
 from gateway.standards.standard import MessageType, Standard
 from gateway.xml import attachments
@@ -83,8 +82,8 @@ class Catalogue:
         unusable: Mapping[Path, str] | None = None,
     ) -> None:
         self.standards = sorted(standards, key=lambda item: (item.manifest.standard, item.manifest.version))
-        self._by_root = _by_root(self.standards)
-        self._alone = {tag: known[0] for tag, known in self._by_root.items() if _is_alone(tag, known)}
+        self._by_root = by_root(self.standards)
+        self._alone = {tag: known[0] for tag, known in self._by_root.items() if is_alone(tag, known)}
         self._files = dict(files or {})
         self.unusable = dict(unusable or {})
         """Each `standard.yaml` that was left out, and why."""
@@ -122,7 +121,7 @@ class Catalogue:
     ) -> "Catalogue":
         sources = SchemaFiles(path.parent for path in files)
         standards: dict[tuple[str, str], Standard] = {}
-        roots: dict[str, list[_Typed]] = {}
+        roots: dict[str, list[Typed]] = {}
         unusable: dict[Path, str] = {}
         for path in files:
             try:
@@ -132,7 +131,7 @@ class Catalogue:
                     raise ConfigurationError(
                         f"{path}: {standard} is also in {standards[key].folder}; only one of them can stay"
                     )
-                _enter(roots, standard)
+                enter(roots, standard)
             except ConfigurationError as error:
                 unusable[path] = error.detail
             else:
@@ -290,7 +289,7 @@ class Catalogue:
         """
         tag = str(root.tag)
         known = self._by_root.get(tag, ())
-        found = self._alone.get(tag) or _choose(known, root, today)
+        found = self._alone.get(tag) or choose(known, root, today)
         if found and found[1].serves(today) and (found[0].match is None or found[0].match(root)):
             return found
         if own := [standard for message_type, standard in known if standard.has(message_type, root)]:
@@ -344,85 +343,6 @@ def _misplaced(path: Path, manifest: Manifest, target: Path) -> Iterator[str]:
                 f'{key}: is {said}, but its folder is that of {called}: write "{called}"; to call it '
                 "otherwise, `standards remove` it and `standards add` it with --name and --version"
             )
-
-
-_Typed: TypeAlias = tuple[MessageType, Standard]
-
-
-def _by_root(standards: Iterable[Standard]) -> dict[str, list[_Typed]]:
-    """Group message types by root element; what cannot be told apart must not be in one catalogue."""
-    found: dict[str, list[_Typed]] = {}
-    for standard in standards:
-        _enter(found, standard)
-    return found
-
-
-def _enter(found: dict[str, list[_Typed]], standard: Standard) -> None:
-    """Add the message types of one more standard, all or none."""
-    new: dict[str, list[_Typed]] = {}
-    for message_type in standard.message_types:
-        own = new.setdefault(message_type.root, [])
-        for known in (*found.get(message_type.root, ()), *own):
-            if fault := _confusion((message_type, standard), known):
-                raise ConfigurationError(f"{standard.folder / FILE_NAME}: {fault}")
-        own.append((message_type, standard))
-    for root, types in new.items():
-        found.setdefault(root, []).extend(types)
-
-
-def require_told_apart(standard: Standard, others: Iterable[Standard]) -> None:
-    """Make sure that messages of a standard cannot be taken for those of the others.
-
-    Raises:
-        ConfigurationError: they can; without this one, the others are as good as they were.
-    """
-    _enter(_by_root(others), standard)
-
-
-def _confusion(new: _Typed, known: _Typed) -> str | None:
-    """Say why messages of one type could be taken for those of another; None: they cannot.
-
-    Releases of one standard may look the same, as those of a configuration do that only has new rules: then
-    the later first day decides. A release without one is not served, so that it can wait beside the other.
-    """
-    (this, standard), (that, owner) = new, known
-    if str(this.match) != str(that.match):
-        return None
-    if standard.manifest.stated_version != owner.manifest.stated_version:
-        return None
-    if standard is owner or this.standard != that.standard:
-        return f"{this.id} and {that.id} have the same root element, and nothing tells their messages apart"
-    first = standard.manifest.valid_from
-    if first is None or first != owner.manifest.valid_from:
-        return None
-    return (
-        f"valid_from: {first} is the first day of {owner} as well, and nothing else tells messages of "
-        f"{this.id} and {that.id} apart; give one of the two another first day, and the later takes over on "
-        "its own"
-    )
-
-
-def _is_alone(tag: str, known: Sequence[_Typed]) -> bool:
-    """Say whether a root element is of one version by its namespace, which has that version's number.
-
-    A header that names another is a contradiction then, and said as one.
-    """
-    namespace = etree.QName(tag).namespace or ""
-    return len(known) == 1 and family(namespace) != namespace
-
-
-def _choose(known: Iterable[_Typed], root: etree._Element, today: datetime.date | None) -> _Typed | None:
-    """Choose among versions that share a namespace: what fits, of that the newest that is served."""
-    fitting = [each for each in known if each[1].has(each[0], root)]
-    served = [each for each in fitting if each[1].serves(today)]
-    day = today or calendar.today()  # on no particular day, none that is yet to come before one in force
-
-    def age(typed: _Typed) -> tuple[bool, datetime.date]:
-        first = typed[1].manifest.valid_from or datetime.date.min
-        return first <= day, first
-
-    newest = sorted(served, key=age)
-    return next(iter([*reversed(newest), *fitting]), None)
 
 
 def _unknown(message_type_id: str) -> MessageType:

@@ -10,9 +10,10 @@ from uuid import uuid4
 
 from gateway.errors import ConfigurationError, NotPossible
 from gateway.settings import data_folder
-from gateway.standards.catalogue import Catalogue, require_told_apart
+from gateway.standards.catalogue import Catalogue
 from gateway.standards.folders import alone_in
 from gateway.standards.manifest import FILE_NAME, Manifest, read_manifest
+from gateway.standards.roots import require_told_apart
 from gateway.standards.sources import SchemaFiles
 from gateway.standards.standard import Standard
 

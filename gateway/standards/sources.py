@@ -197,6 +197,9 @@ class Unresolved:
     line: int
     used: tuple[str, ...]
 
+    def __str__(self) -> str:
+        return f"{self.origin}:{self.line}: {self.namespace} from {self.location or '(no schemaLocation)'}"
+
 
 @dataclass(frozen=True)
 class Imports:

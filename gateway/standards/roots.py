@@ -1,0 +1,95 @@
+"""Which message type a root element is of: what tells the versions of standards apart, or which day does."""
+
+import datetime
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
+
+from lxml import etree
+
+from gateway.domain import calendar
+from gateway.errors import ConfigurationError
+from gateway.standards.manifest import FILE_NAME
+from gateway.standards.refusals import family
+from gateway.standards.standard import MessageType, Standard
+
+Typed: TypeAlias = tuple[MessageType, Standard]
+
+
+def by_root(standards: Iterable[Standard]) -> dict[str, list[Typed]]:
+    """Group message types by root element; what cannot be told apart must not be in one catalogue."""
+    found: dict[str, list[Typed]] = {}
+    for standard in standards:
+        enter(found, standard)
+    return found
+
+
+def enter(found: dict[str, list[Typed]], standard: Standard) -> None:
+    """Add the message types of one more standard, all or none.
+
+    Raises:
+        ConfigurationError: its messages could be taken for those of another.
+    """
+    new: dict[str, list[Typed]] = {}
+    for message_type in standard.message_types:
+        own = new.setdefault(message_type.root, [])
+        for known in (*found.get(message_type.root, ()), *own):
+            if fault := _confusion((message_type, standard), known):
+                raise ConfigurationError(f"{standard.folder / FILE_NAME}: {fault}")
+        own.append((message_type, standard))
+    for root, types in new.items():
+        found.setdefault(root, []).extend(types)
+
+
+def require_told_apart(standard: Standard, others: Iterable[Standard]) -> None:
+    """Make sure that messages of a standard cannot be taken for those of the others.
+
+    Raises:
+        ConfigurationError: they can; without this one, the others are as good as they were.
+    """
+    enter(by_root(others), standard)
+
+
+def _confusion(new: Typed, known: Typed) -> str | None:
+    """Say why messages of one type could be taken for those of another; None: they cannot.
+
+    Releases of one standard may look the same, as those of a configuration do that only has new rules: then
+    the later first day decides. A release without one is not served, so that it can wait beside the other.
+    """
+    (this, standard), (that, owner) = new, known
+    if str(this.match) != str(that.match):
+        return None
+    if standard.manifest.stated_version != owner.manifest.stated_version:
+        return None
+    if standard is owner or this.standard != that.standard:
+        return f"{this.id} and {that.id} have the same root element, and nothing tells their messages apart"
+    first = standard.manifest.valid_from
+    if first is None or first != owner.manifest.valid_from:
+        return None
+    return (
+        f"valid_from: {first} is the first day of {owner} as well, and nothing else tells messages of "
+        f"{this.id} and {that.id} apart; give one of the two another first day, and the later takes over on "
+        "its own"
+    )
+
+
+def is_alone(tag: str, known: Sequence[Typed]) -> bool:
+    """Say whether a root element is of one version by its namespace, which has that version's number.
+
+    A header that names another is a contradiction then, and said as one.
+    """
+    namespace = etree.QName(tag).namespace or ""
+    return len(known) == 1 and family(namespace) != namespace
+
+
+def choose(known: Iterable[Typed], root: etree._Element, today: datetime.date | None) -> Typed | None:
+    """Choose among versions that share a namespace: what fits, of that the newest that is served."""
+    fitting = [each for each in known if each[1].has(each[0], root)]
+    served = [each for each in fitting if each[1].serves(today)]
+    day = today or calendar.today()  # on no particular day, none that is yet to come before one in force
+
+    def age(typed: Typed) -> tuple[bool, datetime.date]:
+        first = typed[1].manifest.valid_from or datetime.date.min
+        return first <= day, first
+
+    newest = sorted(served, key=age)
+    return next(iter([*reversed(newest), *fitting]), None)
