@@ -95,8 +95,7 @@ class Converter:
         root = parse(body, self._limits)
         with usable(step.source):
             stylesheet = step.source.conversion(step.rules)
-            said = shared_workers().transform(stylesheet, root)
-        converted = bytes(said)
+            converted = shared_workers().transform(stylesheet, root)
         try:
             result = parse(converted, self._limits)
             # As if it arrived, but on no day: a destination may take a version that is no longer valid.

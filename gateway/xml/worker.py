@@ -118,7 +118,9 @@ class _Engine:
 
     def compile(self, stylesheet: str) -> None:
         """Compile a stylesheet, which gets the next number."""
-        self._stylesheets.append(self._compiler.compile_stylesheet(stylesheet_text=stylesheet))
+        compiled = self._compiler.compile_stylesheet(stylesheet_text=stylesheet)
+        compiled.set_property("!encoding", "UTF-8")  # saxonche reads the result as such, whatever it is
+        self._stylesheets.append(compiled)
 
     def read(self) -> Any:
         """Parse the document; lxml wrote it, so it asks for no other file."""

@@ -217,9 +217,9 @@ class Workers:
         with self._lock:
             return sorted(each.pid for each in self._all)
 
-    def transform(self, stylesheet: Stylesheet, root: etree._Element) -> bytearray:
-        """Return what one stylesheet makes of a document; raises as `run`."""
-        return self.run([stylesheet], root)[0]
+    def transform(self, stylesheet: Stylesheet, root: etree._Element) -> bytes:
+        """Return what one stylesheet makes of a document, in UTF-8; raises as `run`."""
+        return bytes(self.run([stylesheet], root)[0])
 
     def run(self, stylesheets: Sequence[Stylesheet], root: etree._Element) -> list[bytearray]:
         """Return what each stylesheet makes of a document, all cut off after `worker.RESULT_BYTES`.
