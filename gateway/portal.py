@@ -12,17 +12,25 @@ from gateway.errors import AmtsboteError
 
 TIMEOUT_S = 30.0
 _EARLY = timedelta(seconds=30)
+_XML = "application/xml"
+_JSON = "application/json"
 
 
 class PortalError(AmtsboteError):
     """The gateway did not do what was asked."""
 
     def __init__(
-        self, detail: str, *, status: int | None = None, problem: dict[str, Any] | None = None
+        self,
+        detail: str,
+        *,
+        status: int | None = None,
+        problem: dict[str, Any] | None = None,
+        rejection: bytes = b"",
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.problem = problem or {}
+        self.rejection = rejection
 
 
 class GatewayUnreachable(PortalError):
@@ -84,6 +92,16 @@ class Portal:
         answer: dict[str, Any] = (await self._post_message("/v1/validate", message, metadata, files)).json()
         return answer
 
+    async def rejection(
+        self, message: bytes, *, metadata: str | None = None, files: Sequence[File] = ()
+    ) -> bytes:
+        """Have a message examined, and return its Rückweisung as XML; nothing where there is none."""
+        try:
+            await self._post_message("/v1/validate", message, metadata, files, accept=_XML)
+        except PortalError as refused:
+            return refused.rejection
+        return b""
+
     async def submission(
         self, submission_id: str, *, etag: str | None = None, wait_s: int = 0
     ) -> tuple[dict[str, Any] | None, str]:
@@ -129,17 +147,16 @@ class Portal:
         await self._call("POST", f"/v1/mailbox/{message_id}/collected")
 
     async def _post_message(
-        self, path: str, message: bytes, metadata: str | None, files: Sequence[File]
+        self, path: str, message: bytes, metadata: str | None, files: Sequence[File], accept: str = _JSON
     ) -> httpx2.Response:
+        headers = {"Accept": accept}
         if metadata is None and not files:
-            return await self._call(
-                "POST", path, content=message, headers={"Content-Type": "application/xml"}
-            )
-        parts: list[Any] = [("message", ("message.xml", message, "application/xml"))]
+            return await self._call("POST", path, content=message, headers=headers | {"Content-Type": _XML})
+        parts: list[Any] = [("message", ("message.xml", message, _XML))]
         if metadata is not None:
-            parts.append(("metadata", ("metadata.json", metadata.encode(), "application/json")))
+            parts.append(("metadata", ("metadata.json", metadata.encode(), _JSON)))
         parts += [("attachment", (each.name, each.data, each.media_type)) for each in files]
-        return await self._call("POST", path, files=parts)
+        return await self._call("POST", path, files=parts, headers=headers)
 
     async def _json(self, method: str, path: str, **request: Any) -> dict[str, Any]:
         answer: dict[str, Any] = (await self._call(method, path, **request)).json()
@@ -184,7 +201,8 @@ def _refusal(answer: httpx2.Response) -> PortalError:
     detail = problem.get("detail") or problem.get("error_description") or problem.get("error")
     detail = detail or f"the gateway answered {answer.status_code}"
     kind = GatewayUnreachable if answer.status_code in {429, 502, 503, 504} else PortalError
-    return kind(detail, status=answer.status_code, problem=problem)
+    rejection = answer.content if answer.headers.get("Content-Type", "").startswith(_XML) else b""
+    return kind(detail, status=answer.status_code, problem=problem, rejection=rejection)
 
 
 _MEDIA_TYPES = {".pdf": "application/pdf", ".txt": "text/plain", ".png": "image/png", ".jpg": "image/jpeg"}

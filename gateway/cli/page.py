@@ -35,12 +35,12 @@ _ENVIRONMENT = Environment(
 _ENVIRONMENT.filters["visible"] = visible
 
 
-def page(source: Source, document: dict[str, Any], message_type: str | None) -> str:
+def page(source: Source, document: dict[str, Any]) -> str:
     """Return the page about a message.
 
     Args:
-        document: the problem, or what is said of a valid message, as HTTP has it.
-        message_type: its id where it is known, such as `xurkunde:1.1:urkunde.anforderung.0101`.
+        document: the problem, or what is said of a valid message, as HTTP has it; `message_type` is its id
+            where it is known, such as `xurkunde:1.1:urkunde.anforderung.0101`.
     """
 
     def excerpt(finding: dict[str, Any]) -> list[Line]:
@@ -58,6 +58,6 @@ def page(source: Source, document: dict[str, Any], message_type: str | None) -> 
         findings=[(finding, excerpt(finding)) for finding in findings],
         counts=counted(findings, more),
         prefixes=dict(pair for finding in findings for pair in finding["namespaces"].items()),
-        standard=message_type.split(":") if message_type else None,
+        standard=(document["message_type"] or "").split(":"),
         written=f"{datetime.now(BERLIN):%d.%m.%Y, %H:%M}",
     )

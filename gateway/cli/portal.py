@@ -66,7 +66,7 @@ def send(
             return await portal.reply(case, source.body, metadata=stated, files=files)
         return await portal.submit(source.body, metadata=stated, files=files)
 
-    answer = _ask(post, url=url, client=client, as_json=as_json, source=source)
+    answer = ask(post, url=url, client=client, as_json=as_json, source=source)
     show(answer, receipt_text(answer, source), as_json=as_json)
 
 
@@ -85,7 +85,7 @@ def status(
         events = (await portal.events(submission))["events"]
         return view | {"events": events, "rejections": await _rejections(portal, view)}
 
-    answer = _ask(read, url=url, client=client, as_json=as_json)
+    answer = ask(read, url=url, client=client, as_json=as_json)
     show(answer, submission_text(answer), as_json=as_json)
 
 
@@ -120,7 +120,7 @@ def mailbox(
                 await portal.collect(item["message_id"])
         return page
 
-    page = _ask(read, url=url, client=client, as_json=as_json)
+    page = ask(read, url=url, client=client, as_json=as_json)
     show(page, mailbox_text(page), as_json=as_json)
 
 
@@ -135,7 +135,7 @@ async def _next_page(portal: Portal, after: str, *, wait_s: float, case: str | N
         after = page["next"]
 
 
-def _ask(
+def ask(
     question: Callable[[Portal], Awaitable[T]],
     *,
     url: str | None,
@@ -143,15 +143,16 @@ def _ask(
     as_json: bool,
     source: Source | None = None,
 ) -> T:
+    """Ask a gateway as one of its clients, or say what went wrong and end; `source` is what is sent."""
     settings = read_settings(as_json=as_json)
 
-    async def ask() -> T:
+    async def work() -> T:
         secret = _client_secret(settings, client)
         async with Portal(url or settings.gateway_url, client, secret) as portal:
             return await question(portal)
 
     with errors(as_json=as_json, source=source):
-        return asyncio.run(ask())
+        return asyncio.run(work())
 
 
 def _client_secret(settings: Settings, client: str) -> str:

@@ -21,8 +21,9 @@ def receipt_text(receipt: dict[str, Any], source: Source) -> Text:
 
 
 def valid_text(answer: dict[str, Any], source: Source) -> Text:
-    """Say that a message is valid, and what it is warned of."""
-    valid = Text(f"{source.name}: gültig / valid: {answer['message_type']}", "bold green")
+    """Say that a message is valid, where it would go if a gateway says so, and what it is warned of."""
+    goes = f"; zuständig / responsible: {answer['authority']}" if "authority" in answer else ""
+    valid = Text(f"{source.name}: gültig / valid: {answer['message_type']}{goes}", "bold green")
     return Text("\n").join([*findings_report(answer, source), valid])
 
 

@@ -4,22 +4,20 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.portal import Attach, Message
+from gateway.cli.portal import Attach, Message, Meta, Url, ask
 from gateway.cli.report import problem_report
-from gateway.cli.run import AsJson, as_document, errors, exit_code, read_settings, show
+from gateway.cli.run import NOT_AVAILABLE, REFUSED, AsJson, as_document, errors, read_settings, show
 from gateway.cli.source import Source
 from gateway.cli.text import valid_text
 from gateway.errors import ConfigurationError, Problem
-from gateway.portal import read_file
+from gateway.portal import File, Portal, PortalError, read_file
 from gateway.settings import Settings
-
-if TYPE_CHECKING:
-    from gateway.contract.findings import Findings
 
 _SAMPLES = "fixtures/xparken/1.0"
 _STDOUT = Path("-")
@@ -29,24 +27,18 @@ app = typer.Typer()
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the intake says of a message: refused for a problem, or valid, perhaps with warnings."""
+    """What is said of a message, as HTTP has it; `valid` is None where it cannot be said now.
 
-    problem: Problem | None
-    message_type: str | None
-    warnings: "Findings | None" = None
+    `rejection` is the Rückweisung of one that is refused, if it has one and somebody wants it.
+    """
 
-    def document(self) -> dict[str, Any]:
-        """Return it as HTTP has it; `valid` is None where it cannot be said now."""
-        if self.problem:
-            valid = None if self.problem.retryable else False
-            return {"valid": valid, "message_type": self.message_type} | as_document(self.problem)
-        assert self.warnings is not None  # noqa: S101 there is one of both
-        return {
-            "valid": True,
-            "message_type": self.message_type,
-            "findings": [each.model_dump(mode="json") for each in self.warnings.shown],
-            "findings_more": self.warnings.more,
-        }
+    document: dict[str, Any]
+    rejection: bytes = b""
+
+    @property
+    def exit_code(self) -> int:
+        """0, or why not."""
+        return {True: 0, False: REFUSED, None: NOT_AVAILABLE}[self.document["valid"]]
 
 
 @app.command(
@@ -60,34 +52,46 @@ def validate(
         typer.Option(dir_okay=False, allow_dash=True, help="Also write a page for people; - is stdout."),
     ] = None,
     as_xml: Annotated[bool, typer.Option("--xml", help="Print the Rückweisung of what is refused.")] = False,
+    client: Annotated[
+        str | None,
+        typer.Option(help="Ask the gateway, as this client: also who may send, and where it would go."),
+    ] = None,
+    metadata: Meta = None,
+    url: Url = None,
     as_json: AsJson = False,
 ) -> None:
     """Validate a message and its attachments as the gateway does; none is needed, nothing is sent.
 
-    Which office it goes to, whether that takes this version or it can be converted, and whether this client
-    may send it, only the gateway knows: POST /v1/validate.
+    Which office it goes to, whether that takes this version or it can be converted, and whether a client may
+    send it, only a gateway knows: --client asks it.
     """
     if [as_json, as_xml, html == _STDOUT].count(True) > 1:
         raise typer.BadParameter("one of --json, --xml and --html - can be printed")
-    settings = read_settings(as_json=as_json)
-    source = Source(str(file), file.read_bytes())
-    with errors(as_json=as_json):
-        verdict = asyncio.run(_judge(settings, source.body, attach))
+    if client is None and (metadata or url):
+        raise typer.BadParameter("--metadata and --url are for the gateway, which asks who sends: --client")
+    source, files = Source(str(file), file.read_bytes()), [read_file(path) for path in attach]
+    if client is None:
+        settings = read_settings(as_json=as_json)
+        with errors(as_json=as_json):
+            verdict = asyncio.run(_judge(settings, source.body, files, as_xml=as_xml))
+    else:
+        stated = metadata.read_text(encoding="utf-8") if metadata else None
+        question = partial(_ask_for, source.body, stated, files, as_xml=as_xml)
+        verdict = ask(question, url=url, client=client, as_json=as_json, source=source)
     if html:
         _write_page(html, source, verdict)
     if html != _STDOUT:
         _print(source, verdict, as_json=as_json, as_xml=as_xml)
-    if verdict.problem:
-        raise typer.Exit(exit_code(verdict.problem))
+    if verdict.exit_code:
+        raise typer.Exit(verdict.exit_code)
 
 
-async def _judge(settings: Settings, body: bytes, attach: Sequence[Path]) -> Verdict:
+async def _judge(settings: Settings, body: bytes, files: Sequence[File], *, as_xml: bool) -> Verdict:
     from gateway.intake import Attachment
     from gateway.intake.examine import read
     from gateway.standards import Catalogue
     from gateway.standards.reading import limits_of
 
-    files = [read_file(path) for path in attach]
     attachments = [Attachment(each.name, each.media_type, each.data) for each in files]
     catalogue = Catalogue.load(settings.standards_folders)
     try:
@@ -95,18 +99,45 @@ async def _judge(settings: Settings, body: bytes, attach: Sequence[Path]) -> Ver
     except Problem as problem:
         if fault := next((each.fault for each in catalogue.standards if each.fault), ""):
             raise ConfigurationError(fault) from None
-        return Verdict(problem, problem.message_type)
-    return Verdict(None, incoming.message_type.id, incoming.warnings)
+        rejection = _rejection(problem) if as_xml and problem.code else b""
+        return Verdict(_refused(as_document(problem)), rejection)
+    warnings = incoming.warnings
+    return Verdict(
+        {
+            "valid": True,
+            "message_type": incoming.message_type.id,
+            "findings": [each.model_dump(mode="json") for each in warnings.shown],
+            "findings_more": warnings.more,
+        }
+    )
+
+
+async def _ask_for(
+    body: bytes, metadata: str | None, files: Sequence[File], portal: Portal, *, as_xml: bool
+) -> Verdict:
+    try:
+        return Verdict(await portal.validate(body, metadata=metadata, files=files))
+    except PortalError as error:
+        problem = error.problem
+        if "findings" not in problem:
+            raise
+    asks = as_xml and problem["code"]
+    rejection = await portal.rejection(body, metadata=metadata, files=files) if asks else b""
+    return Verdict(_refused(problem), rejection)
+
+
+def _refused(problem: dict[str, Any]) -> dict[str, Any]:
+    return {"valid": None if problem["retryable"] else False, "message_type": None} | problem
 
 
 def _print(source: Source, verdict: Verdict, *, as_json: bool, as_xml: bool) -> None:
-    document, problem = verdict.document(), verdict.problem
-    if as_xml and problem and problem.code:
-        typer.echo(_rejection(problem), nl=False)
-    elif problem:
-        show(document, problem_report(document, source), as_json=as_json, err=not as_json)
-    else:
+    document = verdict.document
+    if verdict.rejection:
+        typer.echo(verdict.rejection, nl=False)
+    elif document["valid"]:
         show(document, valid_text(document, source), as_json=as_json, err=as_xml)
+    else:
+        show(document, problem_report(document, source), as_json=as_json, err=not as_json)
 
 
 def _rejection(problem: Problem) -> bytes:
@@ -120,7 +151,7 @@ def _rejection(problem: Problem) -> bytes:
 def _write_page(html: Path, source: Source, verdict: Verdict) -> None:
     from gateway.cli.page import page
 
-    text = page(source, verdict.document(), verdict.message_type)
+    text = page(source, verdict.document)
     if html == _STDOUT:
         typer.echo(text, nl=False)
         return

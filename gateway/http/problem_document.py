@@ -24,6 +24,8 @@ def to_document(problem: Problem, request_id: str) -> dict[str, Any]:
         "findings": [each.model_dump(mode="json") for each in problem.findings[:MAX_FINDINGS]],
         "findings_more": problem.more_findings + max(0, len(problem.findings) - MAX_FINDINGS),
     }
+    if problem.message_type:
+        document["message_type"] = problem.message_type
     if problem.link:
         document["links"] = {"first": problem.link}
     return document

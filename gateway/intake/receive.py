@@ -223,9 +223,13 @@ class Intake:
         return item, accepted
 
     async def _examine(self, posted: _Posted) -> tuple[Examined, Case | None]:
-        case = await self._find_case(posted)
-        examined = posted.examine(self._config, case)
-        await self._check_versions(posted, examined)
+        try:
+            case = await self._find_case(posted)
+            examined = posted.examine(self._config, case)
+            await self._check_versions(posted, examined)
+        except Problem as problem:
+            problem.message_type = posted.incoming.message_type.id
+            raise
         return examined, case
 
     async def _check_versions(self, posted: _Posted, examined: Examined) -> None:

@@ -288,6 +288,42 @@ def test_validate_is_coloured_on_a_terminal_unless_that_is_not_wanted(
     assert ("\x1b[" in said) is coloured
 
 
+def test_validate_asks_a_gateway_also_where_a_message_would_go(town: Installation, tmp_path: Path) -> None:
+    asked = ("validate", WITH_ATTACHMENT, "--attach", ATTACHMENT, "--client", "demo-portal")
+    code, answer = outcome(town.run(*asked, "--json"))
+    assert (code, answer["valid"], answer["authority"]) == (DONE, True, "psw:99101001")
+    assert "responsible: psw:99101001" in town.run(*asked).stdout
+    page = tmp_path / "page.html"
+    assert town.run(*asked, "--html", page).returncode == DONE
+    assert "zuständig ist <code>psw:99101001</code>" in page.read_text("utf-8")
+
+
+def test_validate_says_what_only_a_gateway_knows(town: Installation, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere.xml"
+    elsewhere.write_text(VALID.read_text("utf-8").replace(PARKING, "99900000000777"), "utf-8")
+    assert town.run("validate", elsewhere).returncode == DONE
+    asked = ("validate", elsewhere, "--client", "demo-portal")
+    code, answer = outcome(town.run(*asked, "--json"))
+    assert (code, answer["valid"], answer["type"]) == (REFUSED, False, "/problems/no-route")
+    assert answer["message_type"] == "xparken:1.0:bewohnerparken.antrag.0101"
+    done = town.run(*asked, "--xml")
+    assert (done.returncode, done.stderr) == (REFUSED, "")
+    assert re.search(r"<code>T080</code>", done.stdout)
+    metadata = tmp_path / "metadata.json"
+    metadata.write_text("{", "utf-8")
+    code, answer = outcome(town.run(*asked, "--metadata", metadata, "--json"))
+    assert (code, [each["path"] for each in answer["findings"]]) == (REFUSED, ["metadata"])
+
+
+def test_validate_says_that_nobody_answers(town: Installation) -> None:
+    (port,) = free_ports(1)
+    there = f"http://127.0.0.1:{port}"
+    done = town.run("validate", VALID, "--client", "demo-portal", "--url", there)
+    assert (done.returncode, done.stdout) == (NOT_AVAILABLE, "")
+    assert there in done.stderr
+    assert town.run("validate", VALID, "--url", there).returncode == WRONG_USAGE
+
+
 def test_send_shows_the_line_of_each_finding(town: Installation) -> None:
     said = town.run("send", INVALID).stderr
     assert re.search(

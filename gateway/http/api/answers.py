@@ -373,4 +373,5 @@ class ProblemDocument(Answer):
     request_id: str
     findings: list[Finding]
     findings_more: int
+    message_type: str | None = None
     links: ProblemLinks | None = None
