@@ -97,7 +97,7 @@ def _refined(merged: list[Fault], look: Guessing, root: etree._Element, body: by
     if not complete and not has_more_tags(body, MAX_TREE_TAGS):  # or looking for them would take too long
         of_keys += refining.find(root)
     faults = _without_nil_and_empty(_merge([*plain, *in_content, *of_keys]))
-    return _without_misspelt_attributes(_without_text_for_children(faults), look)
+    return _without_misspelt_attributes(_without_missing_children(faults), look)
 
 
 def _without_nil_and_empty(faults: list[Fault]) -> list[Fault]:
@@ -124,17 +124,18 @@ def _without_misspelt_attributes(faults: list[Fault], look: Look) -> list[Fault]
     ]
 
 
-def _without_text_for_children(faults: list[Fault]) -> list[Fault]:
-    """Make one fault of text in an element and of the children that it lacks, if it has none."""
-    texts = {
+def _without_missing_children(faults: list[Fault]) -> list[Fault]:
+    """Make one fault of what an element has instead of children, text or `xsi:nil`, and of those it lacks."""
+    instead = {
         fault.element: fault
         for fault in faults
-        if fault.kind is Kind.TEXT_NOT_ALLOWED and next(fault.element.iterchildren("*"), None) is None
+        if fault.kind in (Kind.TEXT_NOT_ALLOWED, Kind.NOT_NILLABLE)
+        and next(fault.element.iterchildren("*"), None) is None
     }
     kept = []
     for fault in faults:
-        if fault.kind is Kind.MISSING_CHILD and fault.element in texts:
-            texts[fault.element].names = fault.names
+        if fault.kind is Kind.MISSING_CHILD and fault.element in instead:
+            instead[fault.element].names = fault.names
         else:
             kept.append(fault)
     return kept

@@ -123,6 +123,18 @@ def _text(fault: Fault, look: Look | None) -> Told:
     )
 
 
+def _nil(fault: Fault, look: Look | None) -> Told:
+    """Tell of an element that may not be nil, and what it lacks if it is empty."""
+    told = _not_nillable(fault, look)
+    return told._replace(hint=content_sentences.missing(fault, look).message) if fault.names else told
+
+
+_not_nillable = _at_element(
+    "Das Element »{}« darf nicht mit xsi:nil als leer gekennzeichnet werden.",
+    "The element “{}” must not be marked as empty by xsi:nil.",
+)
+
+
 # Attributes
 
 
@@ -264,10 +276,7 @@ _TELLERS: dict[Kind, Callable[[Fault, Look | None], Told]] = {
         "Der Typ, den xsi:type beim Element »{}« nennt, ist unbekannt oder dort nicht zulässig.",
         "The type that xsi:type names at the element “{}” is unknown or not allowed there.",
     ),
-    Kind.NOT_NILLABLE: _at_element(
-        "Das Element »{}« darf nicht mit xsi:nil als leer gekennzeichnet werden.",
-        "The element “{}” must not be marked as empty by xsi:nil.",
-    ),
+    Kind.NOT_NILLABLE: _nil,
     Kind.NIL_NOT_EMPTY: _at_element(
         "Das Element »{}« ist mit xsi:nil als leer gekennzeichnet, hat aber einen Inhalt.",
         "The element “{}” is marked as empty by xsi:nil, but has content.",

@@ -23,6 +23,7 @@ MAX_NAMESPACE_DECLARATIONS = 256
 MAX_VALUE = 10_000
 """A longer value is left to libxml2: Python takes time by the square of the digits of a number."""
 
+_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
 _ATTRIBUTE_VALUE = re.compile(r"attribute ([^=\s']+)=|attribute '([^']+)' has a fixed value")
 _ATTRIBUTE_NAME = re.compile(r"missing required attribute '([^']+)'|^'([^']+)' attribute not allowed")
 
@@ -52,10 +53,10 @@ _REASONS = (
     ("is not nillable", Kind.NOT_NILLABLE),
     ("xsi:nil='true' but the element", Kind.NIL_NOT_EMPTY),
     ("xsi:nil", Kind.NOT_NILLABLE),
-    ("abstract", Kind.ABSTRACT),
-    ("unknown type", Kind.WRONG_TYPE),
-    ("is not derived from", Kind.WRONG_TYPE),
+    ("global component", Kind.WRONG_TYPE),
+    ("cannot substitute", Kind.WRONG_TYPE),
     ("is blocked", Kind.WRONG_TYPE),
+    ("abstract", Kind.ABSTRACT),
     ("is not an element of the schema", Kind.UNKNOWN_ROOT),
     ("invalid value", Kind.DATATYPE),
 )
@@ -81,7 +82,7 @@ def find_faults(body: bytes, unseen: Iterable[tuple[etree._Element, Component]])
     if not takes(body):
         return []
     try:
-        return [fault for element, declared in unseen for fault in _faults(element, declared)]
+        return _of_typed(fault for element, declared in unseen for fault in _faults(element, declared))
     except Exception as error:  # LookupError, ValueError, OverflowError, RecursionError … have all been seen
         _log.info("second_engine_failed", error=type(error).__name__)
         return []
@@ -92,6 +93,23 @@ def _faults(element: etree._Element, declared: Component) -> Iterator[Fault]:
     for error in declared.iter_errors(element, namespaces=prefixes, validation_hook=_is_long):
         if fault := _fault(error, element):
             yield fault
+
+
+def _of_typed(faults: Iterable[Fault]) -> list[Fault]:
+    """Leave out what is said of an element, and within it, by another type than it should have."""
+    found = [*faults]
+    first: dict[etree._Element, Fault] = {}
+    for fault in found:
+        if fault.kind in (Kind.WRONG_TYPE, Kind.ABSTRACT):
+            first.setdefault(fault.element, fault)
+    if not first:
+        return found
+    return [
+        fault
+        for fault in found
+        if fault is first.get(fault.element)
+        or not any(each in first for each in (fault.element, *fault.element.iterancestors()))
+    ]
 
 
 def _is_long(element: Any, _declaration: object) -> bool:
@@ -117,6 +135,8 @@ def _kind(reason: str) -> Kind:
 
 def _attribute(error: Any, kind: Kind) -> str | None:
     """Find the attribute's name, which stands in the sentence only, and expand it."""
+    if kind is Kind.WRONG_TYPE:
+        return _TYPE
     expression = _ATTRIBUTE_NAME if kind.group == "attribute" else _ATTRIBUTE_VALUE
     found = expression.search(error.reason or "")
     if not found:
