@@ -1,9 +1,10 @@
 """Hostile messages of every kind, and what the worst of them costs: time, and memory on top.
 
 Run in a process of its own, whose peak of memory is that of one message at a time; the worker that runs
-business rules is a process by itself.
+business rules and conversions is a process by itself.
 """
 
+import asyncio
 import ctypes
 import gc
 import json
@@ -12,7 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +27,8 @@ from benchmarks.figures import Figure, Wanted
 from benchmarks.message import message_maker
 from gateway.errors import Problem
 from gateway.standards import Catalogue
+from gateway.standards.conversion import MAX_TREE as MAX_CONVERTED
+from gateway.standards.conversion import Converter
 from gateway.xml.parse import DEFAULT_LIMITS, MAX_TREE
 from gateway.xml.workers import shared_workers
 
@@ -33,6 +37,7 @@ _C = ctypes.CDLL(None)
 _SIZE = DEFAULT_LIMITS.max_bytes - 4096
 _WARM = 30
 """Ordinary messages with rules: Saxon's heap grows before it is first swept."""
+_TYPE, _SERVES = "xurkunde:1.1:urkunde.anforderung.0101", ["xurkunde:1.0:*"]
 _SMALL = 200_000
 """Bytes of a message that is none of the large ones."""
 
@@ -123,7 +128,7 @@ def messages() -> Iterator[tuple[str, bytes]]:
     yield "empty elements", filled(b"<a/>", MAX_TREE - 2000)
     yield "empty elements and texts", filled(b"<a/>" + b"x" * 17, MAX_TREE - 2000)
     yield "attributes and texts", filled(b'<a b="xxxxxxxxxxxxxxxxx"/>' + b"x" * 17, MAX_TREE // 2 - 1000)
-    yield "valid, as many tags as taken", _full()
+    yield "valid, as many tags as taken", _full(MAX_TREE - 2000)
     yield "empty elements, more than taken", filled(b"<a/>", size)
     yield "unknown elements with text", filled(b"<u:unbekannt>ein Text</u:unbekannt>", MAX_TREE // 2 - 1000)
     yield (
@@ -154,13 +159,13 @@ def messages() -> Iterator[tuple[str, bytes]]:
     yield "bytes", bytes(range(256)) * (size // 256)
 
 
-def _full() -> bytes:
-    """Return a valid message of so many parts that no more would be taken."""
+def _full(tags: int) -> bytes:
+    """Return a valid message of as many tags and attributes."""
     body = SAMPLE.read_bytes()
     found = re.search(rb"  <u:urkunde>.*?</u:urkunde>\n", body, re.DOTALL)
     if found is None:
         raise RuntimeError(f"{SAMPLE.name} has no part to repeat")
-    count = (MAX_TREE - 2000) // (found[0].count(b"<") + found[0].count(b"="))
+    count = tags // (found[0].count(b"<") + found[0].count(b"="))
     return body.replace(found[0], found[0] * count)
 
 
@@ -183,6 +188,15 @@ def ruled_messages() -> Iterator[tuple[str, bytes]]:
     yield "rules, one long text with a symbol", body.replace(name, name + mixed)
 
 
+def converted_messages() -> Iterator[tuple[str, bytes]]:
+    """Yield valid ones that a destination takes only in the version before."""
+    body = SAMPLE.read_bytes()
+    for kind, text in (("letters", "x"), ("umlauts", "ä")):
+        long = text.encode() * ((_SIZE - len(body)) // len(text.encode()))
+        yield f"conversion, one long text of {kind}", body.replace(b"</name>", long + b"</name>", 1)
+    yield "conversion, as many tags as are converted", _full(MAX_CONVERTED - 2000)
+
+
 def _break(applicant: bytes) -> bytes:
     """Break as many rules as the schema allows."""
     applicant = applicant.replace(b">antragsteller<", b">gesetzlicher-vertreter<")
@@ -197,14 +211,19 @@ def _costs() -> dict[str, _Cost]:
         for _, body in messages():
             if len(body) < _SMALL:  # compiles everything that explains a refusal
                 _read(catalogue, body)
-        return {name: _cost(catalogue, body) for name, body in chain(messages(), ruled_messages())}
+        read, convert = partial(_read, catalogue), partial(_convert, catalogue)
+        ruled, plain = bench_rules.long_message(), SAMPLE.read_bytes()
+        return {
+            **{name: _cost(read, body, ruled) for name, body in chain(messages(), ruled_messages())},
+            **{name: _cost(convert, body, plain) for name, body in converted_messages()},
+        }
 
 
-def _cost(catalogue: Catalogue, body: bytes) -> _Cost:
-    """Read a message for the first time in a process, and in a worker, that have read ordinary ones."""
+def _cost(do: Callable[[bytes], str], body: bytes, ordinary: bytes) -> _Cost:
+    """Do it to a message for the first time in a process, and in a worker, that did it to ordinary ones."""
     shared_workers().close()
     for _ in range(_WARM):
-        _read(catalogue, bench_rules.long_message())
+        do(ordinary)
     gc.collect()
     _C.malloc_trim(0)  # what the allocator keeps would hide what the message takes
     [worker] = shared_workers().pids
@@ -213,7 +232,7 @@ def _cost(catalogue: Catalogue, body: bytes) -> _Cost:
     for process in processes:
         Path("/proc", process, "clear_refs").write_text("5")  # the peak is that of what follows
     started = time.perf_counter()
-    outcome = _read(catalogue, body)
+    outcome = do(body)
     seconds = time.perf_counter() - started
     if shared_workers().pids != [worker]:
         raise RuntimeError(f"a message of {len(body)} bytes has ended its worker: {outcome}")
@@ -229,6 +248,11 @@ def _read(catalogue: Catalogue, body: bytes) -> str:
     except Problem as problem:
         return problem.type
     return "accepted"
+
+
+def _convert(catalogue: Catalogue, body: bytes) -> str:
+    asyncio.run(Converter(catalogue, DEFAULT_LIMITS).convert(_TYPE, body, _SERVES))
+    return "converted"
 
 
 def _resident(process: str, name: str) -> float:
