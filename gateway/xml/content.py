@@ -173,7 +173,8 @@ class _Comparison:
             return []
         fault = Fault(self._parent, Kind.MISSING_CHILD, names=needed)
         if len(needed) == 1:
-            fault.after = predecessor(self._model, self._parent, needed[0][0])
+            there = [each.name for each in self._meant if each.name]
+            fault.after = predecessor(self._model, self._parent, needed[0][0], there)
         return [fault]
 
     def _needed(self) -> Iterator[list[str]]:
