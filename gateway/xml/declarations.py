@@ -40,6 +40,7 @@ class Declarations:
     schema: "xmlschema.XMLSchema"
     _children: dict[Component, dict[str, Component]] = field(default_factory=dict)
     _models: dict[Component, Model] = field(default_factory=dict)
+    _defaults: dict[Component, list[tuple[str, str]]] = field(default_factory=dict)
 
     def root(self, tag: str) -> Component | None:
         """Return the global element of that expanded name."""
@@ -75,6 +76,16 @@ class Declarations:
         if complex_type not in self._models:
             self._models[complex_type] = Model.of(complex_type.content)
         return self._models[complex_type]
+
+    def defaults(self, any_type: Component) -> list[tuple[str, str]]:
+        """Return names and values of the attributes that a type has even where they are left out."""
+        if any_type not in self._defaults:
+            self._defaults[any_type] = [
+                (name, value)
+                for name, each in attributes_of(any_type).items()
+                if each.use == "optional" and (value := each.fixed or each.default) is not None
+            ]
+        return self._defaults[any_type]
 
     def named_type(self, element: etree._Element, fallback: Component) -> Component:
         """Return the type that `xsi:type` gives an element, or else `fallback`."""
@@ -123,6 +134,14 @@ class Look:
         """Return the declaration of an attribute."""
         above = self.at(element)
         return attributes_of(above.type).get(name) if above else None
+
+    def complete(self, root: etree._Element) -> None:
+        """Add the attributes that elements may leave out because the schema states a value."""
+        for element in root.iter("*"):
+            if declared := self.at(element):
+                for name, value in self.declarations.defaults(declared.type):
+                    if element.get(name) is None:
+                        element.set(name, value)
 
 
 def content_of(complex_type: Component) -> Iterator[Component]:

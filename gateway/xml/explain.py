@@ -40,7 +40,7 @@ def explain(
 
     Args:
         schema: the one that has looked at the message.
-        root: the tree of the message.
+        root: the tree of the message; it may gain attributes for which the schema states a value.
         body: its bytes, as `parse` accepted them.
         prefixes: what to call namespaces for which the message has no prefix.
         refused: whether libxml2 refuses the message.
@@ -68,6 +68,8 @@ def explain(
     others = locate(body, root, (fault.other for fault in told if fault.other is not None))
     names = Names(root, prefixes)
     shown = [_finding(*each, others, names, look) for each in zip(told, found, strict=True)]
+    if refused and look and not has_more_tags(body, MAX_TREE_TAGS):
+        look.complete(root)  # libxml2 does so only where it has looked, and code lists are looked at next
     return Findings.of(shown, len(faults) - len(shown))
 
 
