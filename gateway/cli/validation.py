@@ -15,12 +15,18 @@ from gateway.cli.report import problem_report
 from gateway.cli.run import NOT_AVAILABLE, REFUSED, AsJson, as_document, errors, read_settings, show
 from gateway.cli.source import Source
 from gateway.cli.text import valid_text
-from gateway.errors import ConfigurationError, Problem
+from gateway.errors import ConfigurationError, Problem, UnknownMessageType
 from gateway.portal import File, Portal, PortalError, read_file
 from gateway.settings import Settings
 
 _SAMPLES = "fixtures/xparken/1.0"
 _STDOUT = Path("-")
+
+_UNKNOWN = f"/problems/{UnknownMessageType.type}"
+_NONE_ADDED = (
+    "Standards that were added are not looked at: there is no folder {}. Run this where `var/` is, or name "
+    "the folders in AMTSBOTE_STANDARDS."
+)
 
 app = typer.Typer()
 
@@ -70,8 +76,8 @@ def validate(
     if client is None and (metadata or url):
         raise typer.BadParameter("--metadata and --url are for the gateway, which asks who sends: --client")
     source, files = Source(str(file), file.read_bytes()), [read_file(path) for path in attach]
+    settings = read_settings(as_json=as_json)
     if client is None:
-        settings = read_settings(as_json=as_json)
         with errors(as_json=as_json):
             verdict = asyncio.run(_judge(settings, source.body, files, as_xml=as_xml))
     else:
@@ -82,6 +88,8 @@ def validate(
         _write_page(html, source, verdict)
     if html != _STDOUT:
         _print(source, verdict, as_json=as_json, as_xml=as_xml)
+    if verdict.document.get("type") == _UNKNOWN and client is None and not settings.added_standards.is_dir():
+        typer.echo(_NONE_ADDED.format(settings.added_standards.absolute()), err=True)
     if verdict.exit_code:
         raise typer.Exit(verdict.exit_code)
 

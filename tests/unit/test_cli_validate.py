@@ -51,6 +51,21 @@ def hostile(tmp_path: Path) -> Path:
     return path
 
 
+def test_unknown_type_is_told_together_with_a_folder_of_standards_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "unknown.xml").write_text("<unknown/>", "utf-8")
+
+    def said() -> Result:
+        return CliRunner().invoke(app, ["validate", "unknown.xml"], env={"AMTSBOTE_VAR": "var"})
+
+    assert f"there is no folder {tmp_path}/var/standards" in said().stderr
+    (tmp_path / "var" / "standards").mkdir(parents=True)
+    assert "there is no folder" not in said().stderr
+    assert said().exit_code == REFUSED
+
+
 def test_terminal_shows_each_finding_with_its_line_and_a_caret() -> None:
     done = run(FAULTY, "--attach", CARD)
     assert (done.exit_code, done.stdout) == (REFUSED, "")
