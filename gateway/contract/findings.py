@@ -7,6 +7,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from gateway.contract.codes import RejectCode
+
 MAX_FINDINGS = 200
 """A report names at most this many findings and counts the rest."""
 
@@ -74,15 +76,19 @@ class Findings:
     def joined(self, other: Self) -> Self:
         """Add what another look has found, but for what is known to be wrong already.
 
-        That is the same place, and a code in an element that names a wrong list: it is of another.
+        That is the same place, and a code in an element that names a wrong list: it is of another. A list of
+        which address or version is missing may be named by an attribute that is wrong.
         """
         # A warning refuses nothing, so an error at its place must not be taken for told.
         known = {each.path for each in self.shown if each.severity is Severity.ERROR}
+        attributed = {path.rpartition("/@")[0] for path in known if "/@" in path}
         coded = {path.removesuffix(_LIST) for path in known if path.endswith(_LIST)}
         fresh = [
             each
             for each in other.shown
-            if each.path not in known and each.path.rpartition("/")[0] not in coded
+            if each.path not in known
+            and each.path.rpartition("/")[0] not in coded
+            and not (each.code == RejectCode.CODE_LIST and each.path in attributed)
         ]
         return self.of([*self.shown, *fresh], self.more + other.more)
 

@@ -157,15 +157,24 @@ class _Comparison:
     def _misplaced(self) -> Iterator[Fault]:
         """Yield the fewest children whose removal leaves the others in order."""
         kept = set(_longest_rising([place.rank for _, place in self._taken]))
-        in_order = [self._taken[number] for number in sorted(kept)]
-        ranks = [place.rank for _, place in in_order]
-        for number, (child, place) in enumerate(self._taken):
-            if number in kept:
-                continue
-            slot = bisect_right(ranks, place.rank)
-            after = str(in_order[slot - 1][0].tag) if slot else None
-            before = str(in_order[slot][0].tag) if slot < len(in_order) else None
-            yield Fault(child, Kind.MISPLACED_CHILD, after=after, before=before)
+        numbers = range(len(self._taken))
+        if len(kept) == len(numbers):
+            return
+        # As it should be: a child that is moved goes behind those of its place that stay.
+        in_order = sorted(numbers, key=lambda each: (self._taken[each][1].rank, each not in kept, each))
+        first = str(self._taken[min(kept)][0].tag)
+        after: dict[int, str | None] = {}
+        behind = anchor = moved = None
+        for number in in_order:
+            tag = str(self._taken[number][0].tag)
+            if tag != moved:
+                anchor = behind
+            moved = None if number in kept else tag
+            if moved:
+                after[number] = anchor
+            behind = tag
+        for number in sorted(after):
+            yield Fault(self._taken[number][0], Kind.MISPLACED_CHILD, after=after[number], before=first)
 
     def _missing(self) -> list[Fault]:
         needed = list(self._needed())

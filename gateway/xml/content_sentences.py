@@ -205,6 +205,8 @@ def wrong_namespace(fault: Fault, look: Look | None) -> Told:
     hint = None
     if right is None:
         belongs = say("in keinen", "in none")
+        without = local(name) if None not in fault.element.nsmap else f'{local(name)} xmlns=""'
+        hint = say(f"Zu schreiben ist {without}", f"Write {without}")
     elif prefix := next((key for key, uri in fault.element.nsmap.items() if uri == right and key), None):
         hint = say(f"Zu schreiben ist {prefix}:{local(name)}", f"Write {prefix}:{local(name)}")
     also = _also(fault.further)

@@ -99,7 +99,8 @@ def _refined(merged: list[Fault], look: Guessing, root: etree._Element, body: by
     if not complete and not has_more_tags(body, MAX_TREE_TAGS):  # or looking for them would take too long
         of_keys += refining.find(root)
     faults = _without_nil_and_empty(_merge([*plain, *in_content, *of_keys]))
-    return _without_misspelt_attributes(_without_missing_children(faults), look)
+    faults = _without_missing_children(_without_content_of_surplus(faults))
+    return _without_misspelt_attributes(faults, look)
 
 
 def _without_nil_and_empty(faults: list[Fault]) -> list[Fault]:
@@ -123,6 +124,20 @@ def _without_misspelt_attributes(faults: list[Fault], look: Look) -> list[Fault]
         fault
         for fault in faults
         if fault.kind is not Kind.MISSING_ATTRIBUTE or (fault.element, fault.attribute) not in unexpected
+    ]
+
+
+def _without_content_of_surplus(faults: list[Fault]) -> list[Fault]:
+    """Drop what an empty element lacks where there are too many of its name: it is the one too much."""
+    surplus = {
+        (fault.element.getparent(), fault.element.tag) for fault in faults if fault.kind is Kind.TOO_OFTEN
+    }
+    return [
+        fault
+        for fault in faults
+        if fault.kind is not Kind.MISSING_CHILD
+        or len(fault.element)
+        or (fault.element.getparent(), fault.element.tag) not in surplus
     ]
 
 

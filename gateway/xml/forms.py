@@ -128,8 +128,8 @@ DATATYPES = {
     "anyURI": (
         "keine gültige URI",
         "not a valid URI",
-        "URI wie urn:xoev-de:kosit:codeliste:rolle",
-        "URI such as urn:xoev-de:kosit:codeliste:rolle",
+        "URI wie https://www.beispiel.de oder urn:xoev-de:kosit:codeliste:rolle",
+        "URI such as https://www.beispiel.de or urn:xoev-de:kosit:codeliste:rolle",
     ),
     "language": (
         "kein Sprachkürzel",

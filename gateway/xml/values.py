@@ -129,8 +129,8 @@ def _either(members: list[Bilingual | None]) -> Bilingual | None:
     known = list(dict.fromkeys((each.de, each.en) for each in members if each))
     if not known:
         return None
-    german = [de.removeprefix("Erwartet: ") for de, _ in known]
-    english = [en.removeprefix("Expected: ") for _, en in known]
+    german = [de.partition(": ")[2] for de, _ in known]
+    english = [en.partition(": ")[2] for _, en in known]
     return say("Erwartet: " + " oder ".join(german), "Expected: " + " or ".join(english))
 
 

@@ -20,9 +20,10 @@ class Option(NamedTuple):
     label: str | None = None
 
     def __str__(self) -> str:
+        written = self.written or '""'
         if self.label is None or self.label.casefold() == self.written.casefold():
-            return self.written
-        return f"{self.written} ({self.label})"
+            return written
+        return f"{written} ({self.label})"
 
 
 def in_english(text: str) -> str:
