@@ -28,9 +28,9 @@ from lxml import etree
 from gateway.contract.codes import RejectCode
 from gateway.contract.findings import Bilingual, Finding
 from gateway.errors import ForbiddenXml, MalformedXml, MessageTooLarge, NotUtf8, Problem
+from gateway.xml import wellformed
 from gateway.xml.paths import Names
 from gateway.xml.positions import Counter, iterate_tags, locate
-from gateway.xml.wellformed import LIMIT_ERRORS, NODE_TOO_LARGE, open_element, sentence
 
 _BOM = b"\xef\xbb\xbf"
 _UTF16_STARTS = (b"\xff\xfe", b"\xfe\xff", b"<\x00", b"\x00<")
@@ -119,11 +119,11 @@ def parse(body: bytes, limits: Limits = DEFAULT_LIMITS) -> etree._Element:
         root = etree.fromstring(body, parser)
     except etree.XMLSyntaxError as error:
         _require_utf8(body)
-        raise _syntax_problem(int(error.code), *error.position, error.msg) from None  # type: ignore[attr-defined]
+        raise _syntax_problem(body, int(error.code), *error.position, error.msg) from None  # type: ignore[attr-defined]
     # lxml goes by the last complaint alone: a warning hides an error about namespaces that came before it.
     for complaint in parser.error_log.filter_from_errors():
         _require_utf8(body)
-        raise _syntax_problem(complaint.type, complaint.line, complaint.column, complaint.message)
+        raise _syntax_problem(body, complaint.type, complaint.line, complaint.column, complaint.message)
     _require_small(root, body, limits)
     return root
 
@@ -161,7 +161,8 @@ def _require_utf8(body: bytes) -> None:
     try:
         body.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise _at_byte(NotUtf8, body, error.start, _INVALID_BYTES) from None
+        ends_here = wellformed.ENDS_HERE if error.reason == "unexpected end of data" else None
+        raise _at_byte(NotUtf8, body, error.start, _INVALID_BYTES, ends_here) from None
 
 
 def _require_small(root: etree._Element, body: bytes, limits: Limits) -> None:
@@ -222,15 +223,19 @@ def _first(root: etree._Element, xpath: str) -> etree._Element:
     return cast("list[etree._Element]", root.xpath(f"({xpath})[1]"))[0]
 
 
-def _syntax_problem(code: int, line: int, column: int, said: str) -> Problem:
-    if code in LIMIT_ERRORS:
-        return _problem(ForbiddenXml, line, column, NODE_TOO_LARGE)
-    return _problem(MalformedXml, line, column, sentence(code), open_element(said))
+def _syntax_problem(body: bytes, code: int, line: int, column: int, said: str) -> Problem:
+    if code in wellformed.LIMIT_ERRORS:
+        return _problem(ForbiddenXml, line, column, wellformed.NODE_TOO_LARGE)
+    end = Counter(body).position(len(body))
+    hint = wellformed.hint(code, said, body, at_end=(line, column) == (end.line, end.column))
+    return _problem(MalformedXml, line, column, wellformed.sentence(code), hint)
 
 
-def _at_byte(kind: type[Problem], body: bytes, offset: int, message: Bilingual) -> Problem:
+def _at_byte(
+    kind: type[Problem], body: bytes, offset: int, message: Bilingual, hint: Bilingual | None = None
+) -> Problem:
     position = Counter(body).position(offset)
-    return _problem(kind, position.line, position.column, message)
+    return _problem(kind, position.line, position.column, message, hint)
 
 
 def _problem(

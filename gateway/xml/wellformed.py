@@ -52,8 +52,9 @@ _TWICE = (
     "The element has the same attribute twice.",
 )
 _LESS_THAN = (
-    "Ein Attributwert enthält ein <; es wird als &lt; geschrieben.",
-    "An attribute value contains a <; it is written as &lt;.",
+    "Ein Attributwert enthält ein <, das als &lt; geschrieben wird; oder ihm fehlt das schließende "
+    "Anführungszeichen.",
+    "An attribute value contains a <, which is written as &lt;; or its closing quotation mark is missing.",
 )
 _COMMENT = (
     "Ein Kommentar ist nicht beendet oder enthält zwei Bindestriche hintereinander.",
@@ -145,11 +146,30 @@ def sentence(code: int) -> Bilingual:
     return Bilingual(de=german, en=english)
 
 
-def open_element(said: str) -> Bilingual | None:
-    """Return a hint to the element that is still open, where libxml2's sentence has its line."""
-    if not (found := _OPEN_ELEMENT.search(said)):
-        return None
-    return Bilingual(
-        de=f"Offen ist noch das Element, das in Zeile {found[1]} beginnt.",
-        en=f"Still open is the element that begins in line {found[1]}.",
-    )
+def hint(code: int, said: str, body: bytes, *, at_end: bool) -> Bilingual | None:
+    """Say what is still open, or that the message ends there.
+
+    Args:
+        said: libxml2's sentence, which may have the line of an element.
+        at_end: whether it gave up at the end of the message.
+    """
+    if found := _OPEN_ELEMENT.search(said):
+        return Bilingual(
+            de=f"Offen ist noch das Element, das in Zeile {found[1]} beginnt.",
+            en=f"Still open is the element that begins in line {found[1]}.",
+        )
+    if code == _UNFINISHED_COMMENT:
+        line = body.count(b"\n", 0, body.rfind(b"<!--")) + 1
+        return Bilingual(
+            de=f"Offen ist noch der Kommentar, der in Zeile {line} beginnt.",
+            en=f"Still open is the comment that begins in line {line}.",
+        )
+    return ENDS_HERE if at_end and code not in _WITHOUT_ROOT else None
+
+
+ENDS_HERE = Bilingual(
+    de="Hier endet die Nachricht; vermutlich ist sie abgeschnitten.",
+    en="The message ends here; it was probably cut off.",
+)
+_UNFINISHED_COMMENT = 45
+_WITHOUT_ROOT = frozenset({4, 5})

@@ -207,6 +207,31 @@ def test_parse_says_in_both_languages_what_is_not_well_formed(body: bytes, words
     assert finding.message.en != finding.message.de
 
 
+@pytest.mark.parametrize(
+    ("body", "hint"),
+    [
+        ('<a b="über'.encode(), "vermutlich ist sie abgeschnitten"),
+        (b"<a>\n<b", "vermutlich ist sie abgeschnitten"),
+        ("<a>ü".encode()[:-1], "vermutlich ist sie abgeschnitten"),
+        (b"<a>\n<!-- b\n<c/></a>\n", "der Kommentar, der in Zeile 2 beginnt"),
+        (b"<a>\n<b></a>\n", "das Element, das in Zeile 2 beginnt"),
+    ],
+)
+def test_parse_says_what_is_still_open_or_that_a_message_was_cut_off(body: bytes, hint: str) -> None:
+    with pytest.raises(Problem) as refused:
+        parse(body)
+    [finding] = refused.value.findings
+    assert finding.hint
+    assert hint in finding.hint.de
+
+
+@pytest.mark.parametrize("body", [b"<a b=1/>\n", b"<a>\xfc</a>", b"<a/><", b""])
+def test_parse_does_not_take_other_faults_for_a_cut(body: bytes) -> None:
+    with pytest.raises(Problem) as refused:
+        parse(body)
+    assert [each.hint for each in refused.value.findings] == [None]
+
+
 def test_parse_gives_the_line_where_it_breaks() -> None:
     (finding,) = refusal(b"<a>\n  <b>\n  </c>\n</a>").findings
     assert finding.line == 3
