@@ -5,12 +5,13 @@ and whatever it raises costs nothing but its findings.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import structlog
 from lxml import etree
 
+from gateway.xml.declarations import XSI_TYPE
 from gateway.xml.faults import Fault, Kind
 from gateway.xml.model import Component
 
@@ -23,7 +24,7 @@ MAX_NAMESPACE_DECLARATIONS = 256
 MAX_VALUE = 10_000
 """A longer value is left to libxml2: Python takes time by the square of the digits of a number."""
 
-_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
+_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _ATTRIBUTE_VALUE = re.compile(r"attribute ([^=\s']+)=|attribute '([^']+)' has a fixed value")
 _ATTRIBUTE_NAME = re.compile(r"missing required attribute '([^']+)'|^'([^']+)' attribute not allowed")
 
@@ -52,8 +53,7 @@ _REASONS = (
     ("can't have child elements", Kind.CHILDREN_NOT_ALLOWED),
     ("is not nillable", Kind.NOT_NILLABLE),
     ("xsi:nil='true' but the element", Kind.NIL_NOT_EMPTY),
-    ("xsi:nil", Kind.NOT_NILLABLE),
-    ("global component", Kind.WRONG_TYPE),
+    ("must have a boolean value", Kind.DATATYPE),
     ("cannot substitute", Kind.WRONG_TYPE),
     ("is blocked", Kind.WRONG_TYPE),
     ("abstract", Kind.ABSTRACT),
@@ -82,22 +82,43 @@ def find_faults(body: bytes, unseen: Iterable[tuple[etree._Element, Component]])
     if not takes(body):
         return []
     try:
-        return _of_typed(fault for element, declared in unseen for fault in _faults(element, declared))
+        return [fault for element, declared in unseen for fault in _faults(element, declared)]
     except Exception as error:  # LookupError, ValueError, OverflowError, RecursionError … have all been seen
         _log.info("second_engine_failed", error=type(error).__name__)
         return []
 
 
-def _faults(element: etree._Element, declared: Component) -> Iterator[Fault]:
-    prefixes = {prefix or "": uri for prefix, uri in element.nsmap.items()}
-    for error in declared.iter_errors(element, namespaces=prefixes, validation_hook=_is_long):
-        if fault := _fault(error, element):
-            yield fault
+def _faults(element: etree._Element, declared: Component) -> list[Fault]:
+    stated = _without_unknown_types(element, declared)
+    try:
+        errors = declared.iter_errors(element, namespaces=_prefixes(element), validation_hook=_is_long)
+        found = [fault for error in errors if (fault := _fault(error, element))]
+    finally:
+        for each, name in stated.items():
+            each.set(XSI_TYPE, name)
+    return _of_typed([*(Fault(each, Kind.WRONG_TYPE, XSI_TYPE) for each in stated), *found])
 
 
-def _of_typed(faults: Iterable[Fault]) -> list[Fault]:
+def _without_unknown_types(element: etree._Element, declared: Component) -> dict[etree._Element, str]:
+    """Take out each `xsi:type` that names no type, at which the engine would end; return what was there."""
+    taken = {}
+    for each in element.iter("*"):
+        if (name := each.get(XSI_TYPE)) is None:
+            continue
+        try:
+            declared.maps.get_instance_type(name.strip(), declared.maps.any_type, _prefixes(each))
+        except KeyError:
+            taken[each] = name
+            del each.attrib[XSI_TYPE]
+    return taken
+
+
+def _prefixes(element: etree._Element) -> dict[str, str]:
+    return {prefix or "": uri for prefix, uri in element.nsmap.items()}
+
+
+def _of_typed(found: list[Fault]) -> list[Fault]:
     """Leave out what is said of an element, and within it, by another type than it should have."""
-    found = [*faults]
     first: dict[etree._Element, Fault] = {}
     for fault in found:
         if fault.kind in (Kind.WRONG_TYPE, Kind.ABSTRACT):
@@ -125,6 +146,10 @@ def _fault(error: Any, root: etree._Element) -> Fault | None:
     if facet is None and any(words in reason for words in _NOT_ITS_OWN):
         return None
     kind = facet or (Kind.DATATYPE if hasattr(error, "decoder") else _kind(reason))
+    if kind is Kind.WRONG_TYPE and type(error.validator).__name__ == "XsdGroup":
+        return None  # the element itself says so as well, this its parent
+    if kind is Kind.WRONG_TYPE and element.get(XSI_TYPE) is None:
+        kind = Kind.OTHER  # it may not stand for another
     pattern = "|".join(error.validator.regexps) if kind is Kind.PATTERN else None
     return Fault(element, kind, _attribute(error, kind), pattern=pattern)
 
@@ -136,7 +161,9 @@ def _kind(reason: str) -> Kind:
 def _attribute(error: Any, kind: Kind) -> str | None:
     """Find the attribute's name, which stands in the sentence only, and expand it."""
     if kind is Kind.WRONG_TYPE:
-        return _TYPE
+        return XSI_TYPE
+    if "xsi:nil attribute" in (error.reason or ""):
+        return _NIL
     expression = _ATTRIBUTE_NAME if kind.group == "attribute" else _ATTRIBUTE_VALUE
     found = expression.search(error.reason or "")
     if not found:
