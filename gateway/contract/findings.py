@@ -63,6 +63,8 @@ class Findings:
 
     shown: tuple[Finding, ...] = ()
     more: int = 0
+    broken: frozenset[tuple[str, Severity]] | None = None
+    """Every rule that is broken, with its weight, shown or not; None where nobody knows."""
 
     def __bool__(self) -> bool:
         """Say whether there is any."""
@@ -94,14 +96,19 @@ class Findings:
 
     def followed_by(self, other: Self) -> Self:
         """Add what a look of another kind has found, also at the same places."""
-        return self.of([*self.shown, *other.shown], self.more + other.more)
+        return self.of([*self.shown, *other.shown], self.more + other.more, other.broken)
 
     @classmethod
-    def of(cls, findings: Iterable[Finding], more: int = 0) -> Self:
+    def of(
+        cls,
+        findings: Iterable[Finding],
+        more: int = 0,
+        broken: frozenset[tuple[str, Severity]] | None = None,
+    ) -> Self:
         """Bring findings into document order and leave out, warnings first, what is too much."""
         ordered = sorted(findings, key=_place)
         kept = sorted(ordered, key=lambda each: each.severity is not Severity.ERROR)[:MAX_FINDINGS]
-        return cls(tuple(sorted(kept, key=_place)), more + len(ordered) - len(kept))
+        return cls(tuple(sorted(kept, key=_place)), more + len(ordered) - len(kept), broken)
 
 
 def _place(finding: Finding) -> tuple[int, int]:

@@ -39,11 +39,12 @@ class Criterion:
     def weigh(self, findings: Findings) -> Findings:
         """Let what is only against rules be a warning where the criterion holds; where not, one is an error.
 
-        What is not shown might be what it asks for: with that, no criterion accepts.
+        What nobody knows might be what it asks for: with that, no criterion accepts.
         """
         if findings.errors - {str(RejectCode.RULE)}:
             return findings
-        accepted = not findings.more and self._holds(_report(findings))
+        is_known = not findings.more or findings.broken is not None
+        accepted = is_known and self._holds(_report(findings))
         if not accepted and findings.errors:
             return findings
         severity = Severity.WARNING if accepted else Severity.ERROR
@@ -58,9 +59,9 @@ def _report(findings: Findings) -> etree._ElementTree:
     report = etree.Element(f"{{{VARL}}}report", valid="false" if findings.errors else "true")
     steps = etree.SubElement(report, f"{{{VARL}}}scenarioMatched")
     step = etree.SubElement(steps, f"{{{VARL}}}validationStepResult", id="val-sch.1")
-    for each in findings.shown:
-        attributes = {"code": each.rule or each.code, "level": str(each.severity)}
-        etree.SubElement(step, f"{{{VARL}}}message", attributes)
+    shown = [(each.rule or each.code, each.severity) for each in findings.shown]
+    for code, severity in [*shown, *sorted((findings.broken or frozenset()).difference(shown))]:
+        etree.SubElement(step, f"{{{VARL}}}message", code=code, level=str(severity))
     assessment = etree.SubElement(report, f"{{{VARL}}}assessment")
     etree.SubElement(assessment, f"{{{VARL}}}{'reject' if findings.errors else 'accept'}")
     return etree.ElementTree(report)

@@ -114,13 +114,13 @@ class Rules:
         if not self._files:
             return Findings()
         reports = self._workers().run(self._stylesheets, root)
-        count = Counter[Severity]()
+        count = _Count()
         broken: list[tuple[Severity, Failure]] = []
         for rules in self._files:
             broken += _first(rules, reports.pop(0), count)
         broken.sort(key=lambda each: each[0] is not Severity.ERROR)
         del broken[MAX_FINDINGS:]
-        if count[Severity.ERROR] and broken[0][0] is not Severity.ERROR:
+        if count.of[Severity.ERROR] and broken[0][0] is not Severity.ERROR:
             raise Unavailable  # a report that counts errors and shows none is not to be believed
         places = find_places(body, root, svrl.resolve(root, [failure for _, failure in broken]))
         names = Names(root, self._prefixes)
@@ -139,27 +139,39 @@ class Rules:
                 rule=failure.rule,
             )
             findings.append(finding)
-        return Findings.of(findings, count.total() - len(findings))
+        known = frozenset(count.rules) if count.is_complete else None
+        return Findings.of(findings, count.of.total() - len(findings), known)
 
 
-def _first(rules: RuleFile, report: bytearray, count: Counter[Severity]) -> list[tuple[Severity, Failure]]:
+@dataclass
+class _Count:
+    """How much is broken of each weight, by which rules; not complete where a report was cut off."""
+
+    of: Counter[Severity] = field(default_factory=Counter)
+    rules: set[tuple[str, Severity]] = field(default_factory=set)
+    is_complete: bool = True
+
+
+def _first(rules: RuleFile, report: bytearray, count: _Count) -> list[tuple[Severity, Failure]]:
     """Return as many failures of each weight as may be shown, and count all of them."""
 
     def wanted(rule: str | None, level: str, number: int) -> bool:
         severity = rules.weigh(rule, level)
-        count[severity] += number
-        return count[severity] <= MAX_FINDINGS
+        count.of[severity] += number
+        count.rules.add((rule or str(RejectCode.RULE), severity))
+        return count.of[severity] <= MAX_FINDINGS
 
     found: list[tuple[Severity, Failure]] = []
     try:
         for each in svrl.read(report, wanted):
             found.append((rules.weigh(each.rule, each.level), each))
     except ValueError as error:
-        if not count[Severity.ERROR]:
+        if not count.of[Severity.ERROR]:
             _log.error("rules_unavailable", reason=f"{rules.path.name}: {error}")
             raise Unavailable from error
         # A report that is cut off refuses with what it says up to there; that more is broken is known.
-        count[Severity.ERROR] += 1
+        count.of[Severity.ERROR] += 1
+        count.is_complete = False
     return found
 
 

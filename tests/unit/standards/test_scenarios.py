@@ -260,6 +260,18 @@ def test_nothing_is_accepted_when_a_finding_that_is_not_shown_might_speak_agains
     assert criterion.weigh(Findings.of(often, 1)).errors == {str(RejectCode.RULE)}
 
 
+def test_criterion_knows_of_rules_whose_findings_are_not_shown() -> None:
+    criterion = Criterion("not(//rep:message[@code = 'FATAL'])", {})
+    warned = [a_finding("W", Severity.WARNING)] * MAX_FINDINGS
+
+    def errors(*rules: str) -> frozenset[str]:
+        broken = frozenset((rule, Severity.WARNING) for rule in ("W", *rules))
+        return criterion.weigh(Findings.of(warned, 1, broken)).errors
+
+    assert errors() == frozenset()
+    assert errors("FATAL") == {str(RejectCode.RULE)}
+
+
 def test_warnings_stay_warnings_when_an_error_is_why_the_criterion_does_not_hold() -> None:
     criterion = Criterion("not(//rep:message[@code = 'FATAL'])", {})
     weighed = criterion.weigh(Findings.of([a_finding("FATAL"), a_finding("W", Severity.WARNING)]))
