@@ -22,6 +22,7 @@ from gateway.errors import NotPossible, Problem, Unavailable
 from gateway.standards.agreement import find_disagreements
 from gateway.standards.examples.codes import Codes
 from gateway.standards.examples.links import NoTarget, link
+from gateway.standards.examples.matching import fulfil
 from gateway.standards.examples.model import Model
 from gateway.standards.examples.parts import Field, Part
 from gateway.standards.examples.plan import Plan
@@ -35,6 +36,7 @@ from gateway.xml.parse import parse
 _ATTEMPTS = 24
 _VALID_ATTEMPTS = 4
 """How many of them there are where the schema is not met by any."""
+_MATCH = "`match` in standard.yaml"
 _ROUNDS = 4
 """How often an example is written anew because a reference in it needs something more to lead to."""
 _NOT_DECLARED = ("", "http://www.w3.org/2001/XMLSchema", "http://www.w3.org/XML/1998/namespace")
@@ -117,6 +119,8 @@ class Examples:
         root = tree.grow(self._schema.maps.elements[message_type.root])
         link(tree, root)
         self._write_header(tree, root, message_type, random)
+        if message_type.match is not None:
+            fulfil(tree, root, message_type.match, self._standard.manifest.namespaces)
         etree.cleanup_namespaces(root.element, keep_ns_prefixes=_used_in_values(root.element))
         etree.indent(root.element)
         return etree.tostring(root.element, xml_declaration=True, encoding="UTF-8") + b"\n"
@@ -175,6 +179,8 @@ class Examples:
         """
         try:
             root = parse(body)
+            if message_type.match is not None and not message_type.match(root):
+                raise _Invalid(f"what tells this message type from others is not fulfilled ({_MATCH})")
             findings, judged = self._find(root, body, message_type)
             header = self._standard.read_header(root)
             findings = findings.joined(

@@ -18,10 +18,12 @@ from gateway.errors import ConfigurationError, NotPossible, SchemaViolation, Una
 from gateway.standards import Catalogue, Standard, draft, survey
 from gateway.standards.adding import Report, add
 from gateway.standards.description import fetch_schema_file, schema_files
+from gateway.standards.examples import Examples
 from gateway.standards.manifest import FILE_NAME
 from gateway.standards.serving import enable, remove
 from gateway.standards.sources import SchemaFiles, find_imports
 from gateway.standards.survey import SCENARIOS
+from gateway.xml.parse import parse
 from gateway.xml.rules import Rules
 from gateway.xml.validate import Schema
 from tests.unit.standards import release
@@ -304,6 +306,50 @@ def test_messages_of_one_root_element_are_told_apart_by_what_they_must_match(sta
     catalogue.read(cat("1.0", "name").replace(b">x<", b">Mohrle<"), today=DAY)
     with pytest.raises(VersionNotServed):
         catalogue.read(cat("1.0", "name"), today=DAY)
+
+
+LETTER = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:k="urn:k:1"
+ targetNamespace="urn:k:1" elementFormDefault="qualified" version="1.0">
+ <xs:element name="brief"><xs:complexType><xs:sequence>
+  <xs:element name="kopf"><xs:complexType><xs:sequence>
+   <xs:element name="art" type="xs:token" minOccurs="0"/></xs:sequence></xs:complexType></xs:element>
+ </xs:sequence><xs:attribute name="an" type="xs:token" use="required"/></xs:complexType></xs:element>
+</xs:schema>"""
+
+
+def letter(standards: Path, match: str) -> Standard:
+    """Add a standard whose one message type asks for something in the message."""
+    adding(standards, {"k.xsd": LETTER}, name="k1", version="1")
+    path = standards / "k1" / "1" / FILE_NAME
+    text = path.read_text("utf-8")
+    assert "root: brief," in text
+    path.write_text(text.replace("root: brief,", f"root: brief, match: {match!r},"), "utf-8")
+    [standard] = Catalogue.load([standards]).standards
+    return standard
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize(
+    "match",
+    [
+        "/k:brief[k:kopf/k:art = 'A']",
+        '/k:brief[@an="B"]',
+        "//k:art='A' and /k:brief/@an = 'B'",
+        "//k:art='A' or //k:art='B'",
+        "not(//k:art = 'A')",
+    ],
+)
+def test_example_fulfils_what_its_message_type_asks_for(standards: Path, match: str, full: bool) -> None:
+    standard = letter(standards, match)
+    [message_type] = standard.message_types
+    example = Examples(standard).write(message_type, full=full)
+    assert standard.has(message_type, parse(example.body))
+
+
+def test_no_example_is_given_that_is_of_another_message_type(standards: Path) -> None:
+    standard = letter(standards, "count(//k:art) > 1")
+    with pytest.raises(NotPossible, match="match"):
+        Examples(standard).write(standard.message_types[0])
 
 
 # Releases as they come
