@@ -89,8 +89,7 @@ class Portal:
         self, message: bytes, *, metadata: str | None = None, files: Sequence[File] = ()
     ) -> dict[str, Any]:
         """Have a message examined; nothing is stored."""
-        answer: dict[str, Any] = (await self._post_message("/v1/validate", message, metadata, files)).json()
-        return answer
+        return _document(await self._post_message("/v1/validate", message, metadata, files))
 
     async def rejection(
         self, message: bytes, *, metadata: str | None = None, files: Sequence[File] = ()
@@ -159,8 +158,7 @@ class Portal:
         return await self._call("POST", path, files=parts, headers=headers)
 
     async def _json(self, method: str, path: str, **request: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = (await self._call(method, path, **request)).json()
-        return answer
+        return _document(await self._call(method, path, **request))
 
     async def _call(self, method: str, path: str, **request: Any) -> httpx2.Response:
         headers = request.pop("headers", {}) | {"Authorization": f"Bearer {await self._valid_token()}"}
@@ -188,8 +186,18 @@ class Portal:
         raise _refusal(answer)
 
 
+def _document(answer: httpx2.Response) -> dict[str, Any]:
+    try:
+        document = answer.json()
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise PortalError(f"{answer.url} does not answer as a gateway does", status=answer.status_code)
+    return document
+
+
 def _receipt(answer: httpx2.Response) -> dict[str, Any]:
-    receipt: dict[str, Any] = answer.json()
+    receipt = _document(answer)
     return receipt | {"created": answer.status_code == httpx2.codes.ACCEPTED}
 
 
@@ -197,6 +205,8 @@ def _refusal(answer: httpx2.Response) -> PortalError:
     try:
         problem = answer.json()
     except ValueError:
+        problem = {}
+    if not isinstance(problem, dict):
         problem = {}
     detail = problem.get("detail") or problem.get("error_description") or problem.get("error")
     detail = detail or f"the gateway answered {answer.status_code}"

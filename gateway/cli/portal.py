@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
+from urllib.parse import urlsplit
 
 import typer
 
@@ -25,7 +26,14 @@ T = TypeVar("T")
 
 
 def _web_address(value: str | None) -> str | None:
-    if value is not None and not re.match(r"https?://[^/\s]+", value):
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(value)
+        is_usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:  # no port, or brackets that are none
+        is_usable = False
+    if not is_usable or re.search(r"\s", value):
         raise typer.BadParameter("must be an address such as http://127.0.0.1:8080")
     return value
 
@@ -59,7 +67,7 @@ def send(
 ) -> None:
     """Post a message as a portal would."""
     source, files = Source(str(file), file.read_bytes()), [read_file(path) for path in attach]
-    stated = metadata.read_text(encoding="utf-8") if metadata else None
+    stated = read_metadata(metadata)
 
     async def post(portal: Portal) -> dict[str, Any]:
         if case:
@@ -133,6 +141,14 @@ async def _next_page(portal: Portal, after: str, *, wait_s: float, case: str | N
         if items or page["next"] == after:
             return page | {"items": items}
         after = page["next"]
+
+
+def read_metadata(path: Path | None) -> str | None:
+    """Read the part `metadata` from a file, if one is named."""
+    try:
+        return path.read_text(encoding="utf-8") if path else None
+    except UnicodeDecodeError as error:
+        raise typer.BadParameter(f"{path} is not UTF-8", param_hint="--metadata") from error
 
 
 def ask(

@@ -41,12 +41,17 @@ def problem_report(problem: dict[str, Any], source: Source | None = None) -> Tex
     findings = problem.get("findings", [])
     title, detail = problem.get("title", ""), problem.get("detail", "")
     if not findings:
-        return Text(visible(detail if title in detail else f"{title} {detail}"))
+        german = _whole(problem.get("title_de", ""), problem.get("detail_de", ""))
+        return Text("\n").join(Text(visible(each)) for each in (german, _whole(title, detail)) if each)
     whole = " / ".join(filter(None, [problem.get("title_de"), title]))
     code = f" ({problem['code']})" if problem.get("code") else ""
     name = f"{source.name}: " if source else ""
     head = Text(f"{name}abgewiesen / refused{code}: {visible(whole)}", _COLOURS[Severity.ERROR])
     return Text("\n").join([*_findings(findings, source), head, _count(problem)])
+
+
+def _whole(title: str, detail: str) -> str:
+    return detail if title in detail else f"{title} {detail}"
 
 
 def findings_report(answer: dict[str, Any], source: Source | None = None) -> list[Text]:

@@ -10,12 +10,20 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.portal import Attach, Message, Meta, Url, ask
+from gateway.cli.portal import Attach, Message, Meta, Url, ask, read_metadata
 from gateway.cli.report import problem_report
 from gateway.cli.run import NOT_AVAILABLE, REFUSED, AsJson, as_document, errors, read_settings, show
 from gateway.cli.source import Source
 from gateway.cli.text import valid_text
-from gateway.errors import ConfigurationError, Problem, UnknownMessageType
+from gateway.errors import (
+    ConfigurationError,
+    InternalFault,
+    MethodNotAllowed,
+    Problem,
+    Unauthenticated,
+    UnknownAddress,
+    UnknownMessageType,
+)
 from gateway.portal import File, Portal, PortalError, read_file
 from gateway.settings import Settings
 
@@ -23,6 +31,10 @@ _SAMPLES = "fixtures/xparken/1.0"
 _STDOUT = Path("-")
 
 _UNKNOWN = f"/problems/{UnknownMessageType.type}"
+_NOT_OF_MESSAGES = {
+    f"/problems/{each.type}" for each in (Unauthenticated, UnknownAddress, MethodNotAllowed, InternalFault)
+}
+"""What is said of the call alone."""
 _NONE_ADDED = (
     "Standards that were added are not looked at: there is no folder {}. Run this where `var/` is, or name "
     "the folders in AMTSBOTE_STANDARDS."
@@ -81,7 +93,7 @@ def validate(
         with errors(as_json=as_json):
             verdict = asyncio.run(_judge(settings, source.body, files, as_xml=as_xml))
     else:
-        stated = metadata.read_text(encoding="utf-8") if metadata else None
+        stated = read_metadata(metadata)
         question = partial(_ask_for, source.body, stated, files, as_xml=as_xml)
         verdict = ask(question, url=url, client=client, as_json=as_json, source=source)
     if html:
@@ -127,7 +139,7 @@ async def _ask_for(
         return Verdict(await portal.validate(body, metadata=metadata, files=files))
     except PortalError as error:
         problem = error.problem
-        if "findings" not in problem:
+        if problem.get("type") in _NOT_OF_MESSAGES or not {"findings", "code", "retryable"} <= problem.keys():
             raise
     asks = as_xml and problem["code"]
     rejection = await portal.rejection(body, metadata=metadata, files=files) if asks else b""

@@ -13,6 +13,7 @@ MAX_FINDINGS = 200
 """A report names at most this many findings and counts the rest."""
 
 _LIST = "/@listURI"
+_OF_LISTS = {"listURI", "listVersionID"}
 
 
 class Severity(StrEnum):
@@ -83,7 +84,8 @@ class Findings:
         """
         # A warning refuses nothing, so an error at its place must not be taken for told.
         known = {each.path for each in self.shown if each.severity is Severity.ERROR}
-        attributed = {path.rpartition("/@")[0] for path in known if "/@" in path}
+        attributes = [path.rpartition("/@") for path in known if "/@" in path]
+        attributed = {element for element, _, name in attributes if name not in _OF_LISTS}
         coded = {path.removesuffix(_LIST) for path in known if path.endswith(_LIST)}
         fresh = [
             each

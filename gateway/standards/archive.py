@@ -100,7 +100,7 @@ def _copy(source: Path, target: Path, budget: _Budget) -> None:
             raise ConfigurationError(f"{path}: is a link; copy what it leads to into the folder")
         if path.is_file() and path.suffix.lower() == ".zip":
             with path.open("rb") as file:
-                _extract(file, path.name, target / name.with_suffix(""), budget, depth=_NESTED_ONCE)
+                _extract(file, path.name, _unpacked(target / name), budget, depth=_NESTED_ONCE)
         elif path.is_file() and path.suffix.lower() in KEPT:
             budget.take_file(str(path))
             with path.open("rb") as file:
@@ -156,10 +156,17 @@ def _extract_entry(
     if suffix == ".zip" and depth < _NESTED_ONCE:
         with opened.open(entry) as file:
             inner = b"".join(_bounded(file, entry.filename, budget))
-        _extract(BytesIO(inner), f"{archive}/{entry.filename}", path.with_suffix(""), budget, depth=depth + 1)
+        _extract(BytesIO(inner), f"{archive}/{entry.filename}", _unpacked(path), budget, depth=depth + 1)
     elif suffix in KEPT:
         with opened.open(entry) as file:
             _write(file, f"{archive}: {entry.filename}", path, budget)
+
+
+def _unpacked(archive: Path) -> Path:
+    """Return the folder into which an archive within the release is unpacked: its name without the ending."""
+    if archive.stem in {".", ".."}:
+        raise ConfigurationError(f"{_shown(archive.name)} is no usable name of an archive")
+    return archive.with_suffix("")
 
 
 def _safe_name(entry: zipfile.ZipInfo, archive: str) -> PurePosixPath:

@@ -26,6 +26,7 @@ from gateway.standards.refusals import (
     outdated,
     require_no_errors,
     unknown_root_problem,
+    unmatched_problem,
     version_problem,
 )
 from gateway.standards.roots import Typed, by_root, choose, enter, is_alone
@@ -292,8 +293,13 @@ class Catalogue:
         found = self._alone.get(tag) or choose(known, root, today)
         if found and found[1].serves(today) and (found[0].match is None or found[0].match(root)):
             return found
-        if own := [standard for message_type, standard in known if standard.has(message_type, root)]:
-            raise version_problem(root, body, self._versions(own), today, own=own)
+        if own := {standard: its for its, standard in known if standard.has(its, root)}:
+            problem = version_problem(root, body, self._versions(own), today, own=own)
+            problem.message_type = next(iter(own.values())).id
+            raise problem
+        asking = [each for each, standard in known if each.match is not None and standard.serves(today)]
+        if asking and not any(each.match is None or each.match(root) for each, _ in known):
+            raise unmatched_problem(root, body, asking)
         namespace, relatives = etree.QName(root).namespace or "", self._relatives(root)
         in_this_version = [item for item in relatives if item.manifest.namespace == namespace]
         if known or (relatives and not in_this_version):

@@ -16,6 +16,7 @@ from lxml import etree
 
 from gateway.contract.codes import RejectCode
 from gateway.contract.findings import MAX_FINDINGS, Bilingual, Finding
+from gateway.domain.calendar import today
 from gateway.domain.routing import covers
 from gateway.errors import Problem, VersionNotServed
 from gateway.standards.catalogue import Catalogue, Opened
@@ -352,17 +353,27 @@ def _loss_of(step: _Step, said: Bilingual, name: str, path: str, position: Posit
         line=position.line,
         column=position.column,
         message=Bilingual(de=said.de.format(version, name), en=said.en.format(version, name)),
-        hint=_in_version(step.target, [each for each in step.rules.drops if each.startswith(f"{name}=")]),
+        hint=_without(step.target, [each for each in step.rules.drops if each.startswith(f"{name}=")]),
     )
 
 
-def _in_version(target: Standard, harmless: Sequence[str] = ()) -> Bilingual:
+def _in_version(target: Standard) -> Bilingual | None:
+    """Say in which version a message gets through; None where that is not taken today from whoever sends."""
+    if not target.serves(today()):
+        return None
+    return Bilingual(de=f"Senden Sie die Nachricht als {target}.", en=f"Send the message as {target}.")
+
+
+def _without(target: Standard, harmless: Sequence[str]) -> Bilingual:
     """Say how a message gets through: `harmless` are the values, as `name=value`, that may be lost."""
     values = ", ".join(each.partition("=")[2] for each in harmless)
     with_these_de, with_these_en = (f" (oder mit {values})", f" (or with {values})") if values else ("", "")
+    german, english = "", ""
+    if target.serves(today()):
+        german, english = f" als {target}, oder", f" as {target}, or"
     return Bilingual(
-        de=f"Senden Sie die Nachricht als {target}, oder ohne diese Angabe{with_these_de}.",
-        en=f"Send the message as {target}, or without this{with_these_en}.",
+        de=f"Senden Sie die Nachricht{german} ohne diese Angabe{with_these_de}.",
+        en=f"Send the message{english} without this{with_these_en}.",
     )
 
 

@@ -19,11 +19,11 @@ from gateway.errors import (
     UnknownMessageType,
     VersionNotServed,
 )
-from gateway.standards.standard import Standard
+from gateway.standards.standard import MessageType, Standard
 from gateway.xml.near import nearest
 from gateway.xml.paths import Names
 from gateway.xml.positions import locate
-from gateway.xml.words import listed, local_of, meant, possible, say, together
+from gateway.xml.words import Option, listed, local_of, meant, possible, say, together
 
 _VERSION_NUMBER = re.compile(r"\d+(?:[._]\d+)*")
 
@@ -90,7 +90,18 @@ def _validities(standards: Iterable[Standard], since: str, until: str) -> str:
 def _days(standard: Standard, since: str, until: str) -> str:
     manifest = standard.manifest
     last = f", {until} {manifest.valid_until}" if manifest.valid_until else ""
+    if last and manifest.grace_until:
+        last += f", {_WARNED[until]} {manifest.grace_until}"
     return f"{since} {manifest.valid_from}{last}"
+
+
+_WARNED = {"bis": "mit Warnung bis", "until": "with a warning until"}
+
+
+def unmatched_problem(root: etree._Element, body: bytes, message_types: Iterable[MessageType]) -> Problem:
+    """Return the refusal of a message that has the right root element, but not what its types ask for."""
+    matches = [(each.id, each.match.path[len("boolean(") : -1]) for each in message_types if each.match]
+    return at_root(VersionNotServed, root, body, _UNMATCHED, possible(Option(*each) for each in matches))
 
 
 def unknown_root_problem(
@@ -182,6 +193,10 @@ def require_no_errors(findings: Findings) -> None:
 _UNKNOWN_ROOT = Bilingual(
     de="Kein Standard dieser Installation kennt das Wurzelelement »{}« in seinem Namensraum.",
     en="No standard of this installation knows the root element “{}” in its namespace.",
+)
+_UNMATCHED = Bilingual(
+    de="Von den Nachrichtentypen mit diesem Wurzelelement ist keiner für eine Nachricht dieses Inhalts.",
+    en="Of the message types with this root element none is for a message of this content.",
 )
 _NOTHING_SERVED = say("Bedient wird heute nichts", "Nothing is served today")
 _OTHER_VERSION = Bilingual(

@@ -164,6 +164,38 @@ def test_message_is_neither_valid_nor_refused_when_nobody_can_say(monkeypatch: p
         done = run(LEASED, *form)
         assert (done.exit_code, done.stdout) == (NOT_AVAILABLE, "")
         assert "unavailable" in done.stderr
+        assert "nicht verfügbar" in done.stderr
+    page = Page(run(LEASED, "--html", "-").stdout)
+    assert "Nicht entschieden" in page.text
+    assert "Not decided" in page.text
+    assert "Abgewiesen" not in page.text
+
+
+def test_page_speaks_of_excerpts_only_where_there_are_some(tmp_path: Path) -> None:
+    outside = tmp_path / "not-utf8.xml"
+    outside.write_bytes(LEASED.read_bytes())
+    said = "The excerpts are from the message"
+    assert said in Page(run(FAULTY, "--html", "-").stdout).text
+    assert said not in Page(run(outside, "--attach", CARD, "--attach", LEASE, "--html", "-").stdout).text
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--client", "a", "--url", "http://127.0.0.1:99999"),
+        ("--client", "a", "--url", "http://[::1"),
+        ("--client", "a", "--url", "ftp://127.0.0.1"),
+        ("--client", "a", "--metadata", "latin1.json"),
+        ("--metadata", "latin1.json"),
+        ("--url", "http://127.0.0.1"),
+    ],
+)
+def test_gateway_is_not_asked_what_cannot_be_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "latin1.json").write_bytes(b'"\xfc"')
+    assert run(LEASED, *arguments).exit_code == WRONG_USAGE
 
 
 class Page(HTMLParser):

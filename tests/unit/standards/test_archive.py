@@ -86,6 +86,23 @@ def test_what_a_mac_adds_is_left_out_of_a_folder(tmp_path: Path, target: Path) -
     assert names(target) == ["xsd/x.xsd"]
 
 
+@pytest.mark.parametrize("name", ["...zip", "..ZIP", "a/...zip"])
+@pytest.mark.parametrize("in_folder", [False, True])
+def test_archive_within_is_refused_when_its_name_leads_elsewhere(
+    tmp_path: Path, target: Path, name: str, in_folder: bool
+) -> None:
+    inner = zipped({"evil.xsd": XSD})
+    source = tmp_path / "release"
+    if in_folder:
+        (source / name).parent.mkdir(parents=True)
+        (source / name).write_bytes(inner)
+    else:
+        source = write(tmp_path, zipped({name: inner}))
+    with pytest.raises(ConfigurationError, match="no usable name of an archive"):
+        unpack(source, target)
+    assert names(tmp_path / "unpacked") == []
+
+
 def test_archive_is_refused_when_a_name_that_is_left_out_leads_elsewhere(
     tmp_path: Path, target: Path
 ) -> None:

@@ -302,10 +302,11 @@ def test_refusal_names_what_has_the_root_element_when_the_message_fits_none(stan
     edit(standards, OLD, "!= ''dogge''", "= ''spitz''")
     edit(standards, NEW, "!= ''dogge''", "= ''spitz''")
     catalogue = serve(standards, OLD, SINCE)
-    assert (
-        hints(catalogue, STICHTAG)[1]
-        == "Served today: dogge 1.0 (since 2026-01-01); hund 4.1 (since 2026-01-01)"
-    )
+    german, english = hints(catalogue, STICHTAG)
+    assert german.startswith(f"Möglich: dogge:1.0:{TYPE} (boolean(/hund:hund.anmeldung.0101")
+    assert english.startswith(f"Possible: dogge:1.0:{TYPE} (")
+    assert f", hund:4.1:{TYPE} (" in english
+    assert english.endswith("[code = 'spitz']))")
 
 
 @pytest.mark.parametrize(
@@ -329,3 +330,14 @@ def test_refusal_says_when_its_version_is_served_when_another_of_its_standard_is
         f"Bedient werden heute: hund 4.2 (seit 2026-01-01); diese Version: {german}",
         f"Served today: hund 4.2 (since 2026-01-01); this version: {english}",
     )
+
+
+def test_refusal_names_how_long_a_version_is_taken_with_a_warning(standards: Path) -> None:
+    catalogue = serve(standards, OLD, SINCE, EVE, STICHTAG)
+    with pytest.raises(VersionNotServed) as caught:
+        catalogue.read(BODY, today=SINCE - datetime.timedelta(days=1))
+    (finding,) = caught.value.findings
+    assert finding.hint
+    assert finding.hint.de.endswith(f"bis {EVE}, mit Warnung bis {STICHTAG})")
+    assert finding.hint.en.endswith(f"until {EVE}, with a warning until {STICHTAG})")
+    assert caught.value.message_type == f"hund:4.1:{TYPE}"
