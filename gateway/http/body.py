@@ -7,8 +7,9 @@ from collections.abc import Callable
 from fastapi import Request
 
 from gateway.contract.findings import Bilingual
-from gateway.errors import InvalidRequest, MessageTooLarge, RequestTimeout, UnsupportedMediaType
+from gateway.errors import InvalidRequest, RequestTimeout, UnsupportedMediaType
 from gateway.http.admission import admission_of
+from gateway.xml.parse import too_large
 
 BODY_TIMEOUT_S = 120.0
 """From the first byte to the last; 64 MiB of attachments over 5 Mbit/s fit."""
@@ -59,16 +60,6 @@ async def read(request: Request, max_bytes: int) -> bytes:
     chunks: list[bytes] = []
     await read_into(request, max_bytes, chunks.append)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-
-def too_large(max_bytes: int) -> MessageTooLarge:
-    """Describe what is over a limit."""
-    return MessageTooLarge(
-        Bilingual(
-            de=f"Hier werden höchstens {max_bytes} Byte angenommen.",
-            en=f"At most {max_bytes} bytes are taken here.",
-        )
-    )
 
 
 def media_type(stated: str | None) -> str:

@@ -4,6 +4,7 @@ A reference is an `Anlage` of xbasis. Documents are matched by digest; what came
 guessed, so that one fault is one finding. Findings name digests, sizes and media types, never file names.
 """
 
+import mimetypes
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,18 @@ from gateway.xml.rueckkanal_frame import SHA256, B
 from gateway.xml.words import say
 
 _SIZE = re.compile(r"\+?[0-9]{1,15}")
+_OFFICE = "application/vnd.openxmlformats-officedocument."
+_KNOWN_TYPES = frozenset(
+    {
+        *mimetypes.MimeTypes().types_map[True].values(),  # Python's own, not the machine's
+        *("application/zip", "application/xml", "image/jpeg", "image/heic", "image/webp"),
+        *(f"application/vnd.oasis.opendocument.{kind}" for kind in ("text", "spreadsheet", "presentation")),
+        f"{_OFFICE}wordprocessingml.document",
+        f"{_OFFICE}spreadsheetml.sheet",
+        f"{_OFFICE}presentationml.presentation",
+    }
+)
+_TOP_TYPES = frozenset(each.partition("/")[0] for each in _KNOWN_TYPES)
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&\-^_.+]{1,63}/[a-z0-9!#$&\-^_.+]{1,127}")
 _UNKNOWN_TYPE = "application/octet-stream"
 """What programs send that do not know better."""
@@ -143,11 +156,12 @@ def _differences(named: _Named, sent: Sent) -> Iterator[_Fault]:
         )
     came = _media_type(sent.media_type)
     if named.media_type and came and came not in {named.media_type, _UNKNOWN_TYPE}:
+        stated, came = _shown_type(named.media_type), _shown_type(came)
         yield _Fault(
             named.element,
             say(
-                f"Die Art dieser Anlage ist mit {named.media_type} angegeben; gesandt wurde sie als {came}.",
-                f"The type of this attachment is stated as {named.media_type}; it was sent as {came}.",
+                f"Die Art dieser Anlage ist mit {stated} angegeben; gesandt wurde sie als {came}.",
+                f"The type of this attachment is stated as {stated}; it was sent as {came}.",
             ),
             severity=Severity.WARNING,
         )
@@ -220,8 +234,17 @@ def _findings(
 
 
 def _written(digest: str, size: int | None, media_type: str | None) -> str:
-    stated = [f"SHA-256 {digest[:_SHOWN_DIGITS]}…", f"{size} B" if size is not None else None, media_type]
+    kind = _shown_type(media_type) if media_type else None
+    stated = [f"SHA-256 {digest[:_SHOWN_DIGITS]}…", f"{size} B" if size is not None else None, kind]
     return ", ".join(filter(None, stated))
+
+
+def _shown_type(media_type: str) -> str:
+    """Write a type as far as it is a known one: what else stands there might be anything."""
+    if media_type in _KNOWN_TYPES:
+        return media_type
+    top = media_type.partition("/")[0]
+    return f"{top}/…" if top in _TOP_TYPES else "…/…"
 
 
 def _media_type(text: str) -> str | None:

@@ -105,12 +105,7 @@ def parse(body: bytes, limits: Limits = DEFAULT_LIMITS) -> etree._Element:
         MalformedXml: not well-formed.
     """
     if len(body) > limits.max_bytes:
-        raise MessageTooLarge(
-            Bilingual(
-                de=f"Die Nachricht hat {len(body)} Byte; angenommen werden höchstens {limits.max_bytes}.",
-                en=f"The message has {len(body)} bytes; at most {limits.max_bytes} are taken.",
-            )
-        )
+        raise too_large(limits.max_bytes)
     _require_plain_prolog(body)
     if has_larger_tree(body, MAX_TREE):
         raise _at_byte(ForbiddenXml, body, 0, _TREE_TOO_LARGE)
@@ -179,6 +174,16 @@ def _require_small(root: etree._Element, body: bytes, limits: Limits) -> None:
         raise _at_element(root, body, element, _too_many_attributes(limits))
     if body.count(b"xmlns") > limits.max_attributes:
         _require_few_declarations(root, body, limits)
+
+
+def too_large(max_bytes: int) -> MessageTooLarge:
+    """Say the same of what has a length and of what is not read to its end."""
+    return MessageTooLarge(
+        Bilingual(
+            de=f"Hier werden höchstens {max_bytes} Byte angenommen.",
+            en=f"At most {max_bytes} bytes are taken here.",
+        )
+    )
 
 
 def find_patchwork(root: etree._Element, body: bytes) -> etree._Element | None:

@@ -128,6 +128,20 @@ def test_other_size_than_stated_refuses_though_the_digest_is_right() -> None:
 
 
 @pytest.mark.parametrize(
+    ("media_type", "shown"),
+    [
+        ("image/jpeg", "image/jpeg"),
+        ("application/vnd.erika-mustermann", "application/…"),
+        ("erika/mustermann", "…/…"),
+    ],
+)
+def test_media_type_that_nobody_knows_is_not_repeated(media_type: str, shown: str) -> None:
+    [finding] = found([LETTER, replace(CARD, media_type=media_type)])
+    assert finding.message.en.endswith(f"it was sent as {shown}.")
+    assert "erika" not in str(finding)
+
+
+@pytest.mark.parametrize(
     ("media_type", "count"),
     [
         ("image/jpeg", 1),
