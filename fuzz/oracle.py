@@ -171,7 +171,7 @@ def read(catalogue: Catalogue, body: bytes) -> Outcome:
     began = time.perf_counter()
     with Peak() as peak:
         try:
-            incoming = catalogue.read(body, today=today(), sent=())
+            incoming = catalogue.read(body, today=today(), sent=(), stated={})  # as one that is sent
         except Problem as caught:
             problem = caught.with_traceback(None)  # or it would keep the tree
         except Exception as caught:  # that is what is looked for
