@@ -29,8 +29,7 @@ def fulfil(tree: Tree, root: Part, match: etree.XPath, namespaces: Mapping[str, 
     for found in _EQUALS.finditer(match.path):
         if match(root.element):
             return
-        uri = namespaces.get(found["prefix"] or "")
-        name = f"{{{uri}}}{found['local']}" if found["prefix"] and uri else found["local"]
+        name = f"{{{namespaces[found['prefix']]}}}{found['local']}" if found["prefix"] else found["local"]
         text = found["single"] if found["double"] is None else found["double"]
         if place := _place(tree, root, name, text, of_attribute=bool(found["at"])):
             place.write(text)
@@ -45,6 +44,12 @@ def _place(tree: Tree, root: Part, name: str, text: str, *, of_attribute: bool) 
         has_it = element.get(name) is not None if of_attribute else element.tag == name
         if part and has_it:
             place = Field(part, name if of_attribute else None)
-            if place.simple is not None and is_valid(place.simple, text):
+            if may_say(place, text):
                 return place
     return None
+
+
+def may_say(place: Field, text: str) -> bool:
+    """Say whether the schema lets a value be this text."""
+    fixed = place.declared is None or place.declared.fixed is not None
+    return not fixed and place.simple is not None and is_valid(place.simple, text)

@@ -22,13 +22,12 @@ from gateway.errors import NotPossible, Problem, Unavailable
 from gateway.standards.agreement import find_disagreements
 from gateway.standards.examples.codes import Codes
 from gateway.standards.examples.links import NoTarget, link
-from gateway.standards.examples.matching import fulfil
+from gateway.standards.examples.matching import fulfil, may_say
 from gateway.standards.examples.model import Model
 from gateway.standards.examples.parts import Field, Part
 from gateway.standards.examples.plan import Plan
 from gateway.standards.examples.texts import made_up_uuid, of_datatype
 from gateway.standards.examples.tree import FOREIGN, Tree, Unfillable
-from gateway.standards.examples.values import is_valid
 from gateway.standards.profiles import HeaderReader
 from gateway.standards.standard import MessageType, Standard
 from gateway.xml.parse import parse
@@ -168,7 +167,7 @@ class Examples:
             for element, attribute in reader.places(root.element, name):
                 part = tree.parts.get(element)
                 place = Field(part, attribute) if part else None
-                if text and place and _may_say(place, text):
+                if text and place and may_say(place, text):
                     place.write(text)
 
     def _examined(self, message_type: MessageType, body: bytes) -> Example:
@@ -202,11 +201,6 @@ class Examples:
             return self._standard.find(root, body, message_type), True
         except Unavailable:  # only rules ever are
             return Findings(), False
-
-
-def _may_say(place: Field, text: str) -> bool:
-    fixed = place.declared is None or place.declared.fixed is not None
-    return not fixed and place.simple is not None and is_valid(place.simple, text)
 
 
 def _used_in_values(root: etree._Element) -> list[str]:
