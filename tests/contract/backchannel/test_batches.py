@@ -22,6 +22,7 @@ from gateway.contract.ids import new_id
 from gateway.contract.report import Accepted, Failed, FailureKind, Refused, Report, ReportType
 from gateway.store import SqlStore, cases, mailbox
 from gateway.store.migrate import migrate
+from tests.contract.store.locks import until_waiting
 from tests.contract.store.make import CLIENT, COPY, LEAD, TENANT
 from tests.unit.backchannel.world import (
     World,
@@ -307,14 +308,18 @@ class TestBatchesOnPostgres(BatchContract):
             await world.submit()
         low, high = sorted(await world.send(), key=lambda each: each.case_id)
         with structlog.testing.capture_logs() as logs:
-            async with world.store.write() as connection:
-                # The batch looks for deadlocks after a second and is the one that is ended, not this test.
-                await connection.exec_driver_sql("SET LOCAL deadlock_timeout = '9s'")
-                await cases.lock(connection, high.case_id, tenant=TENANT)
-                taking = asyncio.create_task(take(world, note(high, 1), note(low, 1)))
-                await _until_somebody_waits(world.store)
-                # The batch holds the lower case and waits for ours: now both wait for each other.
-                await cases.lock(connection, low.case_id, tenant=TENANT)
+            async with world.store.write() as ours:
+                # Whoever finds a deadlock is ended: the batch, which looks for one after a second of waiting.
+                await ours.exec_driver_sql("SET LOCAL deadlock_timeout = '1min'")
+                await cases.lock(ours, high.case_id, tenant=TENANT)
+                async with world.store.write() as third:
+                    await cases.lock(third, low.case_id, tenant=TENANT)
+                    taking = asyncio.create_task(take(world, note(high, 1), note(low, 1)))
+                    await until_waiting(world.store, 1)
+                    locking = asyncio.create_task(cases.lock(ours, low.case_id, tenant=TENANT))
+                    await until_waiting(world.store, 2)
+                # Now the batch, first in the line, has the lower case and waits for ours as we do for its.
+                await locking
             assert await taking == (1, 2)
         assert {each["event"] for each in logs} == {"report_taken"}
         assert await world.letters() == ["1134", "1134"]
@@ -371,12 +376,3 @@ async def _read(store: SqlStore, *, until: int) -> list[tuple[int, str]]:
                 rows = await mailbox.page(connection, CLIENT, tenants=[TENANT], after=after, limit=7)
             seen += [(row.position, row.message_id) for row in rows]
     return seen
-
-
-async def _until_somebody_waits(store: SqlStore) -> None:
-    async with asyncio.timeout(5):
-        while True:
-            async with store.read() as connection:
-                waiting = await connection.exec_driver_sql("SELECT count(*) FROM pg_locks WHERE NOT granted")
-                if waiting.scalar_one():
-                    return

@@ -26,6 +26,7 @@ from gateway.store.rows import Accepted
 from gateway.store.tables import cases as case_table
 from gateway.store.tables import messages, metadata, payloads
 from tests.contract.store.contract import StoreContract, accept_one, claim, count
+from tests.contract.store.locks import until_waiting
 from tests.contract.store.make import MASTER_KEY, TENANT, again, part, submission
 
 
@@ -277,17 +278,21 @@ class TestPostgres(_OnPostgres, StoreContract):
     async def test_deadlock_is_run_again(self, store: SqlStore) -> None:
         low, high = sorted([(await accept_one(store)).case_id for _ in range(2)])
         commit = GroupCommit(store, max_batch=10, max_waiting=10)
-        async with store.write() as connection:
-            # The batch looks for deadlocks after a second and is the one that is ended, not this test.
-            await connection.exec_driver_sql("SET LOCAL deadlock_timeout = '9s'")
-            await cases.lock(connection, high, tenant=TENANT)
+        async with store.write() as ours:
+            # Whoever finds a deadlock is ended: the batch, which looks for one after a second of waiting.
+            await ours.exec_driver_sql("SET LOCAL deadlock_timeout = '1min'")
+            await cases.lock(ours, high, tenant=TENANT)
             joining = [submission(case_id=low), submission(case_id=high)]
-            tasks = [asyncio.create_task(commit.accept(item)) for item in joining]
-            await asyncio.sleep(0)
-            await commit.start()
-            await _until_somebody_waits(store)
-            # The batch holds the lower case and waits for ours: now both wait for each other.
-            await cases.lock(connection, low, tenant=TENANT)
+            async with store.write() as third:
+                await cases.lock(third, low, tenant=TENANT)
+                tasks = [asyncio.create_task(commit.accept(item)) for item in joining]
+                await asyncio.sleep(0)
+                await commit.start()
+                await until_waiting(store, 1)
+                locking = asyncio.create_task(cases.lock(ours, low, tenant=TENANT))
+                await until_waiting(store, 2)
+            # Now the batch, first in the line, has the lower case and waits for ours as we do for its.
+            await locking
         results = await asyncio.gather(*tasks)
         await commit.stop()
         assert [result.created for result in results] == [True, True]
@@ -302,15 +307,6 @@ class TestPostgres(_OnPostgres, StoreContract):
         with pytest.raises(StoreUnavailable):
             await store.ping()
         await store.close()
-
-
-async def _until_somebody_waits(store: SqlStore) -> None:
-    async with asyncio.timeout(5):
-        while True:
-            async with store.read() as connection:
-                waiting = await connection.exec_driver_sql("SELECT count(*) FROM pg_locks WHERE NOT granted")
-                if waiting.scalar_one():
-                    return
 
 
 class TestCommitOnSqlite(_OnSqlite, CommitContract):
