@@ -22,7 +22,7 @@ ORDER = """<o:order xmlns:o="urn:order" id="x1">
 
 @pytest.fixture(scope="module")
 def workers() -> Iterator[Workers]:
-    workers = Workers(1)
+    workers = Workers(1, time_limit_s=60, processor_limit_s=60)  # on a machine that is busy
     yield workers
     workers.close()
 
