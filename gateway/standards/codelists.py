@@ -20,7 +20,7 @@ from gateway.standards.genericode import CodeList, load_code_list
 from gateway.xml.near import nearest
 from gateway.xml.paths import Names
 from gateway.xml.positions import Place, find_places
-from gateway.xml.reference import parse_reference
+from gateway.xml.reference import parse_reference, write_reference
 from gateway.xml.words import Option, allowed, local_of, meant, possible, say, together
 
 __all__ = ["CodeList", "CodeLists", "fixed_lists", "load_code_list"]
@@ -31,7 +31,9 @@ _CODED_IN_LARGE = etree.XPath("descendant-or-self::*[@listURI]")
 _LARGE_BYTES = 256 * 1024
 """The first is twice as fast, and takes time by the square of what it finds."""
 _MAX_NAME = 90
-_XS = "{http://www.w3.org/2001/XMLSchema}"
+_XSD = "http://www.w3.org/2001/XMLSchema"
+_XS = f"{{{_XSD}}}"
+_ANY_TEXT = {"anyURI", "string", "normalizedString", "token"}
 
 Describe = Callable[[etree._Element], str | None]
 """Returns what the schema says of an element."""
@@ -51,14 +53,34 @@ def fixed_lists(files: Mapping[str, bytes]) -> frozenset[tuple[str, str | None]]
     return frozenset(found)
 
 
+def asking_for_lists(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return schema documents by which a code that may leave its list out, and does, has an empty address.
+
+    Validating adds it, as it does what the schema fixes, so that nobody has to search for such codes.
+    """
+    return {name: _asking(content) if b"listURI" in content else content for name, content in files.items()}
+
+
+def _asking(content: bytes) -> bytes:
+    root = parse_reference(content)
+    for node in root.iter(f"{_XS}attribute"):
+        prefix, _, type_name = node.get("type", "").rpartition(":")
+        is_text = type_name in _ANY_TEXT and node.nsmap.get(prefix or None) == _XSD
+        may_be_left_out = node.get("use", "optional") == "optional"
+        has_value = "default" in node.attrib or "fixed" in node.attrib
+        if node.get("name") == "listURI" and is_text and may_be_left_out and not has_value:
+            node.set("default", "")
+    return write_reference(root)
+
+
 class CodeLists:
     """The lists of one standard.
 
     Args:
         lists: those that are here.
         closed: whether a message may name no other; otherwise one that is not known here is a warning.
-        expected: lists, with or without version, that are no surprise where they are not here: the schema
-            fixes them, and the operator knows.
+        expected: lists, with or without version, that a message may name though they are not here: the
+            schema fixes them, so that its sender has no choice, and the operator knows.
     """
 
     def __init__(
@@ -124,14 +146,14 @@ class CodeLists:
     def _faults(self, element: etree._Element) -> Iterator["_Fault"]:
         uri = (element.get("listURI") or "").strip()
         version = (element.get("listVersionID") or "").strip()
-        known = self._lists.get((uri, version))
-        if known is None:
-            if fault := self._unknown_list(element, uri, version):
-                yield fault
+        if known := self._lists.get((uri, version)):
+            meant_lists = [known]
+        elif fault := self._unknown_list(element, uri, version):
+            yield fault
             # Whichever version is meant: what is in none of them is wrong in all.
             meant_lists = self._versions(uri) if self._closed else []
         else:
-            meant_lists = [known]
+            meant_lists = []
         if not meant_lists or (code := _code_element(element)) is None:
             return
         # Not `text`, which ends at a comment.
@@ -144,11 +166,13 @@ class CodeLists:
 
     def _unknown_list(self, element: etree._Element, uri: str, version: str) -> "_Fault | None":
         versions = self._versions(uri)
-        if not self._closed and self._is_expected(uri, version, listed=bool(versions)):
+        if self._is_expected(uri, version, listed=bool(versions)):
             return None
         if versions:
             return self._unknown_version(element, version, versions)
-        message = _UNKNOWN_LIST if self._closed else _LIST_NOT_HERE
+        message = _LIST_NOT_HERE
+        if self._closed:
+            message = _UNKNOWN_LIST if uri else _NO_LIST
         return self._list_fault(element, message, lambda: self._list_hint(element, uri), "listURI", uri)
 
     def _list_hint(self, element: etree._Element, uri: str) -> Bilingual | None:
@@ -296,6 +320,10 @@ def _coded_above(code: etree._Element) -> etree._Element:
 _UNKNOWN_LIST = say(
     "»{0}« nennt eine Codeliste, die in diesem Standard nicht zugelassen ist.",
     "“{0}” names a code list that is not allowed in this standard.",
+)
+_NO_LIST = say(
+    "»{0}« nennt keine Codeliste; dieser Standard verlangt eine, die hier bekannt ist.",
+    "“{0}” names no code list; this standard requires one that is known here.",
 )
 _UNKNOWN_VERSION = say(
     "»{0}« nennt eine Version der Codeliste »{1}«, die in diesem Standard nicht zugelassen ist.",

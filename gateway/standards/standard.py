@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from gateway.errors import (
     RejectReason,
 )
 from gateway.standards.acceptance import Criterion
-from gateway.standards.codelists import CodeList, CodeLists, fixed_lists, load_code_list
+from gateway.standards.codelists import CodeList, CodeLists, asking_for_lists, fixed_lists, load_code_list
 from gateway.standards.manifest import (
     ConversionRules,
     Manifest,
@@ -88,7 +88,10 @@ class Standard:
         """
         entries = [self.folder / name for name in self.manifest.schemas]
         gaps = [each.namespace for each in self.manifest.gaps]
-        return Schema(collect(entries, self._files, gaps), self.manifest.namespaces)
+        documents = collect(entries, self._files, gaps)
+        if self.manifest.closed_code_lists:
+            documents = replace(documents, files=asking_for_lists(documents.files))
+        return Schema(documents, self.manifest.namespaces)
 
     @cached_property
     def code_lists(self) -> CodeLists:
@@ -99,8 +102,8 @@ class Standard:
         """
         lists = [code_list for code_list, _ in self.code_list_files]
         closed, reasons = self.manifest.closed_code_lists, self.manifest.reject_list
-        expected = frozenset() if closed else fixed_lists(self.schema.documents.files)
-        return CodeLists(lists, closed=closed, expected=expected | {(reasons.uri, reasons.version)})
+        expected = fixed_lists(self.schema.documents.files) | {(reasons.uri, reasons.version)}
+        return CodeLists(lists, closed=closed, expected=expected)
 
     @cached_property
     def code_list_files(self) -> list[tuple[CodeList, Path]]:

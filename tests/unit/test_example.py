@@ -257,6 +257,7 @@ LISTS = {
         ('use="required"', 'use="required"', True, {"post", "mail", "bote"}),  # by its name
         ('use="required" fixed="urn:list:farbe"', 'use="required"', True, {"rot"}),
         ('use="required"', 'use="required"', False, {"post", "mail", "bote"}),
+        ("", "", True, {"post", "mail", "bote"}),  # one must be named all the same
     ],
 )
 def test_example_takes_codes_from_the_lists_that_the_schema_leaves(

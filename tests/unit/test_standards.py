@@ -470,16 +470,17 @@ WAY_1 = '<m:way listVersionID="1"><code>post</code></m:way>'
 @pytest.mark.parametrize(
     ("closed", "changes", "content", "found"),
     [
-        ("true", {LIST: OTHER_LIST}, WAY_1, {"S010": "m:way"}),
+        ("true", {LIST: OTHER_LIST.replace("fixed", "default")}, WAY_1, {"S010": "m:way"}),
         ("false", {LIST: OTHER_LIST.replace("fixed", "default")}, WAY_1, {"S010": "m:way"}),
         (
             "false", {LIST: OTHER_LIST + VERSION_3}, WAY_1,
             {"S010": "m:way", "X001": "m:way/@listVersionID"},
         ),
         (
-            "true", {LIST: LIST + VERSION_3}, "<m:way><code>post</code></m:way>",
+            "true", {LIST: LIST + VERSION_3.replace("fixed", "default")}, "<m:way><code>post</code></m:way>",
             {"S010": "m:way"},
         ),
+        ("true", {}, "<m:code><code>post</code></m:code>", {"S010": "m:code"}),
         ("true", {}, '<m:way listURI="urn:list:way" listVersionID="1"><code>post</code></m:way>',
          {"X002": "m:way/@listURI"}),
         ("true", {}, WAY_1, {"X002": "m:way"}),
@@ -690,6 +691,15 @@ def warned(folder: Path, content: str) -> list[tuple[str, str, str, str]]:
     return [(each.code, str(each.severity), each.path, each.message.de) for each in incoming.warnings.shown]
 
 
+def told(folder: Path, content: str) -> list[tuple[str, str]]:
+    """Return code and path of all that is said of a message, refused or not."""
+    try:
+        findings = Catalogue.load([folder]).read(message(content), today=TODAY).warnings.shown
+    except Problem as problem:
+        findings = problem.findings
+    return [(each.code, each.path) for each in findings]
+
+
 @pytest.mark.parametrize(
     ("content", "path", "words"),
     [
@@ -730,25 +740,41 @@ def test_code_that_its_closed_list_lacks_is_an_error_when_lists_are_open(standar
     assert hint.de == "Gemeint ist vielleicht post (Name). Zulässig: 0101 (Name), post (Name)"
 
 
+@pytest.mark.parametrize("closed", ["true", "false"])
 @pytest.mark.parametrize(
     ("xsd_version", "count"),
     [("", 1), ('<xs:attribute name="listVersionID" type="xs:string" fixed="9"/>', 0)],
 )
-def test_code_list_that_the_schema_fixes_is_no_warning_when_it_is_not_here(
-    standard: Folder, xsd_version: str, count: int
+def test_code_list_that_the_schema_fixes_is_no_matter_of_the_sender_when_it_is_not_here(
+    standard: Folder, closed: str, xsd_version: str, count: int
 ) -> None:
-    folder = standard(closed="false")
+    folder = standard(closed=closed)
     path = folder / "probe" / "1.0" / "probe.xsd"
     fixed = '<xs:attribute name="listURI" type="xs:anyURI" fixed="urn:list:way"/>'
     path.write_text(path.read_text("utf-8").replace(fixed, fixed + xsd_version), "utf-8")
     version = "" if xsd_version else ' listVersionID="9"'
-    assert len(warned(folder, f"<m:way{version}><code>x</code></m:way>")) == count
+    assert len(told(folder, f"<m:way{version}><code>post</code></m:way>")) == count
     # The list that is not here at all, in whatever version the message states:
     manifest = folder / "probe" / "1.0" / "standard.yaml"
     manifest.write_text(
         manifest.read_text("utf-8").replace("{file: lists/way.xml, closed: true}, ", ""), "utf-8"
     )
-    assert warned(folder, f"<m:way{version}><code>x</code></m:way>") == []
+    assert told(folder, f"<m:way{version}><code>x</code></m:way>") == []
+
+
+@pytest.mark.parametrize(
+    ("content", "places"),
+    [
+        ("<m:code><code>post</code></m:code>", ["m:code"]),
+        ('<m:code listURI=""><code>post</code></m:code>', ["m:code/@listURI"]),
+        ("<m:unknown/><m:code><code>post</code></m:code>", ["m:unknown", "m:code"]),
+        ('<m:way listVersionID="1"><code>post</code></m:way>', []),
+    ],
+)
+def test_code_whose_list_is_left_out_is_refused_when_lists_are_closed(
+    standard: Folder, content: str, places: list[str]
+) -> None:
+    assert [place for _, place in told(standard(), content)] == [f"/m:probe.0101/{each}" for each in places]
 
 
 def test_standard_without_any_list_warns_of_none(standard: Folder) -> None:

@@ -61,7 +61,7 @@ def _stated(declared: dict[str, XsdAttribute], name: str) -> tuple[str | None, b
     attribute = declared.get(name)
     if attribute is None:
         return None, False
-    return attribute.fixed or attribute.default, attribute.fixed is not None
+    return attribute.fixed or attribute.default or None, attribute.fixed is not None
 
 
 def _is_called(code_list: CodeList, name: str) -> bool:

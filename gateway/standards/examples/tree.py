@@ -188,10 +188,13 @@ class Tree:
     def _is_needed(self, part: Part, declared: dict[str, XsdAttribute], name: str) -> bool:
         if ID in self.needed and builtin_name(declared[name].type) == "ID":
             return True
+        if name == URI and declared[URI].default == "":  # one must be named, see `asking_for_lists`
+            return True
         if name != VERSION or not part.coding or not part.coding.codes:
             return False
         # A list that the schema names without the message's saying so is known by its version, too.
-        return part.element.get(URI) is not None or bool(declared[URI].fixed or declared[URI].default)
+        names_list = declared[URI].fixed is not None or declared[URI].default is not None
+        return names_list or part.element.get(URI) is not None
 
     def _write_attribute(self, part: Part, attribute: XsdAttribute, name: str) -> None:
         try:
