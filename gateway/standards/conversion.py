@@ -91,7 +91,7 @@ class Converter:
         return Converted(way[-1].message_type.id, body)
 
     def _take(self, step: _Step, body: bytes) -> bytes:
-        if has_larger_tree(body, MAX_TREE):
+        if len(body) > MAX_BYTES or has_larger_tree(body, MAX_TREE):
             raise VersionNotServed(_TOO_LARGE, hint=_in_version(step.target))
         root = parse(body, self._limits)
         with usable(step.source):
@@ -150,8 +150,9 @@ _Place = tuple[etree._Element, str]
 _Content = tuple[tuple[str, ...], str, str]
 _Elements = defaultdict[tuple[str, ...], list[etree._Element]]
 """Those of names that both messages have, by these names from the root on, in document order."""
-MAX_TREE = 40_000
-"""Tags and attributes of a message that is converted: what is compared takes a kilobyte for each."""
+MAX_BYTES, MAX_TREE = 2 * 1024 * 1024, 40_000
+"""Bytes of a message that is converted, and its tags and attributes: its text is in memory a dozen times, and
+comparing takes a kilobyte for each tag."""
 _LEVELS = 8
 """Within how many of the elements around it a statement is compared: a hostile message has hundreds."""
 
@@ -394,9 +395,9 @@ _TORN = Bilingual(
 )
 _TOO_LARGE = Bilingual(
     de="Die zuständige Stelle bedient diese Version nicht, und umgewandelt werden nur Nachrichten mit "
-    f"höchstens {MAX_TREE} Tags und Attributen.",
+    f"höchstens {MAX_BYTES} Byte und {MAX_TREE} Tags und Attributen.",
     en="The authority does not serve this version, and only messages of at most "
-    f"{MAX_TREE} tags and attributes are converted.",
+    f"{MAX_BYTES} bytes and {MAX_TREE} tags and attributes are converted.",
 )
 _NO_WAY = Bilingual(
     de="Die zuständige Stelle bedient diese Version nicht, und keine Umwandlung führt zu einer anderen.",

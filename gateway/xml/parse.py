@@ -6,9 +6,10 @@ What it blocks, for every message alike:
 - XML 1.1 and every encoding but UTF-8, by byte order mark, by declaration or by content;
 - files and network: it is given bytes, never a path or an address; `xsi:schemaLocation`, XInclude and
   `xml-stylesheet` are read as data and never followed; compressed input is not XML;
-- messages over `max_bytes`, with more tags or attributes than should be in memory, nested deeper than
-  `max_depth`, elements with more than `max_attributes` attributes or as many namespace declarations, and
-  names or texts beyond libxml2's own limits (50,000 and 10,000,000 bytes).
+- messages over `max_bytes`, or half of them with a character beyond U+FFFF, with more tags or attributes than
+  should be in memory, nested deeper than `max_depth`, elements with more than `max_attributes` attributes or
+  as many namespace declarations, and names or texts beyond libxml2's own limits (50,000 and 10,000,000
+  bytes).
 
 Comments and processing instructions are no part of what a message says, and not in the tree: a value is one
 text, however it is written, to whoever reads it.
@@ -40,6 +41,11 @@ _DECLARATION = re.compile(
 # Atomic and possessive, or a prolog of many comments would take exponential time.
 _DOCTYPE = re.compile(rb"(?>\s+|<!--.*?-->|<\?.*?\?>)*+<!DOCTYPE", re.DOTALL)
 _ASCII = bytes(range(128))
+# In a text that has one of these, every character takes three or four bytes, here and wherever it goes.
+_WIDE = re.compile(
+    rb"[\xf0-\xf4]|&#(?:x0*(?:[1-9a-fA-F]|10)[0-9a-fA-F]{4}"
+    rb"|0*(?:6553[6-9]|655[4-9]\d|65[6-9]\d{2}|6[6-9]\d{3}|[7-9]\d{4}|[1-9]\d{5,6}));"
+)
 _ATTRIBUTE = re.compile(rb"""=\s*["']""")
 _SHORTEST_TAG = b"<a/>"
 _NAMESPACE_DECLARATION = re.compile(rb"""\sxmlns(?::[^\s=]+)?\s*=\s*(?:"[^"]*"|'[^']*')""")
@@ -101,7 +107,7 @@ def parse(body: bytes, limits: Limits = DEFAULT_LIMITS) -> etree._Element:
     Raises:
         MessageTooLarge: more than `limits.max_bytes`.
         NotUtf8: another encoding, declared or used.
-        ForbiddenXml: a DOCTYPE, XML 1.1, or beyond a limit.
+        ForbiddenXml: a DOCTYPE, XML 1.1, or beyond another limit.
         MalformedXml: not well-formed.
     """
     if len(body) > limits.max_bytes:
@@ -161,7 +167,10 @@ def _require_utf8(body: bytes) -> None:
 
 
 def _require_small(root: etree._Element, body: bytes, limits: Limits) -> None:
-    """Check depth and breadth; a byte count spares nearly every message the search for breadth."""
+    """Check characters, depth and breadth; a byte count spares nearly every message most of it."""
+    most = limits.max_bytes // 2
+    if len(body) > most and (wide := _WIDE.search(body)):
+        raise _at_byte(ForbiddenXml, body, wide.start(), _too_wide(most))
     too_deep, too_broad = _searches(limits.max_depth, limits.max_attributes)
     if too_deep(root):
         raise _at_element(root, body, _first(root, "/*" * (limits.max_depth + 1)), _too_deep(limits))
@@ -290,6 +299,17 @@ _TREE_TOO_LARGE = Bilingual(
     de=f"Die Nachricht hat mehr als {MAX_TREE} Tags und Attribute; so viele werden nicht angenommen.",
     en=f"The message has more than {MAX_TREE} tags and attributes; so many are not taken.",
 )
+
+
+def _too_wide(most: int) -> Bilingual:
+    return Bilingual(
+        de="An dieser Stelle steht ein Zeichen jenseits von U+FFFF, etwa ein Emoji; eine Nachricht mit einem "
+        f"solchen darf höchstens {most} Byte haben.",
+        en="At this place is a character beyond U+FFFF, such as an emoji; a message with one may have at "
+        f"most {most} bytes.",
+    )
+
+
 _PATCHWORK = Bilingual(
     de="Der Text an dieser Stelle besteht aus mehr Zeichenreferenzen, Kommentaren und Abschnitten, als "
     "angenommen werden; schreiben Sie die Zeichen unmittelbar.",

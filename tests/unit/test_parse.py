@@ -272,6 +272,23 @@ def test_parse_raises_nothing_but_problems_on_changed_samples(data: st.DataObjec
         parse(bytes(body))
 
 
+@pytest.mark.parametrize(
+    "wide",
+    ["😀", "\U00010000", "\U0010ffff", "&#x1F600;", "&#x010000;", "&#x10fffF;", "&#65536;", "&#001114111;"],
+)
+def test_message_with_wide_characters_may_have_half_as_many_bytes(wide: str) -> None:
+    half = SMALL.max_bytes // 2
+    start, end = f"<a>\n<b>ü{wide}".encode(), b"</b></a>"
+    assert len(parse(start + b"x" * (half - len(start + end)) + end, SMALL)) == 1
+    problem = refusal(start + b"x" * half + end)
+    assert isinstance(problem, ForbiddenXml)
+    (finding,) = problem.findings
+    assert (finding.line, finding.column) == (2, 5)
+    assert f"{half} Byte" in finding.message.de
+    narrow = "\ufffd\ud7ffü\ue000&#xFFFD;&#65533;&#x00e000;&#57344;".encode()
+    assert parse(b"<a>" + narrow * (90_000 // len(narrow)) + b"</a>", SMALL).tag == "a"
+
+
 def test_message_of_countless_tags_is_forbidden_before_a_tree_is_built() -> None:
     body = b"<a>" + b"<x/>" * MAX_TREE + b"</a>"
     with pytest.raises(ForbiddenXml) as refused:

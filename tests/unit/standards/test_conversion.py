@@ -206,11 +206,17 @@ async def test_test_message_stays_one_whatever_may_be_dropped(tmp_path: Path, dr
     assert await lost(tmp_path, template, as_sent(TEST), drops=drops) == []  # its author must look
 
 
-async def test_message_of_countless_parts_is_not_converted(converter: Converter) -> None:
-    end = b"</u:urkunde>"
-    part = FIRST[FIRST.index(b"<u:urkunde>") : FIRST.index(end) + len(end)]
-    body = FIRST.replace(part, part * (40_000 // part.count(b"<")), 1)
-    with pytest.raises(VersionNotServed, match=r"40000 tags and attributes .* as xurkunde 1\.0\.$"):
+PART = FIRST[FIRST.index(b"<u:urkunde>") : FIRST.index(b"</u:urkunde>") + len(b"</u:urkunde>")]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [FIRST.replace(PART, PART * (40_000 // PART.count(b"<"))), FIRST.replace(PART, PART + b" " * 2**21)],
+    ids=["parts", "bytes"],
+)
+async def test_message_that_is_large_is_not_converted(converter: Converter, body: bytes) -> None:
+    limits = r"2097152 bytes and 40000 tags and attributes .* as xurkunde 1\.0\.$"
+    with pytest.raises(VersionNotServed, match=limits):
         await converter.convert(NEW, body, SERVES_OLD)
 
 
