@@ -4,6 +4,7 @@ libxml2 says what it has refused; the second engine is asked only for what comes
 content model, where libxml2 looks no further. What the faults mean is read from the schema's declarations.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -57,6 +58,7 @@ def explain(
             if fault.kind is not Kind.DATATYPE or (fault.element, fault.attribute) not in places
         ]
         faults += doubled
+    faults = _without_references_to_unknown(faults)
     if refused and not faults:  # nothing known leads here, but a refusal without a reason would be none
         faults = [Fault(root, Kind.OTHER)]
     order = {element: number for number, element in enumerate(root.iter("*"))}
@@ -114,17 +116,59 @@ def _without_nil_and_empty(faults: list[Fault]) -> list[Fault]:
 
 
 def _without_misspelt_attributes(faults: list[Fault], look: Look) -> list[Fault]:
-    """Drop the missing attribute where one of nearly its name is unexpected."""
-    unexpected = {
-        (fault.element, near)
-        for fault in faults
-        if fault.kind is Kind.UNEXPECTED_ATTRIBUTE and (near := sentences.meant_attribute(fault, look))
-    }
+    """Drop the missing attribute where one of nearly its name is unexpected, or the only one that is."""
+    missing: defaultdict[etree._Element, list[Fault]] = defaultdict(list)
+    unlike: defaultdict[etree._Element, list[Fault]] = defaultdict(list)
+    unexpected: set[tuple[etree._Element, str | None]] = set()
+    for fault in faults:
+        if fault.kind is Kind.UNEXPECTED_ATTRIBUTE:
+            if near := sentences.meant_attribute(fault, look):
+                unexpected.add((fault.element, near))
+            else:
+                unlike[fault.element].append(fault)
+    for fault in faults:
+        if fault.kind is Kind.MISSING_ATTRIBUTE and (fault.element, fault.attribute) not in unexpected:
+            missing[fault.element].append(fault)
+    for element, them in missing.items():
+        if len(them) == 1 and len(unlike[element]) == 1:
+            unlike[element][0].instead = them[0].attribute
+            unexpected.add((element, them[0].attribute))
     return [
         fault
         for fault in faults
         if fault.kind is not Kind.MISSING_ATTRIBUTE or (fault.element, fault.attribute) not in unexpected
     ]
+
+
+def _without_references_to_unknown(faults: list[Fault]) -> list[Fault]:
+    """Drop the references that lead to what nobody knows: under its right name it would be there."""
+    dangling = {Kind.DANGLING_REFERENCE, Kind.DANGLING_ID_REFERENCE}
+    if not any(fault.kind in dangling for fault in faults):
+        return faults
+    unknown: set[str] = set()
+    for fault in faults:
+        if fault.kind is Kind.UNEXPECTED_ATTRIBUTE:
+            unknown.add(_plain(fault.element.get(fault.attribute or "")))
+        elif fault.kind in meant.DISPLACED:
+            for each in fault.element.iter("*"):
+                unknown.update(map(_plain, [each.text, *each.attrib.values()]))
+    unknown.discard("")
+    return [fault for fault in faults if fault.kind not in dangling or not _values(fault) <= unknown]
+
+
+def _values(fault: Fault) -> set[str]:
+    """Return what a reference names, all its fields together."""
+    if fault.attribute:
+        values = {_plain(fault.element.get(fault.attribute))}
+    else:
+        values = {text for each in fault.element.iter("*") if (text := _plain(each.text))}
+    if fault.kind is Kind.DANGLING_ID_REFERENCE:  # of which one may name several
+        values = {each for value in values for each in value.split()}
+    return values or {""}
+
+
+def _plain(value: str | None) -> str:
+    return " ".join((value or "").split())
 
 
 def _without_content_of_surplus(faults: list[Fault]) -> list[Fault]:

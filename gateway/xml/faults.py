@@ -102,7 +102,7 @@ class Fault:
     other: etree._Element | None = None
     """The element that this one conflicts with or repeats, or belongs in."""
     instead: str | None = None
-    """The expanded name of what is missing where a child stands that is unknown."""
+    """The expanded name of what is missing where a child or attribute stands that is unknown."""
     after: str | None = None
     """The expanded name behind which an element belongs; "" for the beginning."""
     before: str | None = None

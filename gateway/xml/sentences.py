@@ -154,6 +154,8 @@ def _missing_attribute(fault: Fault, look: Look | None) -> Told:
 
 def meant_attribute(fault: Fault, look: Look) -> str | None:
     """Return the expanded name of the attribute that an unexpected one was probably meant to be."""
+    if fault.instead is not None:
+        return fault.instead
     declared = look.at(fault.element)
     known = declarations.attributes_of(declared.type) if declared else {}
     free = {local(each): each for each in known if fault.element.get(each) is None}
