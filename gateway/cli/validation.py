@@ -154,10 +154,10 @@ def _print(source: Source, verdict: Verdict, *, as_json: bool, as_xml: bool) -> 
     document = verdict.document
     if verdict.rejection:
         typer.echo(verdict.rejection, nl=False)
-    elif document["valid"]:
-        show(document, valid_text(document, source), as_json=as_json, err=as_xml)
-    else:
-        show(document, problem_report(document, source), as_json=as_json, err=not as_json)
+        return
+    text = (valid_text if document["valid"] else problem_report)(document, source)
+    # Nobody's verdict is no report.
+    show(document, text, as_json=as_json, err=not as_json and (as_xml or document["valid"] is None))
 
 
 def _rejection(problem: Problem) -> bytes:

@@ -261,7 +261,7 @@ def test_validate_names_each_finding_with_its_place(idle: Installation) -> None:
     assert spoken.returncode == REFUSED
     place = f"{INVALID}:{finding['line']}:{finding['column']}: error X001 {FINDING}"
     for text in (place, finding["message"]["de"], finding["message"]["en"], finding["documentation"]):
-        assert text in spoken.stderr
+        assert text in spoken.stdout
 
 
 @pytest.mark.parametrize(("more", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
@@ -275,8 +275,8 @@ def test_validate_is_coloured_on_a_terminal_unless_that_is_not_wanted(
             [COMMAND, "validate", INVALID],
             env=variables | {"TERM": "xterm-256color"} | more,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=theirs,
+            stdout=theirs,
+            stderr=subprocess.PIPE,
             cwd=idle.folder,
         )
         said = os.read(ours, 65536).decode()

@@ -68,12 +68,12 @@ def test_unknown_type_is_told_together_with_a_folder_of_standards_that_is_not_th
 
 def test_terminal_shows_each_finding_with_its_line_and_a_caret() -> None:
     done = run(FAULTY, "--attach", CARD)
-    assert (done.exit_code, done.stdout) == (REFUSED, "")
+    assert (done.exit_code, done.stderr) == (REFUSED, "")
     lines = FAULTY.read_text("utf-8").split("\n")
     heads = re.findall(
-        rf"^{re.escape(str(FAULTY))}:(\d+):(\d+): error X001 (/\S+)$", done.stderr, re.MULTILINE
+        rf"^{re.escape(str(FAULTY))}:(\d+):(\d+): error X001 (/\S+)$", done.stdout, re.MULTILINE
     )
-    carets = re.findall(r"^ *(\d+) │ (.*)\n +│ ( *)(\^~*)$", done.stderr, re.MULTILINE)
+    carets = re.findall(r"^ *(\d+) │ (.*)\n +│ ( *)(\^~*)$", done.stdout, re.MULTILINE)
     assert len(heads) == len(carets) == 6
     for (line, column, path), (number, shown, lead, caret) in zip(heads, carets, strict=True):
         assert (number, shown) == (line, lines[int(line) - 1])
@@ -83,7 +83,7 @@ def test_terminal_shows_each_finding_with_its_line_and_a_caret() -> None:
 
 
 def test_terminal_says_everything_in_both_languages_and_counts() -> None:
-    said = run(FAULTY, "--attach", CARD).stderr
+    said = run(FAULTY, "--attach", CARD).stdout
     for text in (
         "  »betrag« ist keine Dezimalzahl.\n  “betrag” is not a decimal number.\n  → Erwartet: Dezimalzahl",
         "  → Expected: decimal number with a point",
@@ -100,11 +100,11 @@ def test_terminal_counts_what_is_not_shown(tmp_path: Path) -> None:
     path.write_text(text.replace("<p:zeitraum>", "<p:zeitraum>" + "<p:jahr/>" * 230, 1), "utf-8")
     more = json.loads(run(path, "--json").stdout)["findings_more"]
     assert more > 20
-    assert f"200 Fehler, {more} weitere, die hier nicht stehen / 200 errors, {more} more" in run(path).stderr
+    assert f"200 Fehler, {more} weitere, die hier nicht stehen / 200 errors, {more} more" in run(path).stdout
 
 
 def test_terminal_is_not_steered_by_a_message(hostile: Path) -> None:
-    said = run(hostile).stderr
+    said = run(hostile).stdout
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", said)
     assert "hostile<b>␛[31m.xml:45:7: error X001" in said
     assert "<U+007F><U+202E></script>" in said
@@ -287,7 +287,7 @@ def test_page_and_report_are_made_of_whatever_is_no_message(tmp_path: Path, body
     path = tmp_path / "m.xml"
     path.write_bytes(body)
     assert "Abgewiesen" in Page(run(path, "--html", "-").stdout).text
-    assert "1 Fehler / 1 error\n" in run(path).stderr
+    assert "1 Fehler / 1 error\n" in run(path).stdout
 
 
 @pytest.mark.parametrize(
