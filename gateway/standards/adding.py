@@ -12,7 +12,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from lxml import etree
 from pydantic import ValidationError
@@ -415,20 +414,17 @@ def _install(
 ) -> Path:
     """Let the release appear at once as a whole; hidden folders are no standards."""
     home = target / identity.standard / identity.version
-    arriving = target / f".{uuid4()}"
     try:
         target.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(folder, arriving)
-        with alone_in(target):
+        with alone_in(target) as arriving:
             _require_still_new(identity, Standard(manifest, folder, SchemaFiles([folder])), catalogue, target)
             if home.is_dir() and any(home.iterdir()):
                 raise ConfigurationError(f"{home}: is no standard, but is not empty; take it away first")
+            shutil.copytree(folder, arriving)
             home.parent.mkdir(exist_ok=True)
             arriving.rename(home)
     except OSError as error:
         raise ConfigurationError(f"{home}: cannot be written: {error.strerror}") from error
-    finally:
-        shutil.rmtree(arriving, ignore_errors=True)
     return home
 
 

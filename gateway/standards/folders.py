@@ -1,6 +1,7 @@
 """The manifests in the folders of standards, whether one has changed, and who may change one."""
 
 import fcntl
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,8 +41,18 @@ def _stamp(path: Path) -> Stamp | None:
 
 
 @contextmanager
-def alone_in(target: Path) -> Iterator[None]:
-    """Wait until nobody else changes the folder: two that look at the same time both find room."""
+def alone_in(target: Path) -> Iterator[Path]:
+    """Wait until nobody else changes the folder: two that look at the same time both find room.
+
+    Yields:
+        A hidden folder for what arrives or leaves, which is not there yet; what stays in it is removed, also
+        where whoever left it there was killed.
+    """
+    moving = target / ".moving"
     with (target / ".lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # let go when the file is closed
-        yield
+        shutil.rmtree(moving, ignore_errors=True)
+        try:
+            yield moving
+        finally:
+            shutil.rmtree(moving, ignore_errors=True)

@@ -94,11 +94,11 @@ def remove(home: Path, target: Path) -> None:
         ConfigurationError: it cannot be removed.
     """
     require_added(home, target)
-    leaving = home.with_name(f".{uuid4()}")
     try:
-        home.rename(leaving)
-        shutil.rmtree(leaving)
-        with alone_in(target), suppress(OSError):  # other versions may be in it
-            home.parent.rmdir()
+        with alone_in(target) as leaving:
+            home.rename(leaving)
+            shutil.rmtree(leaving)
+            with suppress(OSError):  # other versions may be in it
+                home.parent.rmdir()
     except OSError as error:
         raise ConfigurationError(f"{home}: cannot be removed: {error.strerror}") from error

@@ -8,14 +8,16 @@ import stat
 import tempfile
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
 from gateway.cli.releases import report_text
 from gateway.errors import ConfigurationError, NotPossible, SchemaViolation, Unavailable, VersionNotServed
-from gateway.standards import Catalogue, Standard, draft, survey
+from gateway.standards import Catalogue, Standard, draft, folders, survey
 from gateway.standards.adding import Report, add
 from gateway.standards.description import fetch_schema_file, schema_files
 from gateway.standards.examples import Examples
@@ -871,6 +873,20 @@ def test_commands_look_and_write_one_after_the_other(standards: Path) -> None:
         assert not (standards / "xhund" / "2.3").exists()
         fcntl.flock(lock, fcntl.LOCK_UN)
         assert added.result().folder == standards / "xhund" / "2.3"
+
+
+def test_what_a_command_that_was_killed_has_left_is_gone_with_the_next(standards: Path) -> None:
+    with suppress(KeyboardInterrupt), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "rename", _killed)
+        patch.setattr(folders, "shutil", SimpleNamespace(rmtree=lambda *_, **__: None))
+        adding(standards, release.shared_files(), "gemeinsames")
+    assert [*standards.glob(".*/**/*.xsd")]
+    adding(standards, release.shared_files(), "gemeinsames")
+    assert [each.name for each in standards.iterdir() if each.is_dir()] == ["gemeinsames"]
+
+
+def _killed(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_standard_can_be_read_by_whom_the_umask_lets(standards: Path) -> None:
