@@ -222,7 +222,7 @@ def read_manifest(path: Path) -> Manifest:
 
 _TO_REVIEW = (
     "# Written by `amtsbote standards add` from the published files; review it before you enable it.\n"
-    "# Nobody can send it before: amtsbote standards enable {standard} {version} --from DAY\n"
+    "# From when it is taken is set by: amtsbote standards enable {standard} {version} --from DAY\n"
 )
 _ONE_PER_LINE = frozenset({"code_lists", "message_types", "gaps"})
 

@@ -242,7 +242,7 @@ def _syntax_problem(body: bytes, code: int, line: int, column: int, said: str) -
         return _problem(ForbiddenXml, line, column, wellformed.NODE_TOO_LARGE)
     end = Counter(body).position(len(body))
     hint = wellformed.hint(code, said, body, at_end=(line, column) == (end.line, end.column))
-    return _problem(MalformedXml, line, column, wellformed.sentence(code), hint)
+    return _problem(MalformedXml, line, column, wellformed.sentence(code, said), hint)
 
 
 def _at_byte(

@@ -38,7 +38,9 @@ class Names:
         """Return the XPath of an element, or of one of its attributes; one of a very long name has none."""
         steps = [self._step(node) for node in (*reversed(list(element.iterancestors())), element)]
         if attribute and len(attribute) <= MAX_NAME:
-            steps.append(f"@{self.name(attribute)}")
+            uri = etree.QName(attribute).namespace
+            own = next((prefix for prefix, its in element.nsmap.items() if prefix and its == uri), None)
+            steps.append(f"@{self.name(attribute, own)}")
         return "/" + "/".join(steps)
 
     def namespaces(self, path: str) -> dict[str, str]:

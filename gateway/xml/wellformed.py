@@ -48,8 +48,8 @@ _ATTRIBUTE = (
     'An attribute is not written correctly; right is name="value" with a space between attributes.',
 )
 _TWICE = (
-    "Das Element hat dasselbe Attribut zweimal.",
-    "The element has the same attribute twice.",
+    "Das Element hat das Attribut{de} zweimal.",
+    "The element has the attribute{en} twice.",
 )
 _LESS_THAN = (
     "Ein Attributwert enthält ein <, das als &lt; geschrieben wird; oder ihm fehlt das schließende "
@@ -93,8 +93,8 @@ _NAMESPACE = (
     "A namespace declaration is faulty.",
 )
 _PREFIX = (
-    'Das Präfix an dieser Stelle ist keinem Namensraum zugeordnet; es fehlt xmlns:präfix="…".',
-    'The prefix at this place is bound to no namespace; xmlns:prefix="…" is missing.',
+    'Das Präfix{de} im Tag vor dieser Stelle ist keinem Namensraum zugeordnet; es fehlt xmlns:präfix="…".',
+    'The prefix{en} in the tag before this place is bound to no namespace; xmlns:prefix="…" is missing.',
 )
 
 _SENTENCES: dict[int, tuple[str, str]] = {
@@ -135,15 +135,18 @@ _SENTENCES: dict[int, tuple[str, str]] = {
     203: _TWICE,
 }
 
+_NAMED = re.compile(r"(?:prefix|[Aa]ttribute) ([^\W\d][\w.-]{0,63}) ")
 _OPEN_ELEMENT = re.compile(r"(?:mismatch:|in tag) \S+ line (\d+)")
 
 
-def sentence(code: int) -> Bilingual:
-    """Return the sentence for one of libxml2's parser errors."""
+def sentence(code: int, said: str) -> Bilingual:
+    """Return the sentence for one of libxml2's parser errors, with the name that is in its own, `said`."""
     if code not in _SENTENCES:
         return _GENERAL
     german, english = _SENTENCES[code]
-    return Bilingual(de=german, en=english)
+    name = _NAMED.search(said)
+    quoted = {"de": f" »{name[1]}«", "en": f" “{name[1]}”"} if name else {"de": "", "en": ""}
+    return Bilingual(de=german.format(**quoted), en=english.format(**quoted))
 
 
 def hint(code: int, said: str, body: bytes, *, at_end: bool) -> Bilingual | None:

@@ -184,7 +184,7 @@ def test_parse_counts_bytes(size: int) -> None:
         (b"<a/><b/>", "genau ein Wurzelelement"),
         (b"<a><b></a>", "passt nicht zum zuletzt"),
         (b"<a><b>", "abgeschnitten"),
-        (b"<a b='1' b='2'/>", "dasselbe Attribut"),
+        (b"<a b='1' b='2'/>", "das Attribut »b« zweimal"),
         (b"<a>&</a>", "&amp;"),
         (b"<a b=1/>", "Attribut ist fehlerhaft"),
         (b"<a b='<'/>", "&lt;"),
