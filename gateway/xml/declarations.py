@@ -96,13 +96,16 @@ class Declarations:
         uri = element.nsmap.get(prefix or None)
         return self.schema.maps.types.get(f"{{{uri}}}{local}" if uri else local) or fallback
 
-    def concrete_types(self, base: Component) -> list[str]:
-        """Return the local names of the types that may stand for an abstract one."""
+    def concrete_types(self, element: Component) -> list[str]:
+        """Return the local names of the types that may stand for that of an element."""
+        base = element.type
+        blocked = {*element.block.split(), *getattr(base, "block", "").split()}
         types: list[Component] = [each for each in self.schema.maps.types.values() if each.is_complex()]
         return sorted(
             str(each.local_name)
             for each in types
             if not each.abstract and each is not base and each.is_derived(base)
+            if blocked.isdisjoint(_derivations(each, base))
         )
 
 
@@ -158,6 +161,13 @@ def wildcards(complex_type: Component) -> list[Component]:
 def _lets_in(wildcard: Component, tag: str) -> bool:
     uri, _, _ = tag.rpartition("}")
     return wildcard.process_contents != "skip" and bool(wildcard.is_namespace_allowed(uri[1:]))
+
+
+def _derivations(kind: Component, base: Component) -> Iterator[str]:
+    """Yield by what a type is derived from another, step by step, as `block` names it."""
+    while kind is not None and kind is not base:
+        yield kind.derivation or ""
+        kind = kind.base_type
 
 
 def attributes_of(any_type: Component) -> dict[str, Component]:

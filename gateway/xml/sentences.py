@@ -82,7 +82,7 @@ def _type(german: str, english: str) -> Callable[[Fault, Look | None], Told]:
         name, declared = local_of(fault.element), declared_at(look, fault.element)
         if declared and declared.element.abstract:
             return _abstract(name, declared)
-        names = look.declarations.concrete_types(declared.element.type) if look and declared else []
+        names = look.declarations.concrete_types(declared.element) if look and declared else []
         text = documented(declared.element) if declared else None
         return Told(say(german.format(name), english.format(name)), possible(names) if names else None, text)
 

@@ -415,6 +415,26 @@ def test_value_that_does_not_match_is_told_in_the_same_words_however_long_it_is(
     assert finding.hint.en == r"Expected: the pattern ([a-z]+\.?)+@x"
 
 
+@pytest.mark.parametrize(
+    ("block", "named"), [("", "E, R"), ("extension", "R"), ("restriction", "E"), ("#all", None)]
+)
+def test_types_are_named_that_an_element_does_not_block(block: str, named: str | None) -> None:
+    derived = "".join(
+        f'<xs:complexType name="{how[0].upper()}"><xs:complexContent><xs:{how} base="T"/></xs:complexContent>'
+        "</xs:complexType>"
+        for how in ("extension", "restriction")
+    )
+    xsd = (
+        '<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema">'
+        f'<xs:element name="r" type="T" block="{block}"/><xs:complexType name="T"/>{derived}</xs:schema>'
+    )
+    schema = Schema(Documents("b.xsd", {"b.xsd": xsd.encode()}), {})
+    (finding,) = refuse(
+        schema, '<r xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="Nope"/>'
+    ).shown
+    assert (finding.hint.de if finding.hint else None) == (named and f"Möglich: {named}")
+
+
 def test_path_leads_to_an_attribute_of_a_namespace_that_only_the_message_declares(schema: Schema) -> None:
     body = f'{HEAD}<t:a/><t:b/><t:k xmlns:o="urn:fremd" o:zz="1"/></t:r>'
     _, found = refuse(schema, body).shown
