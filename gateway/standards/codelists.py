@@ -18,6 +18,7 @@ from gateway.contract.codes import RejectCode
 from gateway.contract.findings import MAX_FINDINGS, Bilingual, Finding, Findings, Severity
 from gateway.standards.genericode import CodeList, load_code_list
 from gateway.xml.near import nearest
+from gateway.xml.parse import has_more_tags
 from gateway.xml.paths import Names
 from gateway.xml.positions import Place, find_places
 from gateway.xml.reference import parse_reference, write_reference
@@ -28,15 +29,19 @@ __all__ = ["CodeList", "CodeLists", "fixed_lists", "load_code_list"]
 # Where the schema fixes the list, validating has added its address.
 _CODED = etree.XPath("//@listURI/..")
 _CODED_IN_LARGE = etree.XPath("descendant-or-self::*[@listURI]")
-_LARGE_BYTES = 256 * 1024
+_MANY_TAGS = 5_000
 """The first is twice as fast, and takes time by the square of what it finds."""
 _MAX_NAME = 90
 _XSD = "http://www.w3.org/2001/XMLSchema"
 _XS = f"{{{_XSD}}}"
 _ANY_TEXT = {"anyURI", "string", "normalizedString", "token"}
 
+_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
+
 Describe = Callable[[etree._Element], str | None]
 """Returns what the schema says of an element."""
+Fixes = Callable[[etree._Element], bool]
+"""Says whether the schema fixes the list of an element."""
 
 
 def fixed_lists(files: Mapping[str, bytes]) -> frozenset[tuple[str, str | None]]:
@@ -66,9 +71,10 @@ def _asking(content: bytes) -> bytes:
     for node in root.iter(f"{_XS}attribute"):
         prefix, _, type_name = node.get("type", "").rpartition(":")
         is_text = type_name in _ANY_TEXT and node.nsmap.get(prefix or None) == _XSD
+        is_local = node.getparent() is not root  # where others refer to it, they may fix it
         may_be_left_out = node.get("use", "optional") == "optional"
         has_value = "default" in node.attrib or "fixed" in node.attrib
-        if node.get("name") == "listURI" and is_text and may_be_left_out and not has_value:
+        if node.get("name") == "listURI" and is_local and is_text and may_be_left_out and not has_value:
             node.set("default", "")
     return write_reference(root)
 
@@ -79,8 +85,8 @@ class CodeLists:
     Args:
         lists: those that are here.
         closed: whether a message may name no other; otherwise one that is not known here is a warning.
-        expected: lists, with or without version, that a message may name though they are not here: the
-            schema fixes them, so that its sender has no choice, and the operator knows.
+        expected: lists, with or without version, that are no surprise where they are not here: the schema
+            fixes them somewhere, and the operator knows.
     """
 
     def __init__(
@@ -101,7 +107,13 @@ class CodeLists:
         return code in known.names if known and known.closed else None
 
     def find(
-        self, root: etree._Element, body: bytes, prefixes: Mapping[str, str], describe: Describe
+        self,
+        root: etree._Element,
+        body: bytes,
+        prefixes: Mapping[str, str],
+        *,
+        describe: Describe,
+        fixes: Fixes,
     ) -> Findings:
         """Return the lists and codes of a message that are not known.
 
@@ -109,7 +121,7 @@ class CodeLists:
         known, each is warned of once.
         """
         doubtful = self._doubtful(root, body)
-        faults = _once(fault for element in doubtful for fault in self._faults(element))
+        faults = _once(fault for element in doubtful for fault in self._faults(element, fixes))
         told = list(islice(faults, MAX_FINDINGS))
         if not told:
             return Findings()
@@ -128,7 +140,7 @@ class CodeLists:
     def _coded(self, root: etree._Element, body: bytes) -> list[etree._Element]:
         if not self._closed and not self._lists:
             return []
-        search = _CODED if len(body) < _LARGE_BYTES else _CODED_IN_LARGE
+        search = _CODED_IN_LARGE if has_more_tags(body, _MANY_TAGS) else _CODED
         return cast("list[etree._Element]", search(root))
 
     def _is_plainly_right(self, element: etree._Element) -> bool:
@@ -143,18 +155,20 @@ class CodeLists:
         first = element[0]
         return first.tag == "code" and first.text in known.names and len(first) == 0
 
-    def _faults(self, element: etree._Element) -> Iterator["_Fault"]:
+    def _faults(self, element: etree._Element, fixes: Fixes) -> Iterator["_Fault"]:
         uri = (element.get("listURI") or "").strip()
         version = (element.get("listVersionID") or "").strip()
+        if _is_nil(element) and not uri:
+            return
         if known := self._lists.get((uri, version)):
             meant_lists = [known]
-        elif fault := self._unknown_list(element, uri, version):
+        elif fault := self._unknown_list(element, uri, version, fixes):
             yield fault
             # Whichever version is meant: what is in none of them is wrong in all.
             meant_lists = self._versions(uri) if self._closed else []
         else:
             meant_lists = []
-        if not meant_lists or (code := _code_element(element)) is None:
+        if not meant_lists or _is_nil(element) or (code := _code_element(element)) is None:
             return
         # Not `text`, which ends at a comment.
         text = " ".join(str(code.xpath("string()")).split())
@@ -164,9 +178,10 @@ class CodeLists:
     def _versions(self, uri: str) -> list[CodeList]:
         return [item for item in self._lists.values() if item.uri == uri]
 
-    def _unknown_list(self, element: etree._Element, uri: str, version: str) -> "_Fault | None":
+    def _unknown_list(self, element: etree._Element, uri: str, version: str, fixes: Fixes) -> "_Fault | None":
         versions = self._versions(uri)
-        if self._is_expected(uri, version, listed=bool(versions)):
+        # Where lists are closed, only what is fixed at this very place leaves the sender no choice.
+        if self._is_expected(uri, version, listed=bool(versions)) and (not self._closed or fixes(element)):
             return None
         if versions:
             return self._unknown_version(element, version, versions)
@@ -177,7 +192,9 @@ class CodeLists:
 
     def _list_hint(self, element: etree._Element, uri: str) -> Bilingual | None:
         near = nearest(uri, sorted(self._uris)) or self._named_like(local_of(element))
-        return meant(near) if near else allowed(sorted(self._uris)) if self._closed else None
+        if near:
+            return meant(near)
+        return allowed(sorted(self._uris)) if self._closed and self._uris else None
 
     def _named_like(self, name: str) -> str | None:
         """Return the list whose address ends with the name of an element."""
@@ -273,6 +290,11 @@ def _code_element(element: etree._Element) -> etree._Element | None:
     Among other children there is none, which the schema says.
     """
     return next(element.iterchildren("{*}code"), None if len(element) else element)
+
+
+def _is_nil(element: etree._Element) -> bool:
+    """Say whether an element is marked as having no content, and so no code."""
+    return element.get(_NIL, "").strip() in {"true", "1"}
 
 
 def _once(faults: Iterable["_Fault"]) -> Iterator["_Fault"]:

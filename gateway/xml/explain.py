@@ -15,14 +15,16 @@ from lxml import etree
 from gateway.contract.codes import RejectCode
 from gateway.contract.findings import MAX_FINDINGS, Finding, Findings
 from gateway.xml import content, keys, lxml_faults, meant, parents, sentences, xmlschema_faults
-from gateway.xml.declarations import Look
+from gateway.xml.declarations import Look, attributes_of
 from gateway.xml.faults import Fault, Key, Kind
 from gateway.xml.meant import Guessing
 from gateway.xml.model import Component
+from gateway.xml.near import nearest
 from gateway.xml.parse import MAX_TREE_TAGS, has_more_tags
 from gateway.xml.paths import Names
 from gateway.xml.positions import Place, Position, find_places, locate
 from gateway.xml.telling import Told
+from gateway.xml.words import local
 
 if TYPE_CHECKING:
     from gateway.xml.validate import Schema
@@ -58,7 +60,6 @@ def explain(
             if fault.kind is not Kind.DATATYPE or (fault.element, fault.attribute) not in places
         ]
         faults += doubled
-    faults = _without_references_to_unknown(faults)
     if refused and not faults:  # nothing known leads here, but a refusal without a reason would be none
         faults = [Fault(root, Kind.OTHER)]
     order = {element: number for number, element in enumerate(root.iter("*"))}
@@ -116,7 +117,7 @@ def _without_nil_and_empty(faults: list[Fault]) -> list[Fault]:
 
 
 def _without_misspelt_attributes(faults: list[Fault], look: Look) -> list[Fault]:
-    """Drop the missing attribute where one of nearly its name is unexpected, or the only one that is."""
+    """Drop the missing attribute where one of nearly its name is unexpected, or one that may be it."""
     missing: defaultdict[etree._Element, list[Fault]] = defaultdict(list)
     unlike: defaultdict[etree._Element, list[Fault]] = defaultdict(list)
     unexpected: set[tuple[etree._Element, str | None]] = set()
@@ -129,10 +130,11 @@ def _without_misspelt_attributes(faults: list[Fault], look: Look) -> list[Fault]
     for fault in faults:
         if fault.kind is Kind.MISSING_ATTRIBUTE and (fault.element, fault.attribute) not in unexpected:
             missing[fault.element].append(fault)
-    for element, them in missing.items():
-        if len(them) == 1 and len(unlike[element]) == 1:
-            unlike[element][0].instead = them[0].attribute
-            unexpected.add((element, them[0].attribute))
+    for element, lacking in missing.items():
+        others = unlike[element]
+        if len(lacking) == len(others) == 1 and _fits(others[0], lacking[0], look):
+            others[0].instead = lacking[0].attribute
+            unexpected.add((element, lacking[0].attribute))
     return [
         fault
         for fault in faults
@@ -140,35 +142,15 @@ def _without_misspelt_attributes(faults: list[Fault], look: Look) -> list[Fault]
     ]
 
 
-def _without_references_to_unknown(faults: list[Fault]) -> list[Fault]:
-    """Drop the references that lead to what nobody knows: under its right name it would be there."""
-    dangling = {Kind.DANGLING_REFERENCE, Kind.DANGLING_ID_REFERENCE}
-    if not any(fault.kind in dangling for fault in faults):
-        return faults
-    unknown: set[str] = set()
-    for fault in faults:
-        if fault.kind is Kind.UNEXPECTED_ATTRIBUTE:
-            unknown.add(_plain(fault.element.get(fault.attribute or "")))
-        elif fault.kind in meant.DISPLACED:
-            for each in fault.element.iter("*"):
-                unknown.update(map(_plain, [each.text, *each.attrib.values()]))
-    unknown.discard("")
-    return [fault for fault in faults if fault.kind not in dangling or not _values(fault) <= unknown]
-
-
-def _values(fault: Fault) -> set[str]:
-    """Return what a reference names, all its fields together."""
-    if fault.attribute:
-        values = {_plain(fault.element.get(fault.attribute))}
-    else:
-        values = {text for each in fault.element.iter("*") if (text := _plain(each.text))}
-    if fault.kind is Kind.DANGLING_ID_REFERENCE:  # of which one may name several
-        values = {each for value in values for each in value.split()}
-    return values or {""}
-
-
-def _plain(value: str | None) -> str:
-    return " ".join((value or "").split())
+def _fits(unexpected: Fault, missing: Fault, look: Look) -> bool:
+    """Say whether an attribute may be another under a wrong name: nobody knows it, and its value is right."""
+    name, declared = unexpected.attribute or "", look.at(unexpected.element)
+    wanted = look.attribute(missing.element, missing.attribute or "")
+    value = unexpected.element.get(name, "")
+    if declared is None or wanted is None or name.startswith("{") or len(value) > xmlschema_faults.MAX_VALUE:
+        return False
+    known = [local(each) for each in attributes_of(declared.type)]
+    return nearest(name, known) is None and name not in known and bool(wanted.type.is_valid(value))
 
 
 def _without_content_of_surplus(faults: list[Fault]) -> list[Fault]:

@@ -8,7 +8,7 @@ else.
 
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -134,6 +134,23 @@ class Schema:
     def describe(self, element: etree._Element) -> str | None:
         """Return what the schema says of an element of a message, or of its type; slow on first use."""
         return sentences.describe(element, Look(self.declarations)) if self.declarations else None
+
+    def fixing(self, attribute: str) -> Callable[[etree._Element], bool]:
+        """Return what says of elements of one message whether the schema fixes an attribute of theirs.
+
+        Slow on first use; where the second engine cannot read the schema it may fix whatever it says it does.
+        """
+        known: list[Look] = []
+
+        def fixes(element: etree._Element) -> bool:
+            if self.declarations is None:
+                return True
+            if not known:
+                known.append(Look(self.declarations))
+            declared = known[0].attribute(element, attribute)
+            return declared is not None and declared.fixed is not None
+
+        return fixes
 
     @cached_property
     def lxml(self) -> etree.XMLSchema:

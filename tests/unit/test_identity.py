@@ -88,20 +88,6 @@ def test_identifiers_are_looked_at_also_when_something_else_is_wrong() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "places"),
-    [
-        ('<t:wrong id="a"/>\n<t:to one="a"/>', [("/t:r/t:wrong", 2)]),
-        ('<t:part idd="a"/>\n<t:to one="a" many="a"/>', [("/t:r/t:part/@idd", 2)]),
-        ('<t:wrong>a</t:wrong>\n<t:to many="a b"/>', [("/t:r/t:wrong", 2), ("/t:r/t:to/@many", 3)]),
-    ],
-)
-def test_identifier_at_a_place_that_is_wrong_is_one_fault_with_what_refers_to_it(
-    content: str, places: list[tuple[str, int]]
-) -> None:
-    assert look_at(content) == places
-
-
-@pytest.mark.parametrize(
     ("content", "count"),
     [
         ('<t:part id="a"/>' * 20_000, 19_999),

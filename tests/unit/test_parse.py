@@ -285,6 +285,13 @@ def test_message_with_wide_characters_may_have_half_as_many_bytes(wide: str) -> 
     (finding,) = problem.findings
     assert (finding.line, finding.column) == (2, 5)
     assert f"{half} Byte" in finding.message.de
+    for nothing in ("<!--{}-->", "<?p {}?>"):
+        assert parse(b"<a>" + nothing.format(wide).encode() + b"x" * half + b"</a>", SMALL).tag == "a"
+    section = f"<![CDATA[]x]{wide}]]>".encode()
+    if wide.startswith("&"):
+        assert parse(b"<a>" + section + b"x" * half + b"</a>", SMALL).tag == "a"
+    else:
+        assert isinstance(refusal(b"<a>" + section + b"x" * half + b"</a>"), ForbiddenXml)
     narrow = "\ufffd\ud7ffü\ue000&#xFFFD;&#65533;&#x00e000;&#57344;".encode()
     assert parse(b"<a>" + narrow * (90_000 // len(narrow)) + b"</a>", SMALL).tag == "a"
 

@@ -451,6 +451,10 @@ def test_all_code_list_faults_are_found_at_once(standard: Folder) -> None:
     assert caught.value.code == "S010"
 
 
+IMPORT = '<xs:import schemaLocation="global.xsd"/>'
+GLOBAL = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema">
+<xs:attribute name="listURI" type="xs:anyURI"/></xs:schema>"""
+NIL = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:nil="true"'
 LIST = '<xs:attribute name="listURI" type="xs:anyURI" fixed="urn:list:way"/>'
 OTHER_LIST = LIST.replace("way", "other")
 VERSION_3 = '<xs:attribute name="listVersionID" type="xs:string" fixed="3"/>'
@@ -760,6 +764,9 @@ def test_code_list_that_the_schema_fixes_is_no_matter_of_the_sender_when_it_is_n
         manifest.read_text("utf-8").replace("{file: lists/way.xml, closed: true}, ", ""), "utf-8"
     )
     assert told(folder, f"<m:way{version}><code>x</code></m:way>") == []
+    # But only where the schema fixes it:
+    other = told(folder, '<m:code listURI="urn:list:way" listVersionID="9"><code>x</code></m:code>')
+    assert other == ([] if closed == "false" else [("S010", "/m:probe.0101/m:code/@listURI")])
 
 
 @pytest.mark.parametrize(
@@ -769,12 +776,32 @@ def test_code_list_that_the_schema_fixes_is_no_matter_of_the_sender_when_it_is_n
         ('<m:code listURI=""><code>post</code></m:code>', ["m:code/@listURI"]),
         ("<m:unknown/><m:code><code>post</code></m:code>", ["m:unknown", "m:code"]),
         ('<m:way listVersionID="1"><code>post</code></m:way>', []),
+        (f"<m:code {NIL}/>", []),
+        (f'<m:code listURI="urn:list:evil" {NIL}/>', ["m:code/@listURI"]),
+        (f'<m:way listVersionID="1" {NIL}/>', []),
     ],
 )
 def test_code_whose_list_is_left_out_is_refused_when_lists_are_closed(
     standard: Folder, content: str, places: list[str]
 ) -> None:
-    assert [place for _, place in told(standard(), content)] == [f"/m:probe.0101/{each}" for each in places]
+    folder = standard()
+    path = folder / "probe" / "1.0" / "probe.xsd"
+    text = path.read_text("utf-8")
+    for element in ('name="code" type="p:Code"', 'name="way" minOccurs="0"'):
+        assert element in text
+        text = text.replace(element, f'{element} nillable="true"')
+    path.write_text(text, "utf-8")
+    assert [place for _, place in told(folder, content)] == [f"/m:probe.0101/{each}" for each in places]
+
+
+def test_list_is_not_missing_where_the_schema_fixes_it_beside_a_reference(standard: Folder) -> None:
+    path = standard() / "probe" / "1.0" / "probe.xsd"
+    text = path.read_text("utf-8").replace(LIST, '<xs:attribute ref="listURI" fixed="urn:list:way"/>')
+    path.write_text(text.replace(' <xs:element name="probe', IMPORT + ' <xs:element name="probe', 1), "utf-8")
+    (path.parent / "global.xsd").write_text(GLOBAL, "utf-8")
+    way = '<m:way listVersionID="1"><code>post</code></m:way>'
+    assert told(path.parents[2], way) == []
+    assert told(path.parents[2], "<m:code><code>post</code></m:code>") == [("S010", "/m:probe.0101/m:code")]
 
 
 def test_standard_without_any_list_warns_of_none(standard: Folder) -> None:
