@@ -227,18 +227,25 @@ class CodeLists:
         known: CodeList | None = None,
     ) -> "_Fault":
         severity = Severity.ERROR if self._closed else Severity.WARNING
-        told = _filled(message, local_of(element), _title(known) if known else "")
         once = None if self._closed else (uri, element.get("listVersionID") if known else None)
         stated = element.get(attribute) is not None
         return _Fault(
-            element, RejectCode.CODE_LIST, told, hint, attribute if stated else None, severity, once
+            element,
+            RejectCode.CODE_LIST,
+            lambda: _filled(message, local_of(element), _title(known) if known else ""),
+            hint,
+            attribute if stated else None,
+            severity,
+            once,
         )
 
 
 def _unknown_code(element: etree._Element, code: etree._Element, text: str, known: CodeList) -> "_Fault":
-    message, cited = _UNKNOWN_CODE if text else _EMPTY_CODE, _cited(known)
-    name = local_of(element)
-    told = say(message.de.format(name, cited.de), message.en.format(name, cited.en))
+    def told() -> Bilingual:
+        message, cited = _UNKNOWN_CODE if text else _EMPTY_CODE, _cited(known)
+        name = local_of(element)
+        return say(message.de.format(name, cited.de), message.en.format(name, cited.en))
+
     return _Fault(code, RejectCode.CODE, told, lambda: together([_suggestion(text, known), _allowed(known)]))
 
 
@@ -310,9 +317,9 @@ def _once(faults: Iterable["_Fault"]) -> Iterator["_Fault"]:
 class _Fault:
     element: etree._Element
     code: RejectCode
-    message: Bilingual
+    message: Callable[[], Bilingual]
     hint: Callable[[], Bilingual | None]
-    """Is only looked for where it is shown."""
+    """Both are only put together where they are shown."""
     attribute: str | None = None
     severity: Severity = Severity.ERROR
     once: tuple[str, str | None] | None = None
@@ -327,7 +334,7 @@ class _Fault:
             namespaces=names.namespaces(path),
             line=place.position.line,
             column=place.position.column,
-            message=self.message,
+            message=self.message(),
             hint=self.hint(),
             # Whoever is only warned does not wait for the schema to be read a second time.
             documentation=describe(coded) if self.severity is Severity.ERROR else None,

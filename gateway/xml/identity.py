@@ -32,15 +32,17 @@ class Identifiers:
 
     ids: Sequence[etree.XPath]
     references: Sequence[etree.XPath]
+    ambiguous: bool = False
+    """Whether what has the name of an identifier may be none, elsewhere in the schema."""
 
     def may_be_wrong(self, root: etree._Element) -> bool:
-        """Say whether a message needs a closer look: a value occurs twice, or a reference finds none."""
+        """Say whether a message needs a closer look: a value occurs twice, or a reference may find none."""
         values = [value for _, _, value in _nodes(self.ids, root)]
         known = set(values)
         if len(known) < len(values):
             return True
         found = _nodes(self.references, root)
-        return any(each not in known for _, _, value in found for each in value.split())
+        return any(self.ambiguous or each not in known for _, _, value in found for each in value.split())
 
     def find_faults(self, root: etree._Element, look: Look | None) -> list[Fault]:
         """Return identifiers that occur again, and references that lead nowhere.
@@ -51,15 +53,18 @@ class Identifiers:
         order = {element: number for number, element in enumerate(root.iter())}
         ids = sorted(_nodes(self.ids, root), key=lambda node: order[node[0]])
         firsts: dict[str, etree._Element] = {}
+        hidden = set()  # in elements that nobody knows, but would under their right names
         faults = []
         for element, attribute, value in ids:
             if not _is_of(element, attribute, look, {_ID}):
+                if look is not None and look.at(element) is None:
+                    hidden.add(value)
                 continue
             first = firsts.setdefault(value, element)
             if first is not element:
                 faults.append(Fault(element, Kind.DUPLICATE_ID, attribute, other=first))
         for element, attribute, value in _nodes(self.references, root):
-            lost = any(each not in firsts for each in value.split())
+            lost = any(each not in firsts and each not in hidden for each in value.split())
             if lost and _is_of(element, attribute, look, _REFERENCES):
                 faults.append(Fault(element, Kind.DANGLING_ID_REFERENCE, attribute))
         return faults
@@ -102,23 +107,33 @@ def find_identifiers(files: Mapping[str, bytes]) -> Identifiers | None:
     if not any(_MENTIONED.search(content) for content in files.values()):
         return None
     roots = [parse_reference(content) for content in files.values()]
-    ids, references = _search(roots, {_ID}), _search(roots, set(_REFERENCES))
-    return Identifiers(ids, references) if ids or references else None
+    ids, ambiguous = _search(roots, {_ID})
+    references, _ = _search(roots, set(_REFERENCES))
+    return Identifiers(ids, references, ambiguous) if ids or references else None
 
 
-def _search(roots: list[etree._Element], types: set[str]) -> list[etree.XPath]:
+def _search(roots: list[etree._Element], types: set[str]) -> tuple[list[etree.XPath], bool]:
     """Compile searches for all nodes whose declaration names one of the types or one derived from it.
 
     One for each name: libxml2 takes the product of two to unite what they find.
+
+    Returns:
+        The searches, and whether they also find nodes of other declarations.
     """
     steps: dict[str, None] = {}
+    others: set[str] = set()
     prefixes: dict[str, str] = {}
     derived = _derived(roots, types)
     for root in roots:
         for node in root.iter(f"{_XS}element", f"{_XS}attribute"):
-            if node.get("name") and derived & _named_types(node):
-                steps[_step(root, node, prefixes)] = None
-    return [etree.XPath(step, namespaces=prefixes) for step in steps]
+            if node.get("name"):
+                step = _step(root, node, prefixes)
+                if derived & _named_types(node):
+                    steps[step] = None
+                else:
+                    others.add(step)
+    searches = [etree.XPath(step, namespaces=prefixes) for step in steps]
+    return searches, not others.isdisjoint(steps)
 
 
 def _derived(roots: list[etree._Element], types: set[str]) -> set[str]:

@@ -6,6 +6,7 @@ the definition, by the selectors and fields of the constraint. Values are compar
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, NamedTuple, cast
 
 from lxml import etree
@@ -18,6 +19,9 @@ from gateway.xml.model import Component
 from gateway.xml.words import direct_text, local, local_of, quoted, say
 
 Values = tuple[object, ...]
+_MAX_KEY = 1000
+_MAX_UNKNOWN = 1000
+"""So many unknown elements are looked at for what references may lead to."""
 
 
 class Entry(NamedTuple):
@@ -53,6 +57,8 @@ class Refining:
             if fault.kind.group != "value"
             for above in (fault.element, *fault.element.iterancestors())
         }
+        unknown = (fault.element for fault in others if fault.kind is Kind.UNEXPECTED_CHILD)
+        self._unknown = list(islice((each for each in unknown if look.at(each) is None), _MAX_UNKNOWN))
         self._misnamed = Counter(above for element in misnamed for above in element.iterancestors())
         self._tables: dict[tuple[etree._Element, str], list[Entry]] = {}
 
@@ -131,11 +137,24 @@ class Refining:
         ]
         unknown = sum(entry.values is None or self._is_wrong(entry) for entry in targets)
         unknown += self._misnamed[scope]
-        doubtful = bool(unknown) or any(map(self._is_wrong, entries))
+        hidden = self._hidden(scope, constraint.refer) if lost else set()
+        lost = [entry for entry in lost if _texts(entry.fields) not in hidden]
+        doubtful = bool(unknown) or bool(hidden) or any(map(self._is_wrong, entries))
         if len({entry.values for entry in lost}) <= unknown:
             return [], doubtful
         found = [Fault(entry.element, Kind.DANGLING_REFERENCE, constraint=constraint.name) for entry in lost]
         return [_at(each, entry.fields) for each, entry in zip(found, lost, strict=True)], doubtful
+
+    def _hidden(self, scope: etree._Element, key: Component) -> set[tuple[str, ...]]:
+        """Return the values that elements would have for a key, were they not called what nobody knows."""
+        fields = _fields(key)
+        found = set()
+        for element in self._unknown:
+            if any(above is scope for above in element.iterancestors()):
+                nodes = [_first(field(element)) for field in fields]
+                if all(node is not None for node in nodes):
+                    found.add(_texts(nodes))
+        return found
 
 
 def _scope(fault: Fault, look: Look) -> tuple[etree._Element, Component] | None:
@@ -151,11 +170,22 @@ def _scope(fault: Fault, look: Look) -> tuple[etree._Element, Component] | None:
 def _entries(scope: etree._Element, constraint: Component, look: Look) -> Iterator[Entry]:
     prefixes = {key: uri for key, uri in constraint.selector.namespaces.items() if key and uri}
     selector = etree.XPath(constraint.selector.path, namespaces=prefixes)
-    fields = [etree.XPath(each.path, namespaces=prefixes) for each in constraint.fields]
+    fields = _fields(constraint)
     for element in cast("list[etree._Element]", selector(scope)):
         nodes = [_first(field(element)) for field in fields]
         complete = all(node is not None for node in nodes)
         yield Entry(element, nodes, tuple(_value(node, look) for node in nodes) if complete else None)
+
+
+def _fields(constraint: Component) -> list[etree.XPath]:
+    prefixes = {key: uri for key, uri in constraint.selector.namespaces.items() if key and uri}
+    return [etree.XPath(each.path, namespaces=prefixes) for each in constraint.fields]
+
+
+def _texts(nodes: Iterable[Any]) -> tuple[str, ...]:
+    """Return what nodes say, whatever its type; a text that is too long for a key as it stands."""
+    texts = [direct_text(node) if isinstance(node, etree._Element) else str(node) for node in nodes]
+    return tuple(text if len(text) > _MAX_KEY else " ".join(text.split()) for text in texts)
 
 
 def _first(found: Any) -> Any:

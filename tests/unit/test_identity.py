@@ -88,6 +88,25 @@ def test_identifiers_are_looked_at_also_when_something_else_is_wrong() -> None:
 
 
 @pytest.mark.parametrize(
+    ("content", "places"),
+    [
+        ('<t:wrong id="a"/>\n<t:to one="a" many="a a"/>', [("/t:r/t:wrong", 2)]),
+        ('<t:wrong other="a"/>\n<t:to one="a"/>', [("/t:r/t:wrong", 2), ("/t:r/t:to/@one", 3)]),
+        ('<t:wrong id="a"/>\n<t:to many="a b"/>', [("/t:r/t:wrong", 2), ("/t:r/t:to/@many", 3)]),
+        (
+            '<t:tO one="a"/>\n<t:to one="a"/>',
+            [("/t:r/t:tO", 2), ("/t:r/t:tO/@one", 2), ("/t:r/t:to/@one", 3)],
+        ),
+        ('<t:plain id="a"/>\n<t:to one="a"/>', [("/t:r/t:to/@one", 3)]),
+    ],
+)
+def test_identifier_in_an_unknown_element_is_one_fault_with_what_refers_to_it(
+    content: str, places: list[tuple[str, int]]
+) -> None:
+    assert look_at(content) == places
+
+
+@pytest.mark.parametrize(
     ("content", "count"),
     [
         ('<t:part id="a"/>' * 20_000, 19_999),

@@ -148,6 +148,9 @@ FAULTS = {
     "key twice": (
         f'<t:a/><t:k v="{SECRET}"/><t:k v="{SECRET}"/>', "/t:r/t:k[2]/@v", 2, 34, "mehrfach", "in Zeile 2",
     ),
+    "key in an element of another name": (
+        f'<t:a/><t:wxy v="{SECRET}"/><t:ref>{SECRET}</t:ref>', "/t:r/t:wxy", 2, 7, "nicht vorgesehen", "",
+    ),
     "reference to no key": (
         f'<t:a/><t:k v="1"/><t:ref>1</t:ref><t:ref>{SECRET}</t:ref>', "/t:r/t:ref[2]", 2, 35, "ins Leere", "",
     ),
@@ -168,7 +171,12 @@ def test_fault_is_one_finding_at_its_place(schema: Schema, fault: str) -> None:
         assert value not in text
 
 
-@pytest.mark.parametrize("fault", sorted(set(FAULTS) - {"unknown type", "attribute under another name"}))
+@pytest.mark.parametrize(
+    "fault",
+    sorted(
+        set(FAULTS) - {"unknown type", "attribute under another name", "key in an element of another name"}
+    ),
+)
 def test_finding_is_at_the_same_place_when_libxml2_stands_alone(
     schema: Schema, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
@@ -183,7 +191,9 @@ def test_fault_is_found_when_the_second_engine_cannot_read_the_schema(
 ) -> None:
     schema = Schema(Documents("t.xsd", {"t.xsd": XSD}), {})
     monkeypatch.setattr(xmlschema, "XMLSchema", _refuses)
-    for name in sorted(set(FAULTS) - {"unknown type", "attribute under another name"}):
+    for name in sorted(
+        set(FAULTS) - {"unknown type", "attribute under another name", "key in an element of another name"}
+    ):
         content, path, _, _, _, _ = FAULTS[name]
         (finding,) = findings(schema, content)
         assert finding.message.de != finding.message.en
@@ -225,6 +235,22 @@ def test_attribute_that_is_none_under_another_name_does_not_hide_what_is_missing
     )
     assert "nicht vorgesehen" in unexpected.message.de
     assert "fehlt das Attribut »req«" in missing.message.de
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '<t:wxy w="1"/><t:ref>1</t:ref>',
+        '<t:wxy v="2"/><t:ref>1</t:ref>',
+        "<t:wxy>1</t:wxy><t:ref>1</t:ref>",
+        '<t:wxy><t:k v="1"/></t:wxy><t:ref>1</t:ref>',
+        '<t:k v="2" xml:lang="1"/><t:ref>1</t:ref>',
+    ],
+)
+def test_reference_is_told_beside_an_unknown_element_that_it_does_not_lead_to(
+    schema: Schema, content: str
+) -> None:
+    assert {each.path for each in findings(schema, f"<t:a/>{content}")} > {"/t:r/t:ref"}
 
 
 def test_value_that_breaks_several_rules_is_one_finding(schema: Schema) -> None:
