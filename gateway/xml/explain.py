@@ -65,7 +65,7 @@ def explain(
     order = {element: number for number, element in enumerate(root.iter("*"))}
     # Of an element, its name or parent comes first: the rest is said of what it is taken for.
     faults.sort(key=lambda fault: (order[fault.element], fault.kind not in meant.DISPLACED))
-    faults = _one_for_each_namespace(faults)
+    faults = _one_for_each_namespace(faults, root, look)
     told = faults[:MAX_FINDINGS]
     found = find_places(body, root, map(_place, told))
     others = locate(body, root, (fault.other for fault in told if fault.other is not None))
@@ -184,12 +184,17 @@ def _without_missing_children(faults: list[Fault]) -> list[Fault]:
     return kept
 
 
-def _one_for_each_namespace(faults: list[Fault]) -> list[Fault]:
-    """Make one fault of all elements of one namespace that belong in another: one declaration is wrong."""
+def _one_for_each_namespace(faults: list[Fault], root: etree._Element, look: Guessing | None) -> list[Fault]:
+    """Make one fault of all elements of one namespace that belong in another: one declaration is wrong.
+
+    Not where others are rightly in that namespace by the same prefix: then it is each tag that is wrong.
+    """
+    kinds = {_prefixed(fault.element) for fault in faults if fault.kind is Kind.WRONG_NAMESPACE}
+    right = {each for each in kinds if look and _is_right_somewhere(*each, root, look)}
     first: dict[tuple[str | None, str | None], Fault] = {}
     kept = []
     for fault in faults:
-        if fault.kind is Kind.WRONG_NAMESPACE:
+        if fault.kind is Kind.WRONG_NAMESPACE and _prefixed(fault.element) not in right:
             pair = etree.QName(fault.element).namespace, etree.QName(fault.names[0][0]).namespace
             if pair in first:
                 first[pair].further += 1
@@ -197,6 +202,17 @@ def _one_for_each_namespace(faults: list[Fault]) -> list[Fault]:
             first[pair] = fault
         kept.append(fault)
     return kept
+
+
+def _prefixed(element: etree._Element) -> tuple[str | None, str | None]:
+    return etree.QName(element).namespace, element.prefix
+
+
+def _is_right_somewhere(
+    namespace: str | None, prefix: str | None, root: etree._Element, look: Guessing
+) -> bool:
+    of_it = (each for each in root.iter(f"{{{namespace or ''}}}*") if each.prefix == prefix)
+    return any(each not in look.misnamed and look.at(each) is not None for each in of_it)
 
 
 def _unseen(faults: list[Fault], root: etree._Element, look: Look) -> list[tuple[etree._Element, Component]]:
