@@ -832,7 +832,7 @@ def test_rule_refuses_when_something_else_only_warns_of_the_same_place(
     warning = Finding(
         code="S010", severity=Severity.WARNING, path=place, message=Bilingual(de="Achtung", en="Beware")
     )
-    monkeypatch.setattr(CodeLists, "find", lambda *_: Findings((warning,)))
+    monkeypatch.setattr(CodeLists, "find", lambda *_, **__: Findings((warning,)))
     with pytest.raises(RuleViolation) as refused:
         Catalogue.load([data_folder("schemas")]).read(ENDS_EARLY, today=TODAY)
     assert [(each.code, each.path) for each in refused.value.findings] == [("S010", place), ("X002", place)]
