@@ -17,6 +17,7 @@ from lxml import etree
 from gateway.contract.codes import RejectCode
 from gateway.contract.findings import MAX_FINDINGS, Bilingual, Finding, Findings, Severity
 from gateway.standards.genericode import CodeList, load_code_list
+from gateway.xml.declarations import XSD_NAMESPACE, XSI_NIL
 from gateway.xml.near import nearest
 from gateway.xml.parse import has_more_tags
 from gateway.xml.paths import Names
@@ -32,11 +33,8 @@ _CODED_IN_LARGE = etree.XPath("descendant-or-self::*[@listURI]")
 _MANY_TAGS = 5_000
 """The first is twice as fast, and takes time by the square of what it finds."""
 _MAX_NAME = 90
-_XSD = "http://www.w3.org/2001/XMLSchema"
-_XS = f"{{{_XSD}}}"
+_XS = f"{{{XSD_NAMESPACE}}}"
 _ANY_TEXT = {"anyURI", "string", "normalizedString", "token"}
-
-_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 
 Describe = Callable[[etree._Element], str | None]
 """Returns what the schema says of an element."""
@@ -70,7 +68,7 @@ def _asking(content: bytes) -> bytes:
     root = parse_reference(content)
     for node in root.iter(f"{_XS}attribute"):
         prefix, _, type_name = node.get("type", "").rpartition(":")
-        is_text = type_name in _ANY_TEXT and node.nsmap.get(prefix or None) == _XSD
+        is_text = type_name in _ANY_TEXT and node.nsmap.get(prefix or None) == XSD_NAMESPACE
         is_local = node.getparent() is not root  # where others refer to it, they may fix it
         may_be_left_out = node.get("use", "optional") == "optional"
         has_value = "default" in node.attrib or "fixed" in node.attrib
@@ -158,7 +156,8 @@ class CodeLists:
     def _faults(self, element: etree._Element, fixes: Fixes) -> Iterator["_Fault"]:
         uri = (element.get("listURI") or "").strip()
         version = (element.get("listVersionID") or "").strip()
-        if _is_nil(element) and not uri:
+        is_nil = _is_nil(element)
+        if is_nil and not uri:
             return
         if known := self._lists.get((uri, version)):
             meant_lists = [known]
@@ -168,7 +167,7 @@ class CodeLists:
             meant_lists = self._versions(uri) if self._closed else []
         else:
             meant_lists = []
-        if not meant_lists or _is_nil(element) or (code := _code_element(element)) is None:
+        if not meant_lists or is_nil or (code := _code_element(element)) is None:
             return
         # Not `text`, which ends at a comment.
         text = " ".join(str(code.xpath("string()")).split())
@@ -301,7 +300,7 @@ def _code_element(element: etree._Element) -> etree._Element | None:
 
 def _is_nil(element: etree._Element) -> bool:
     """Say whether an element is marked as having no content, and so no code."""
-    return element.get(_NIL, "").strip() in {"true", "1"}
+    return element.get(XSI_NIL, "").strip() in {"true", "1"}
 
 
 def _once(faults: Iterable["_Fault"]) -> Iterator["_Fault"]:

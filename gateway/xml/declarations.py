@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 XSD_NAMESPACE = "http://www.w3.org/2001/XMLSchema"
 XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
+XSI_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 MAX_DOCUMENTATION = 300
 _MAX_LABEL = 90

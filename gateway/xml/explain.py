@@ -189,8 +189,7 @@ def _one_for_each_namespace(faults: list[Fault], root: etree._Element, look: Gue
 
     Not where others are rightly in that namespace by the same prefix: then it is each tag that is wrong.
     """
-    kinds = {_prefixed(fault.element) for fault in faults if fault.kind is Kind.WRONG_NAMESPACE}
-    right = {each for each in kinds if look and _is_right_somewhere(*each, root, look)}
+    right = _right_elsewhere(faults, root, look) if look else set()
     first: dict[tuple[str | None, str | None], Fault] = {}
     kept = []
     for fault in faults:
@@ -208,11 +207,18 @@ def _prefixed(element: etree._Element) -> tuple[str | None, str | None]:
     return etree.QName(element).namespace, element.prefix
 
 
-def _is_right_somewhere(
-    namespace: str | None, prefix: str | None, root: etree._Element, look: Guessing
-) -> bool:
-    of_it = (each for each in root.iter(f"{{{namespace or ''}}}*") if each.prefix == prefix)
-    return any(each not in look.misnamed and look.at(each) is not None for each in of_it)
+def _right_elsewhere(
+    faults: list[Fault], root: etree._Element, look: Guessing
+) -> set[tuple[str | None, str | None]]:
+    """Return with which prefixes elements in a wrong namespace share it with others that belong there."""
+    wrong = {_prefixed(fault.element) for fault in faults if fault.kind is Kind.WRONG_NAMESPACE}
+    if not wrong:
+        return set()
+    return {
+        shared
+        for each in root.iter("*")
+        if (shared := _prefixed(each)) in wrong and each not in look.misnamed and look.at(each) is not None
+    }
 
 
 def _unseen(faults: list[Fault], root: etree._Element, look: Look) -> list[tuple[etree._Element, Component]]:

@@ -4,7 +4,7 @@ libxml2 names the constraint and the element; which of its parts, and what it re
 the definition, by the selectors and fields of the constraint. Values are compared, never repeated.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple, cast
@@ -20,6 +20,7 @@ from gateway.xml.words import direct_text, local, local_of, quoted, say
 
 Values = tuple[object, ...]
 _MAX_KEY = 1000
+"""Characters: in a longer value of a key white space counts as it stands."""
 _MAX_UNKNOWN = 1000
 """So many unknown elements are looked at for what references may lead to."""
 
@@ -57,8 +58,11 @@ class Refining:
             if fault.kind.group != "value"
             for above in (fault.element, *fault.element.iterancestors())
         }
-        unknown = (fault.element for fault in others if fault.kind is Kind.UNEXPECTED_CHILD)
-        self._unknown = list(islice((each for each in unknown if look.at(each) is None), _MAX_UNKNOWN))
+        unexpected = (fault.element for fault in others if fault.kind is Kind.UNEXPECTED_CHILD)
+        self._unknown: defaultdict[etree._Element, list[etree._Element]] = defaultdict(list)
+        for element in islice((each for each in unexpected if look.at(each) is None), _MAX_UNKNOWN):
+            for above in element.iterancestors():
+                self._unknown[above].append(element)
         self._misnamed = Counter(above for element in misnamed for above in element.iterancestors())
         self._tables: dict[tuple[etree._Element, str], list[Entry]] = {}
 
@@ -147,14 +151,10 @@ class Refining:
 
     def _hidden(self, scope: etree._Element, key: Component) -> set[tuple[str, ...]]:
         """Return the values that elements would have for a key, were they not called what nobody knows."""
-        fields = _fields(key)
-        found = set()
-        for element in self._unknown:
-            if any(above is scope for above in element.iterancestors()):
-                nodes = [_first(field(element)) for field in fields]
-                if all(node is not None for node in nodes):
-                    found.add(_texts(nodes))
-        return found
+        unknown = self._unknown.get(scope, ())
+        fields = _fields(key) if unknown else []
+        them = ([_first(field(element)) for field in fields] for element in unknown)
+        return {_texts(nodes) for nodes in them if all(node is not None for node in nodes)}
 
 
 def _scope(fault: Fault, look: Look) -> tuple[etree._Element, Component] | None:
@@ -168,8 +168,7 @@ def _scope(fault: Fault, look: Look) -> tuple[etree._Element, Component] | None:
 
 
 def _entries(scope: etree._Element, constraint: Component, look: Look) -> Iterator[Entry]:
-    prefixes = {key: uri for key, uri in constraint.selector.namespaces.items() if key and uri}
-    selector = etree.XPath(constraint.selector.path, namespaces=prefixes)
+    selector = etree.XPath(constraint.selector.path, namespaces=_prefixes(constraint))
     fields = _fields(constraint)
     for element in cast("list[etree._Element]", selector(scope)):
         nodes = [_first(field(element)) for field in fields]
@@ -178,8 +177,12 @@ def _entries(scope: etree._Element, constraint: Component, look: Look) -> Iterat
 
 
 def _fields(constraint: Component) -> list[etree.XPath]:
-    prefixes = {key: uri for key, uri in constraint.selector.namespaces.items() if key and uri}
+    prefixes = _prefixes(constraint)
     return [etree.XPath(each.path, namespaces=prefixes) for each in constraint.fields]
+
+
+def _prefixes(constraint: Component) -> dict[str, str]:
+    return {key: uri for key, uri in constraint.selector.namespaces.items() if key and uri}
 
 
 def _texts(nodes: Iterable[Any]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from lxml import etree
 
-from gateway.xml.declarations import XSI_TYPE
+from gateway.xml.declarations import XSI_NIL, XSI_TYPE
 from gateway.xml.faults import Fault, Kind
 from gateway.xml.model import Component
 
@@ -24,7 +24,6 @@ MAX_NAMESPACE_DECLARATIONS = 256
 MAX_VALUE = 10_000
 """A longer value is left to libxml2: Python takes time by the square of the digits of a number."""
 
-_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _ATTRIBUTE_VALUE = re.compile(r"attribute ([^=\s']+)=|attribute '([^']+)' has a fixed value")
 _ATTRIBUTE_NAME = re.compile(r"missing required attribute '([^']+)'|^'([^']+)' attribute not allowed")
 
@@ -163,7 +162,7 @@ def _attribute(error: Any, kind: Kind) -> str | None:
     if kind is Kind.WRONG_TYPE:
         return XSI_TYPE
     if "xsi:nil attribute" in (error.reason or ""):
-        return _NIL
+        return XSI_NIL
     expression = _ATTRIBUTE_NAME if kind.group == "attribute" else _ATTRIBUTE_VALUE
     found = expression.search(error.reason or "")
     if not found:
