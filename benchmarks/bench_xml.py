@@ -49,7 +49,7 @@ def measure(rounds: int, file: Path) -> list[dict[str, object]]:
         standard_now.schema.find(root, body)
 
     def code_lists() -> None:
-        standard.code_lists.find(incoming.root, body, standard.manifest.namespaces, standard.schema.describe)
+        standard.code_lists.accept(incoming.root, body)
 
     def header() -> None:
         standard.read_header(incoming.root)

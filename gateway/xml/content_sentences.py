@@ -181,6 +181,40 @@ def wrong_parent(fault: Fault, look: Look | None) -> Told:
     )
 
 
+def missing_parent(fault: Fault, look: Look | None) -> Told:
+    """Tell of children that stand where the element around them is missing."""
+    name, within = local_of(fault.element), _parent(fault)
+    around, *lacking = fault.names
+    only = around[0] if len(around) == 1 else None
+    right = quoted(map(local, around), "oder", "or")
+    stand = say("steht", "stands")
+    if fault.further:
+        count = fault.further
+        stand = say(
+            "und ein weiteres Element stehen" if count == 1 else f"und {count} weitere Elemente stehen",
+            "and one further element stand" if count == 1 else f"and {count} further elements stand",
+        )
+    they, they_en = ("sie gehören", "they belong") if fault.further else ("es gehört", "it belongs")
+    hint = None
+    if only and lacking:
+        every = quoted([local(names[0]) for names in lacking])
+        verb, verb_en = ("fehlt", "is") if len(lacking) == 1 else ("fehlen", "are")
+        hint = say(
+            f"In »{local(only)}« {verb} dann noch {every.de}",
+            f"In “{local(only)}”, {every.en} {verb_en} then still missing",
+        )
+    return Told(
+        say(
+            f"»{name}« {stand.de} unmittelbar im Element »{within}«; es fehlt das Element {right.de}, in das "
+            f"{they}.",
+            f"“{name}” {stand.en} directly in the element “{within}”; the element {right.en} that {they_en} "
+            "in is missing.",
+        ),
+        hint,
+        documented(child_of(fault, look, only)) if only else None,
+    )
+
+
 def wrong_case(fault: Fault, look: Look | None) -> Told:
     """Tell of a child whose name has other letters in capitals."""
     name, right = local_of(fault.element), local(fault.names[0][0])

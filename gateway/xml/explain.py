@@ -14,9 +14,9 @@ from lxml import etree
 
 from gateway.contract.codes import RejectCode
 from gateway.contract.findings import MAX_FINDINGS, Finding, Findings
-from gateway.xml import content, keys, lxml_faults, meant, parents, sentences, xmlschema_faults
+from gateway.xml import content, enclosing, keys, lxml_faults, meant, parents, sentences, xmlschema_faults
 from gateway.xml.declarations import Look, attributes_of
-from gateway.xml.faults import Fault, Key, Kind
+from gateway.xml.faults import Fault, Key, Kin, Kind, kin
 from gateway.xml.meant import Guessing
 from gateway.xml.model import Component
 from gateway.xml.near import nearest
@@ -60,6 +60,7 @@ def explain(
             if fault.kind is not Kind.DATATYPE or (fault.element, fault.attribute) not in places
         ]
         faults += doubled
+    faults = _without_keys_of_surplus(faults)
     if refused and not faults:  # nothing known leads here, but a refusal without a reason would be none
         faults = [Fault(root, Kind.OTHER)]
     order = {element: number for number, element in enumerate(root.iter("*"))}
@@ -93,16 +94,17 @@ def _refined(merged: list[Fault], look: Guessing, root: etree._Element, body: by
     """Say what is wrong with children and keys, where an engine says only that something is."""
     plain = [fault for fault in merged if fault.kind is not Kind.CONTENT and fault.kind.group != "key"]
     complete = not any(fault.kind is Kind.CONTENT for fault in merged)
-    in_content = parents.join(_in_content(merged, look), look)
+    in_content = enclosing.join(parents.join(_in_content(merged, look), look), look)
     hidden = meant.find_faults(in_content, look, body)
     plain += [fault for fault in hidden if fault.kind.group != "content"]
-    in_content = parents.join([*in_content, *_in_content(hidden, look)], look)
+    in_content = enclosing.join(parents.join([*in_content, *_in_content(hidden, look)], look), look)
     refining = keys.Refining(look, [*plain, *in_content], look.misnamed, complete=complete)
     of_keys = [*refining.refine(fault for fault in merged if fault.kind.group == "key")]
     if not complete and not has_more_tags(body, MAX_TREE_TAGS):  # or looking for them would take too long
         of_keys += refining.find(root)
     faults = _without_nil_and_empty(_merge([*plain, *in_content, *of_keys]))
     faults = _without_missing_children(_without_content_of_surplus(faults))
+    faults = [fault for fault in faults if fault.kind is not Kind.MISSING_PARENT or fault.other is None]
     return _without_misspelt_attributes(faults, look)
 
 
@@ -153,17 +155,31 @@ def _fits(unexpected: Fault, missing: Fault, look: Look) -> bool:
     return nearest(name, known) is None and name not in known and bool(wanted.type.is_valid(value))
 
 
-def _without_content_of_surplus(faults: list[Fault]) -> list[Fault]:
-    """Drop what an empty element lacks where there are too many of its name: it is the one too much."""
-    surplus = {
-        (fault.element.getparent(), fault.element.tag) for fault in faults if fault.kind is Kind.TOO_OFTEN
-    }
+def _without_keys_of_surplus(faults: list[Fault]) -> list[Fault]:
+    """Drop what is in the message twice for the only reason that an element around it is there too often."""
+    surplus = {fault.kin for fault in faults if fault.kind is Kind.TOO_OFTEN}
+    if not surplus:
+        return faults
+
+    def around(element: etree._Element) -> set[Kin]:
+        return surplus.intersection(map(kin, (element, *element.iterancestors())))
+
     return [
         fault
         for fault in faults
-        if fault.kind is not Kind.MISSING_CHILD
-        or len(fault.element)
-        or (fault.element.getparent(), fault.element.tag) not in surplus
+        if fault.kind not in (Kind.DUPLICATE_KEY, Kind.DUPLICATE_ID)
+        or fault.other is None
+        or around(fault.element).isdisjoint(around(fault.other))
+    ]
+
+
+def _without_content_of_surplus(faults: list[Fault]) -> list[Fault]:
+    """Drop what an empty element lacks where there are too many of its name: it is the one too much."""
+    surplus = {fault.kin for fault in faults if fault.kind is Kind.TOO_OFTEN}
+    return [
+        fault
+        for fault in faults
+        if fault.kind is not Kind.MISSING_CHILD or len(fault.element) or fault.kin not in surplus
     ]
 
 

@@ -25,6 +25,7 @@ class Kind(StrEnum):
     WRONG_NAMESPACE = auto()
     WRONG_CASE = auto()
     WRONG_PARENT = auto()
+    MISSING_PARENT = auto()
     UNKNOWN_ROOT = auto()
     NOT_DECLARED = auto()
     TEXT_NOT_ALLOWED = auto()
@@ -72,6 +73,7 @@ _GROUPS = {
         Kind.WRONG_NAMESPACE,
         Kind.WRONG_CASE,
         Kind.WRONG_PARENT,
+        Kind.MISSING_PARENT,
     },
     "root": {Kind.UNKNOWN_ROOT},
     "text": {Kind.TEXT_NOT_ALLOWED, Kind.NOT_EMPTY},
@@ -88,6 +90,7 @@ _GROUPS = {
 }
 
 Key: TypeAlias = tuple[etree._Element, str | None, str]
+Kin: TypeAlias = tuple[etree._Element | None, str]
 
 
 @dataclass(eq=False)
@@ -100,7 +103,7 @@ class Fault:
     names: Sequence[Sequence[str]] = ()
     """Expanded names: what is missing or may stand here, or was meant; each with its alternatives."""
     other: etree._Element | None = None
-    """The element that this one conflicts with or repeats, or belongs in."""
+    """The element that this one conflicts with or repeats, or belongs in, or with which it is one fault."""
     instead: str | None = None
     """The expanded name of what is missing where a child or attribute stands that is unknown."""
     after: str | None = None
@@ -122,3 +125,13 @@ class Fault:
         """Equal for what is one fault to a reader, such as one value that breaks three rules."""
         group = self.kind.group
         return self.element, None if group == "type" else self.attribute, group
+
+    @property
+    def kin(self) -> Kin:
+        """Equal for faults at children of one element that are called the same."""
+        return kin(self.element)
+
+
+def kin(element: etree._Element) -> Kin:
+    """Return the parent and the name of an element."""
+    return element.getparent(), str(element.tag)

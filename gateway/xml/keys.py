@@ -58,7 +58,8 @@ class Refining:
             if fault.kind.group != "value"
             for above in (fault.element, *fault.element.iterancestors())
         }
-        unexpected = (fault.element for fault in others if fault.kind is Kind.UNEXPECTED_CHILD)
+        loose = Kind.UNEXPECTED_CHILD, Kind.MISSING_PARENT
+        unexpected = (fault.element for fault in others if fault.kind in loose)
         self._unknown: defaultdict[etree._Element, list[etree._Element]] = defaultdict(list)
         for element in islice((each for each in unexpected if look.at(each) is None), _MAX_UNKNOWN):
             for above in element.iterancestors():

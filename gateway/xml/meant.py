@@ -25,7 +25,7 @@ _MAX_ELEMENTS = 2000
 _MAX_MISSPELT = 200
 """So many misspelt names are compared once more with those that may stand there."""
 MISNAMED = {Kind.UNEXPECTED_CHILD, Kind.WRONG_NAMESPACE, Kind.WRONG_CASE}
-DISPLACED = {*MISNAMED, Kind.WRONG_PARENT}
+DISPLACED = {*MISNAMED, Kind.WRONG_PARENT, Kind.MISSING_PARENT}
 
 
 class Guessing(Look):
@@ -44,7 +44,16 @@ class Guessing(Look):
     def under(self, parent: etree._Element, element: etree._Element, name: str) -> Declared | None:
         """Return the declaration of an element, were it a child of that name."""
         above = self.at(parent)
-        found = self.declarations.child(above.type, name) if above else None
+        return self._below(above.type, element, name) if above else None
+
+    def within(self, parent: etree._Element, between: str, element: etree._Element) -> Declared | None:
+        """Return the declaration of an element, were a child of that name between it and its parent."""
+        above = self.at(parent)
+        missing = self.declarations.child(above.type, between) if above else None
+        return self._below(missing.type, element, str(element.tag)) if missing is not None else None
+
+    def _below(self, above: Component, element: etree._Element, name: str) -> Declared | None:
+        found = self.declarations.child(above, name)
         if found is None:
             return None
         return Declared(found, self.declarations.named_type(element, found.type))
@@ -94,7 +103,10 @@ class _Copies:
         name, element, parent = self._meant(fault), fault.element, _owner(fault)
         if name is None or not _is_small(element, _MAX_ELEMENTS - len(self._originals)):
             return
-        declared = self._look.under(parent, element, name)
+        if fault.kind is Kind.MISSING_PARENT:
+            declared = self._look.within(parent, fault.names[0][0], element)
+        else:
+            declared = self._look.under(parent, element, name)
         if declared is not None:
             self._look.misnamed.add(element)
             copy = etree.Element(name, nsmap=_namespaces(element))
@@ -139,6 +151,8 @@ class _Copies:
         """Return the expanded name that an element should have; None where that is not clear."""
         if fault.kind not in DISPLACED:
             return None
+        if fault.kind is Kind.MISSING_PARENT:
+            return str(fault.element.tag) if len(fault.names[0]) == 1 else None
         known = self._look.names(_owner(fault))
         if fault.kind is Kind.WRONG_PARENT:
             return name if (name := str(fault.element.tag)) in known else None

@@ -261,6 +261,7 @@ _TELLERS: dict[Kind, Callable[[Fault, Look | None], Told]] = {
     Kind.WRONG_NAMESPACE: content_sentences.wrong_namespace,
     Kind.WRONG_CASE: content_sentences.wrong_case,
     Kind.WRONG_PARENT: content_sentences.wrong_parent,
+    Kind.MISSING_PARENT: content_sentences.missing_parent,
     Kind.UNKNOWN_ROOT: _root,
     Kind.NOT_DECLARED: _at_element(
         "Für das Element »{}« gibt es im Schema keine Deklaration.",

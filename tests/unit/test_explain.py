@@ -115,6 +115,45 @@ def test_element_is_left_where_it_is_when_two_near_by_lack_it(schema: Schema) ->
     ]
 
 
+def test_missing_element_around_others_is_one_finding_with_all_that_it_may_be(schema: Schema) -> None:
+    person = "<t:person><t:name/><t:town/><t:since>2020-01-01</t:since></t:person>"
+    (finding,) = refuse(schema, f"<t:subject/>{person}")
+    assert finding.path == "/t:message/t:person/t:town"
+    assert finding.message.en == (
+        "“town” and one further element stand directly in the element “person”; the element “flat” or “flap” "
+        "that they belong in is missing."
+    )
+
+
+def test_elements_without_the_one_around_them_are_a_finding_for_each_that_is_missing(schema: Schema) -> None:
+    found = refuse(schema, "<t:subject/>" + "<t:person><t:name/><t:town/><t:since/></t:person>" * 2)
+    assert [each.path for each in found] == [
+        "/t:message/t:person[1]/t:town",
+        "/t:message/t:person[2]/t:town",
+    ]
+
+
+def test_content_of_elements_is_judged_where_the_one_around_them_is_missing(schema: Schema) -> None:
+    found = refuse(schema, "<t:subject/><t:born>soon</t:born><t:flat><t:since>2020-01-01</t:since></t:flat>")
+    assert [(each.path.removeprefix("/t:message"), each.message.en) for each in found] == [
+        (
+            "/t:born",
+            "“born” and one further element stand directly in the element “message”; the element “person” "
+            "that they belong in is missing.",
+        ),
+        ("/t:born", "“born” is not a valid date."),
+        ("/t:flat", "In the element “flat”, “town” is missing."),
+    ]
+    assert found[0].hint is not None
+    assert found[0].hint.en == "In “person”, “name” is then still missing"
+
+
+def test_element_that_one_beside_it_may_have_as_well_is_not_said_to_lack_another(schema: Schema) -> None:
+    person = "<t:person><t:name/><t:flat><t:town/></t:flat><t:town/></t:person>"
+    (finding,) = refuse(schema, f"<t:subject/>{person}")
+    assert finding.message.en == "The element “town” is not provided for in the element “person”."
+
+
 def test_each_lack_is_filled_once_when_an_element_is_there_twice_in_the_wrong_parent(schema: Schema) -> None:
     person = "<t:person><t:name/><t:flat/><t:town/><t:town/></t:person>"
     found = refuse(schema, f"<t:subject/>{person}")
