@@ -134,6 +134,23 @@ class Look:
             return None
         return Declared(found, self.declarations.named_type(element, found.type))
 
+    def model(self, element: etree._Element) -> Model | None:
+        """Return the content model of an element; None where it may have no children."""
+        declared = self.at(element)
+        if declared is None or not declared.type.is_complex() or declared.type.has_simple_content():
+            return None
+        return self.declarations.model(declared.type)
+
+    def demands(self, element: etree._Element) -> bool:
+        """Say whether an element cannot be left out where it stands, as far as that is declared."""
+        parent = element.getparent()
+        model = self.model(parent) if parent is not None else None
+        if parent is None or model is None:
+            return parent is None
+        places = model.by_name.get(str(element.tag), [])
+        count = sum(1 for _ in parent.iterchildren(str(element.tag)))
+        return any(place.least >= count and not place.choices for place in places)
+
     def attribute(self, element: etree._Element, name: str) -> Component | None:
         """Return the declaration of an attribute."""
         above = self.at(element)

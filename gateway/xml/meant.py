@@ -15,7 +15,7 @@ from lxml import etree
 from gateway.xml import content, xmlschema_faults
 from gateway.xml.declarations import Declarations, Declared, Look
 from gateway.xml.faults import Fault, Kind
-from gateway.xml.model import Component, Model
+from gateway.xml.model import Component
 from gateway.xml.near import nearest
 from gateway.xml.words import local, local_of
 from gateway.xml.xmlschema_faults import MAX_VALUE
@@ -62,13 +62,6 @@ class Guessing(Look):
         """Return the expanded names that the children of an element may have."""
         above = self.at(parent)
         return [*self.declarations.children(above.type)] if above else []
-
-    def model(self, element: etree._Element) -> Model | None:
-        """Return the content model of an element; None where it may have no children."""
-        declared = self.at(element)
-        if declared is None or not declared.type.is_complex() or declared.type.has_simple_content():
-            return None
-        return self.declarations.model(declared.type)
 
 
 def find_faults(faults: Iterable[Fault], look: Guessing, body: bytes) -> list[Fault]:

@@ -135,6 +135,10 @@ class Schema:
         """Return what the schema says of an element of a message, or of its type; slow on first use."""
         return sentences.describe(element, Look(self.declarations)) if self.declarations else None
 
+    def demands(self, element: etree._Element) -> bool:
+        """Say whether an element of a message cannot be left out; slow on first use."""
+        return self.declarations is not None and Look(self.declarations).demands(element)
+
     def fixing(self, attribute: str) -> Callable[[etree._Element], bool]:
         """Return what says of elements of one message whether the schema fixes an attribute of theirs.
 

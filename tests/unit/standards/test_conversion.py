@@ -92,7 +92,7 @@ async def test_message_is_refused_when_something_stated_would_be_lost(converter:
     assert "»zustellweg« ginge bei der Umwandlung verloren" in finding.message.de
     assert "abholung" not in f"{finding.message} {finding.hint}"
     assert finding.hint is not None
-    assert finding.hint.en == "Send the message as xurkunde 1.0, or without this (or with post)."
+    assert finding.hint.en == "Send the message as xurkunde 1.0 or with post here."
 
 
 async def test_message_is_refused_when_no_conversion_leads_to_what_is_served(converter: Converter) -> None:
