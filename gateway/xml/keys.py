@@ -33,6 +33,13 @@ class Entry(NamedTuple):
     values: Values | None
 
 
+class _Paths(NamedTuple):
+    """The selector and the fields of a constraint, compiled: it may be that of a thousand elements."""
+
+    selector: etree.XPath
+    fields: list[etree.XPath]
+
+
 class Refining:
     """Says where keys are wrong, given all else that is wrong with a message.
 
@@ -66,6 +73,7 @@ class Refining:
                 self._unknown[above].append(element)
         self._misnamed = Counter(above for element in misnamed for above in element.iterancestors())
         self._tables: dict[tuple[etree._Element, str], list[Entry]] = {}
+        self._paths: dict[Component, _Paths] = {}
 
     def refine(self, faults: Iterable[Fault]) -> Iterator[Fault]:
         """Yield what libxml2 says of keys at the nodes that are wrong.
@@ -109,8 +117,26 @@ class Refining:
     def _table(self, scope: etree._Element, constraint: Component) -> list[Entry]:
         key = scope, constraint.name
         if key not in self._tables:
-            self._tables[key] = list(_entries(scope, constraint, self._look))
+            self._tables[key] = list(self._entries(scope, constraint))
         return self._tables[key]
+
+    def _entries(self, scope: etree._Element, constraint: Component) -> Iterator[Entry]:
+        paths = self._paths_of(constraint)
+        for element in cast("list[etree._Element]", paths.selector(scope)):
+            nodes = [_first(field(element)) for field in paths.fields]
+            complete = all(node is not None for node in nodes)
+            yield Entry(
+                element, nodes, tuple(_value(node, self._look) for node in nodes) if complete else None
+            )
+
+    def _paths_of(self, constraint: Component) -> "_Paths":
+        if constraint not in self._paths:
+            prefixes = {key: uri for key, uri in constraint.selector.namespaces.items() if key and uri}
+            fields = [etree.XPath(each.path, namespaces=prefixes) for each in constraint.fields]
+            self._paths[constraint] = _Paths(
+                etree.XPath(constraint.selector.path, namespaces=prefixes), fields
+            )
+        return self._paths[constraint]
 
     def _is_wrong(self, entry: Entry) -> bool:
         return any(_place(node) in self._wrong for node in entry.fields if node is not None)
@@ -153,7 +179,7 @@ class Refining:
     def _hidden(self, scope: etree._Element, key: Component) -> set[tuple[str, ...]]:
         """Return the values that elements would have for a key, were they not called what nobody knows."""
         unknown = self._unknown.get(scope, ())
-        fields = _fields(key) if unknown else []
+        fields = self._paths_of(key).fields if unknown else []
         them = ([_first(field(element)) for field in fields] for element in unknown)
         return {_texts(nodes) for nodes in them if all(node is not None for node in nodes)}
 
@@ -166,24 +192,6 @@ def _scope(fault: Fault, look: Look) -> tuple[etree._Element, Component] | None:
             if constraint.name == fault.constraint:
                 return element, constraint
     return None
-
-
-def _entries(scope: etree._Element, constraint: Component, look: Look) -> Iterator[Entry]:
-    selector = etree.XPath(constraint.selector.path, namespaces=_prefixes(constraint))
-    fields = _fields(constraint)
-    for element in cast("list[etree._Element]", selector(scope)):
-        nodes = [_first(field(element)) for field in fields]
-        complete = all(node is not None for node in nodes)
-        yield Entry(element, nodes, tuple(_value(node, look) for node in nodes) if complete else None)
-
-
-def _fields(constraint: Component) -> list[etree.XPath]:
-    prefixes = _prefixes(constraint)
-    return [etree.XPath(each.path, namespaces=prefixes) for each in constraint.fields]
-
-
-def _prefixes(constraint: Component) -> dict[str, str]:
-    return {key: uri for key, uri in constraint.selector.namespaces.items() if key and uri}
 
 
 def _texts(nodes: Iterable[Any]) -> tuple[str, ...]:

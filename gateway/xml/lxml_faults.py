@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
+from gateway.xml.declarations import XSI_TYPE
 from gateway.xml.faults import Fault, Kind
 from gateway.xml.parse import MAX_TREE_TAGS, find_patchwork, has_more_tags
 from gateway.xml.positions import iterate_tags
@@ -172,6 +173,8 @@ def _fault(element: etree._Element, error: etree._LogEntry) -> Fault:
         fault.constraint = found[1] if found else None
     if subject and fault.kind is not Kind.DANGLING_REFERENCE:
         fault.element = _named(element, subject["element"])
+    if kind is Kind.DATATYPE and attribute == XSI_TYPE:
+        fault.kind = Kind.WRONG_TYPE
     if kind is Kind.UNKNOWN_ROOT and fault.element.getparent() is not None:
         fault.kind = Kind.NOT_DECLARED
     if kind is Kind.CONTENT:

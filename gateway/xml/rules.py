@@ -180,9 +180,12 @@ def _sentence(failure: Failure) -> Bilingual:
     german, english = f"Die Regel {failure.rule}", f"Rule {failure.rule}"
     if failure.rule is None:
         german, english = "Eine Regel des Standards", "A rule of the standard"
+    is_broken, is_broken_en = "ist nicht erfüllt", "is not met"
+    if failure.is_report:
+        is_broken, is_broken_en = "beanstandet diese Stelle", "objects to this"
     if not failure.text:
-        return Bilingual(de=f"{german} ist nicht erfüllt.", en=f"{english} is not met.")
-    return Bilingual(de=failure.text, en=f"{english} is not met: {failure.text}")
+        return Bilingual(de=f"{german} {is_broken}.", en=f"{english} {is_broken_en}.")
+    return Bilingual(de=failure.text, en=f"{english} {is_broken_en}: {failure.text}")
 
 
 def _hint(failure: Failure) -> Bilingual | None:

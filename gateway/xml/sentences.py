@@ -9,7 +9,7 @@ from lxml import etree
 
 from gateway.contract.findings import Bilingual
 from gateway.xml import content_sentences, declarations, keys, values
-from gateway.xml.declarations import Declared, Look
+from gateway.xml.declarations import XSI_NIL, XSI_TYPE, Declared, Look
 from gateway.xml.faults import Fault, Kind
 from gateway.xml.model import Component
 from gateway.xml.near import nearest
@@ -101,6 +101,20 @@ def _abstract(name: str, declared: Declared) -> Told:
     )
 
 
+def _wrong_type(fault: Fault, look: Look | None) -> Told:
+    prefix = (fault.element.get(XSI_TYPE) or "").strip().rpartition(":")[0]
+    tell = _other_type if not prefix or prefix in fault.element.nsmap else _undeclared_type
+    return tell(fault, look)
+
+
+_other_type = _type(
+    "Der Typ, den xsi:type beim Element »{}« nennt, ist unbekannt oder dort nicht zulässig.",
+    "The type that xsi:type names at the element “{}” is unknown or not allowed there.",
+)
+_undeclared_type = _type(
+    "Das Präfix vor dem Typ, den xsi:type beim Element »{}« nennt, ist nicht deklariert.",
+    "The prefix of the type that xsi:type names at the element “{}” is not declared.",
+)
 _other = _at_element(
     "Das Element »{}« entspricht nicht dem Schema.", "The element “{}” does not conform to the schema."
 )
@@ -125,6 +139,8 @@ def _text(fault: Fault, look: Look | None) -> Told:
 
 def _nil(fault: Fault, look: Look | None) -> Told:
     """Tell of an element that may not be nil, and what it lacks if it is empty."""
+    if (fault.element.get(XSI_NIL) or "").strip() in ("false", "0"):
+        return _no_nil(fault, look)
     told = _not_nillable(fault, look)
     return told._replace(hint=content_sentences.missing(fault, look).message) if fault.names else told
 
@@ -132,6 +148,10 @@ def _nil(fault: Fault, look: Look | None) -> Told:
 _not_nillable = _at_element(
     "Das Element »{}« darf nicht mit xsi:nil als leer gekennzeichnet werden.",
     "The element “{}” must not be marked as empty by xsi:nil.",
+)
+_no_nil = _at_element(
+    "Das Element »{}« darf kein Attribut xsi:nil haben, auch nicht als »false«.",
+    "The element “{}” must not have an attribute xsi:nil, not even as “false”.",
 )
 
 
@@ -193,6 +213,8 @@ def _unexpected_attribute(fault: Fault, look: Look | None) -> Told:
 
 
 def _value(fault: Fault, look: Look | None) -> Told:
+    if fault.attribute == XSI_NIL:
+        return _told_of_nil(fault, look)
     component: Component | None
     if fault.attribute:
         component = look.attribute(fault.element, fault.attribute) if look else None
@@ -208,6 +230,12 @@ def _value(fault: Fault, look: Look | None) -> Told:
     simple = declarations.value_type(kind) if kind is not None else None
     told = _of_value(fault, component, simple, text, subject)
     return Told(*told, _of_both(component, None if fault.kind is Kind.FIXED else kind))
+
+
+_told_of_nil = _at_element(
+    "Das Attribut xsi:nil am Element »{}« muss »true« oder »false« sein.",
+    "The attribute xsi:nil at the element “{}” must be “true” or “false”.",
+)
 
 
 def _of_value(
@@ -275,10 +303,7 @@ _TELLERS: dict[Kind, Callable[[Fault, Look | None], Told]] = {
         "Das Element »{}« braucht mit xsi:type die Angabe eines konkreten Typs.",
         "The element “{}” needs xsi:type to name a concrete type.",
     ),
-    Kind.WRONG_TYPE: _type(
-        "Der Typ, den xsi:type beim Element »{}« nennt, ist unbekannt oder dort nicht zulässig.",
-        "The type that xsi:type names at the element “{}” is unknown or not allowed there.",
-    ),
+    Kind.WRONG_TYPE: _wrong_type,
     Kind.NOT_NILLABLE: _nil,
     Kind.NIL_NOT_EMPTY: _at_element(
         "Das Element »{}« ist mit xsi:nil als leer gekennzeichnet, hat aber einen Inhalt.",

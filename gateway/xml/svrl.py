@@ -17,7 +17,8 @@ from gateway.xml.stylesheet import XSL
 
 SVRL = "{http://purl.oclc.org/dsdl/svrl}"
 _REPORT = f"{SVRL}schematron-output"
-FAILURES = (f"{SVRL}failed-assert", f"{SVRL}successful-report")
+_REPORTED = f"{SVRL}successful-report"
+FAILURES = (f"{SVRL}failed-assert", _REPORTED)
 _ERROR = f"{SVRL}error"
 """What a stylesheet writes that goes on where a rule has failed on a message."""
 VALUE = "…"
@@ -47,6 +48,8 @@ class Failure:
     prefixes: Mapping[str, str]
     text: str
     diagnostics: str
+    is_report: bool = False
+    """Whether it says what is the case, and not what should be."""
 
 
 def writes_svrl(stylesheet: etree._Element) -> bool:
@@ -173,6 +176,7 @@ def _failure(element: etree._Element, rule: str | None, level: str, prefixes: Ma
         prefixes=prefixes,
         text=" ".join(_plain(each) for each in seen if each.tag == f"{SVRL}text"),
         diagnostics=" ".join(_plain(each) for each in seen if each.tag != f"{SVRL}text"),
+        is_report=element.tag == _REPORTED,
     )
 
 

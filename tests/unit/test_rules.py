@@ -663,7 +663,7 @@ def test_finding_says_rule_place_severity_and_sentence(one: Workers, tmp_path: P
     assert [(each.message.de, each.message.en) for each in findings.shown] == [
         ("Der Preis … ist zu klein.", "Rule R-1 is not met: Der Preis … ist zu klein."),
         ("Die Nummer fehlt.", "Rule R-2 is not met: Die Nummer fehlt."),
-        ("Eine Regel des Standards ist nicht erfüllt.", "A rule of the standard is not met."),
+        ("Eine Regel des Standards beanstandet diese Stelle.", "A rule of the standard objects to this."),
         ("Neun ist selten.", "Rule R-3 is not met: Neun ist selten."),
     ]
     assert found(rules(one, tmp_path), ORDER) == [
