@@ -131,6 +131,7 @@ def enable(
     settings = read_quietly(as_json=as_json)
     with errors(as_json=as_json):
         from gateway.standards import Catalogue
+        from gateway.standards.manifest import FILE_NAME
         from gateway.standards.serving import enable as enable_standard
 
         found = known_standard(Catalogue.load(settings.standards_folders), standard, version)
@@ -142,8 +143,13 @@ def enable(
     dropped = {
         name: day.isoformat() for name, day in found.manifest.days.items() if day and not new.days[name]
     }
-    text = "\n".join([_served_text(new, today()), *_dropped_text(dropped)])
-    show({"standard": standard, "version": version} | view | {"dropped": dropped}, text, as_json=as_json)
+    file = found.folder / FILE_NAME
+    text = "\n".join([_served_text(new, today()), *_dropped_text(dropped), f"  in {file}"])
+    show(
+        {"standard": standard, "version": version, "file": str(file)} | view | {"dropped": dropped},
+        text,
+        as_json=as_json,
+    )
 
 
 def _days(

@@ -48,6 +48,7 @@ from gateway.yaml_text import sentences
 if TYPE_CHECKING:
     from xmlschema import XsdElement
 
+_NOT_CHECKED = "not checked: the rules run into their limits of time or memory, so such messages are put off"
 _NOT_COMPILED = "the rules could not be compiled: they are too large, or it takes too long; leave some out"
 BROUGHT_ALONG = "imported"
 """The folder within a standard's that holds what it uses of others."""
@@ -398,6 +399,8 @@ def _verdict(
 ) -> tuple[bool, str | None]:
     try:
         findings = standard.find(root, body, message_type)
+    except Unavailable:
+        return False, _NOT_CHECKED
     except Problem as problem:
         return False, problem.detail
     if findings.errors:

@@ -122,6 +122,7 @@ def test_last_day_stays_when_a_period_of_grace_follows_it(standards: Path) -> No
 def test_enabling_says_what_the_days_mean_today(standards: Path, options: str, words: str) -> None:
     done = run(standards, *XHUND, *options.split())
     assert done.stdout.startswith(words)
+    assert done.stdout.endswith("/xhund/2.3/standard.yaml\n")
 
 
 def test_enabling_says_which_days_it_drops(standards: Path) -> None:

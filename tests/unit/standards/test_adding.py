@@ -576,6 +576,20 @@ def test_rules_that_no_worker_can_compile_are_left_out(
     assert "too large, or it takes too long" in report.broken[Path("regeln.sch")]
 
 
+def test_sample_that_the_rules_cannot_check_in_time_is_said_to_be_put_off(
+    standards: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def give_up(*_: object) -> None:
+        raise Unavailable
+
+    monkeypatch.setattr(Rules, "find", give_up)
+    adding(standards, release.shared_files(), "gemeinsames")
+    (sample,) = adding(standards, release.files() | {"regeln.sch": SCHEMATRON}).samples
+    assert not sample.valid
+    assert sample.reason is not None
+    assert "such messages are put off" in sample.reason
+
+
 LAUGHING = "".join(f"<!ENTITY a{number + 1} '{f'&a{number};' * 10}'>" for number in range(12))
 DOCTYPES = {
     "internal": "<!DOCTYPE x [<!ENTITY a12 'b'>]>",
