@@ -12,7 +12,8 @@ from lxml import etree
 from gateway.xml import content
 from gateway.xml.faults import Fault, Kind
 from gateway.xml.meant import MISNAMED, Guessing
-from gateway.xml.model import required
+from gateway.xml.model import Component, required
+from gateway.xml.words import direct_text
 
 _MAX_AROUND = 3
 """So many elements may be the one that is missing around several children."""
@@ -44,7 +45,12 @@ def join(faults: list[Fault], look: Guessing) -> list[Fault]:
             fault.names = [each for each in fault.names if names.isdisjoint(each)]
             if not fault.names:
                 enclosed[fault] = []
-    return [each for fault in faults for each in enclosed.get(fault, [fault])]
+    moved = {each.element for said in enclosed.values() for each in said if each.kind is Kind.MISSING_PARENT}
+    return [
+        each
+        for fault in faults
+        for each in enclosed.get(fault, [fault] if fault.element not in moved else [])
+    ]
 
 
 @dataclass
@@ -80,25 +86,50 @@ class _Group:
             if fault.instead and fault.instead not in self.around:
                 said[fault].append(Fault(self.parent, Kind.MISSING_CHILD, names=[[fault.instead]]))
         if first is not None:
-            first.names, first.further = [self.around, *self._lacking(look)], len(self.faults) - 1
+            namesakes = self._namesakes(look)
+            said[self.faults[0]] += (
+                Fault(child, Kind.MISSING_PARENT, names=[self.around], other=first.element)
+                for child in namesakes
+            )
+            first.names = [self.around, *self._lacking(look)]
+            first.further = len({*namesakes, *(fault.element for fault in self.faults)}) - 1
         return said
+
+    def _namesakes(self, look: Guessing) -> list[etree._Element]:
+        """Return the children known by name where they stand, but with what that name holds further in."""
+        outer, inner = _known(self.parent, look), look.declarations.children
+        if len(self.around) > 1:
+            return []
+        within = inner(outer[self.around[0]].type)
+        found = []
+        for child in self.parent.iterchildren("*"):
+            tag, nested = str(child.tag), len(child) > 0
+            if tag in outer and tag in within and (nested or direct_text(child).strip()):
+                here, there = bool(inner(outer[tag].type)), bool(inner(within[tag].type))
+                if here is not nested and there is nested:
+                    found.append(child)
+        return found
 
     def _lacking(self, look: Guessing) -> Iterator[Sequence[str]]:
         """Yield what an element would lack even if it stood around these children."""
-        above = look.at(self.parent)
-        declared = look.declarations.child(above.type, self.around[0]) if above else None
-        if len(self.around) > 1 or declared is None:
+        if len(self.around) > 1:
             return
+        declared = _known(self.parent, look)[self.around[0]]
         model = look.declarations.model(declared.type)
         present = {place for fault in self.faults for place in model.find(str(fault.element.tag))}
         beside = {str(child.tag) for child in self.parent.iterchildren("*")}
         yield from (names for names in required(model, model.group, present) if beside.isdisjoint(names))
 
 
+def _known(parent: etree._Element, look: Guessing) -> dict[str, Component]:
+    """Return the declarations of all that may be in an element."""
+    above = look.at(parent)
+    return look.declarations.children(above.type) if above else {}
+
+
 def _groups(unfit: list[Fault], parent: etree._Element, look: Guessing) -> Iterator[_Group]:
     """Yield the children of a parent that may belong in one element which is not there."""
-    above = look.at(parent)
-    known = look.declarations.children(above.type) if above else {}
+    known = _known(parent, look)
     there = {str(child.tag) for child in parent.iterchildren("*")}.intersection(known)
     group, doubtful = _Group(parent), list[Fault]()
 

@@ -148,6 +148,30 @@ def test_content_of_elements_is_judged_where_the_one_around_them_is_missing(sche
     assert found[0].hint.en == "In “person”, “name” is then still missing"
 
 
+def test_namesake_is_judged_by_where_it_belongs_when_the_one_around_it_is_missing() -> None:
+    named = XSD.replace(
+        b'<xs:element name="person"',
+        b'<xs:element name="flat" type="t:Flat" minOccurs="0"/><xs:element name="person"',
+    ).replace(
+        b"</xs:schema>",
+        b"""<xs:complexType name="Flat"><xs:sequence>
+        <xs:element name="rent" type="xs:string"/><xs:element name="person" type="xs:date"/>
+        </xs:sequence></xs:complexType></xs:schema>""",
+    )
+    schema = Schema(Documents("t.xsd", {"t.xsd": named}), {})
+    person = "<t:person><t:name/></t:person>"
+    found = refuse(schema, f"<t:subject/><t:rent/><t:person>2020-01-01</t:person>{person}")
+    assert [(each.path.removeprefix("/t:message"), each.message.en) for each in found] == [
+        (
+            "/t:rent",
+            "“rent” and one further element stand directly in the element “message”; the element “flat” that "
+            "they belong in is missing.",
+        )
+    ]
+    _, wrong = refuse(schema, f"<t:subject/><t:rent/><t:person>2020</t:person>{person}")
+    assert wrong.message.en == "“person” is not a valid date."
+
+
 def test_element_that_one_beside_it_may_have_as_well_is_not_said_to_lack_another(schema: Schema) -> None:
     person = "<t:person><t:name/><t:flat><t:town/></t:flat><t:town/></t:person>"
     (finding,) = refuse(schema, f"<t:subject/>{person}")
