@@ -112,14 +112,26 @@ class CodeLists:
         *,
         describe: Describe,
         fixes: Fixes,
+        refused: bool = False,
     ) -> Findings:
         """Return the lists and codes of a message that are not known.
 
         A code that an open list lacks is none: such a list names some of its codes. Of lists that are not
         known, each is warned of once.
+
+        Args:
+            refused: whether the schema refuses the message. Then it has said what an element lacks that holds
+                nothing, or where that stands instead.
         """
         doubtful = self._doubtful(root, body)
-        faults = _once(fault for element in doubtful for fault in self._faults(element, fixes))
+        faults = _once(
+            fault
+            for element in doubtful
+            for fault in self._faults(element, fixes)
+            if not (
+                refused and fault.code is RejectCode.CODE and fault.element is element and _is_bare(element)
+            )
+        )
         told = list(islice(faults, MAX_FINDINGS))
         if not told:
             return Findings()
@@ -296,6 +308,10 @@ def _code_element(element: etree._Element) -> etree._Element | None:
     Among other children there is none, which the schema says.
     """
     return next(element.iterchildren("{*}code"), None if len(element) else element)
+
+
+def _is_bare(element: etree._Element) -> bool:
+    return len(element) == 0 and not (element.text or "").strip()
 
 
 def _is_nil(element: etree._Element) -> bool:

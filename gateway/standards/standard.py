@@ -232,7 +232,9 @@ class Standard:
     def _find(self, root: etree._Element, body: bytes) -> Findings:
         findings, prefixes = self.schema.find(root, body), self.manifest.namespaces
         describe, fixes = self.schema.describe, self.schema.fixing("listURI")
-        return findings.joined(self.code_lists.find(root, body, prefixes, describe=describe, fixes=fixes))
+        refused = bool(findings.errors)
+        codes = self.code_lists.find(root, body, prefixes, describe=describe, fixes=fixes, refused=refused)
+        return findings.joined(codes)
 
     def agrees(self, root: etree._Element, sent: Sequence[attachments.Sent]) -> bool:
         """Say whether the attachments sent are those that a message names: quick, unlike saying what differs.

@@ -73,6 +73,8 @@ class _Group:
     def enclosed(self, look: Guessing) -> dict[Fault, list[Fault]]:
         """Return what to say instead of each fault."""
         said: dict[Fault, list[Fault]] = {}
+        whole = [name for name in self.around if not any(self._lacking(name, look))]
+        self.around = whole or self.around
         first: Fault | None = None
         for fault in self.faults:
             said[fault] = []
@@ -91,7 +93,8 @@ class _Group:
                 Fault(child, Kind.MISSING_PARENT, names=[self.around], other=first.element)
                 for child in namesakes
             )
-            first.names = [self.around, *self._lacking(look)]
+            lacking = self._lacking(self.around[0], look) if len(self.around) == 1 else ()
+            first.names = [self.around, *lacking]
             first.further = len({*namesakes, *(fault.element for fault in self.faults)}) - 1
         return said
 
@@ -110,11 +113,9 @@ class _Group:
                     found.append(child)
         return found
 
-    def _lacking(self, look: Guessing) -> Iterator[Sequence[str]]:
+    def _lacking(self, name: str, look: Guessing) -> Iterator[Sequence[str]]:
         """Yield what an element would lack even if it stood around these children."""
-        if len(self.around) > 1:
-            return
-        declared = _known(self.parent, look)[self.around[0]]
+        declared = _known(self.parent, look)[name]
         model = look.declarations.model(declared.type)
         present = {place for fault in self.faults for place in model.find(str(fault.element.tag))}
         beside = {str(child.tag) for child in self.parent.iterchildren("*")}

@@ -96,8 +96,8 @@ def _refined(merged: list[Fault], look: Guessing, root: etree._Element, body: by
     complete = not any(fault.kind is Kind.CONTENT for fault in merged)
     in_content = enclosing.join(parents.join(_in_content(merged, look), look), look)
     hidden = meant.find_faults(in_content, look, body)
-    # What stands where its parent is missing is not what its name says there.
-    moved = {fault.element for fault in in_content if fault.kind is Kind.MISSING_PARENT}
+    # What belongs elsewhere is not what its name says where it stands.
+    moved = {fault.element for fault in in_content if fault.kind in (Kind.WRONG_PARENT, Kind.MISSING_PARENT)}
     plain = [fault for fault in plain if moved.isdisjoint((fault.element, *fault.element.iterancestors()))]
     plain += [fault for fault in hidden if fault.kind.group != "content"]
     in_content = enclosing.join(parents.join([*in_content, *_in_content(hidden, look)], look), look)

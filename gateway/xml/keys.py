@@ -63,7 +63,9 @@ class Refining:
             above
             for fault in others
             if fault.kind.group != "value"
-            for above in (fault.element, *fault.element.iterancestors())
+            for unsound in (fault.element, fault.other)
+            if unsound is not None and (unsound is fault.element or fault.kind is Kind.WRONG_PARENT)
+            for above in (unsound, *unsound.iterancestors())
         }
         loose = Kind.UNEXPECTED_CHILD, Kind.MISSING_PARENT
         unexpected = (fault.element for fault in others if fault.kind in loose)

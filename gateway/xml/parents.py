@@ -10,7 +10,7 @@ from lxml import etree
 
 from gateway.xml import content
 from gateway.xml.faults import Fault, Kind
-from gateway.xml.meant import Guessing
+from gateway.xml.meant import MISNAMED, Guessing
 
 
 def join(faults: list[Fault], look: Guessing) -> list[Fault]:
@@ -41,12 +41,14 @@ class _Lacks:
 
     def fill(self, fault: Fault, look: Guessing) -> list[Fault]:
         """Return what is wrong with a child that is lacked near by, where it then is lacked no more."""
-        if fault.kind is not Kind.UNEXPECTED_CHILD or content.near_name(fault):
+        one_too_many = fault.kind is Kind.TOO_OFTEN and fault.count == (fault.limit or 0) + 1
+        if fault.kind not in MISNAMED and not one_too_many:
             return []
         name, found = str(fault.element.tag), self._near(fault.element)
         if len(found) != 1 or name not in _missing(found[0]):
             return []
         (lack,) = found
+        element = _beside(lack.element, fault.element) if one_too_many else fault.element
         lack.names = [names for names in lack.names if name not in names]
         if not lack.names:
             self.filled.add(lack)
@@ -54,7 +56,7 @@ class _Lacks:
         self._moved[lack.element].append(name)
         if len(lack.names) == 1:
             lack.after = self._after(lack.element, lack.names[0][0], look)
-        moved = Fault(fault.element, Kind.WRONG_PARENT, names=[[name]], other=lack.element, after=after)
+        moved = Fault(element, Kind.WRONG_PARENT, names=[[name]], other=lack.element, after=after)
         parent = fault.element.getparent()
         if fault.instead is None or parent is None:
             return [moved]
@@ -73,6 +75,12 @@ class _Lacks:
         if (above := parent.getparent()) is not None:
             found = [*found, *self._within.get((name, above), []), *self._at.get((name, above), [])]
         return found
+
+
+def _beside(other: etree._Element, element: etree._Element) -> etree._Element:
+    """Return the neighbour of another element that has the name of `element`, or else that itself."""
+    beside = next(other.itersiblings("*"), None), next(other.itersiblings("*", preceding=True), None)
+    return next((each for each in beside if each is not None and each.tag == element.tag), element)
 
 
 def _missing(fault: Fault) -> Iterator[str]:
