@@ -17,7 +17,7 @@ from lxml import etree
 from gateway.contract.codes import RejectCode
 from gateway.contract.findings import MAX_FINDINGS, Bilingual, Finding, Findings, Severity
 from gateway.standards.genericode import CodeList, load_code_list
-from gateway.xml.declarations import XSD_NAMESPACE, XSI_NIL
+from gateway.xml.declarations import XSD_NAMESPACE, is_nil
 from gateway.xml.near import nearest
 from gateway.xml.parse import has_more_tags
 from gateway.xml.paths import Names
@@ -168,8 +168,8 @@ class CodeLists:
     def _faults(self, element: etree._Element, fixes: Fixes) -> Iterator["_Fault"]:
         uri = (element.get("listURI") or "").strip()
         version = (element.get("listVersionID") or "").strip()
-        is_nil = _is_nil(element)
-        if is_nil and not uri:
+        nil = is_nil(element)
+        if nil and not uri:
             return
         if known := self._lists.get((uri, version)):
             meant_lists = [known]
@@ -179,7 +179,7 @@ class CodeLists:
             meant_lists = self._versions(uri) if self._closed else []
         else:
             meant_lists = []
-        if not meant_lists or is_nil or (code := _code_element(element)) is None:
+        if not meant_lists or nil or (code := _code_element(element)) is None:
             return
         # Not `text`, which ends at a comment.
         text = " ".join(str(code.xpath("string()")).split())
@@ -312,11 +312,6 @@ def _code_element(element: etree._Element) -> etree._Element | None:
 
 def _is_bare(element: etree._Element) -> bool:
     return len(element) == 0 and not (element.text or "").strip()
-
-
-def _is_nil(element: etree._Element) -> bool:
-    """Say whether an element is marked as having no content, and so no code."""
-    return element.get(XSI_NIL, "").strip() in {"true", "1"}
 
 
 def _once(faults: Iterable["_Fault"]) -> Iterator["_Fault"]:

@@ -204,7 +204,7 @@ def _without(step: _Step, element: etree._Element, name: str) -> Bilingual | Non
     ways = []
     if step.target.serves(today()):
         ways.append((f"als {step.target}", f"as {step.target}"))
-    if name.startswith("@") or not step.source.schema.demands(element):
+    if not step.source.schema.demands(element, name[1:] if name.startswith("@") else None):
         ways.append(("ohne diese Angabe", "without this"))
     if values := ", ".join(
         each.partition("=")[2] for each in step.rules.drops if each.startswith(f"{name}=")

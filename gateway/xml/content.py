@@ -32,6 +32,18 @@ def find_faults(model: Model, parent: etree._Element) -> list[Fault]:
     return list(islice(_Comparison(model, parent).faults(), MAX_FAULTS))
 
 
+def is_demanded(model: Model, element: etree._Element) -> bool:
+    """Say whether a valid element could not be left out where it stands, among few others."""
+    parent = element.getparent()
+    if parent is None or len(parent) > _MAX_GUESSES:
+        return parent is None
+    without = etree.Element(parent.tag)
+    for child in parent.iterchildren("*"):
+        if child is not element:
+            etree.SubElement(without, child.tag)
+    return bool(find_faults(model, without))
+
+
 def near_name(fault: Fault) -> str | None:
     """Return the expanded name that an unexpected child nearly has; None where it has none like one known."""
     names = fault.names[0] if len(fault.names) == 1 else []

@@ -16,6 +16,8 @@ from gateway.xml.words import Option, in_english, local, local_of, meant, possib
 def missing(fault: Fault, look: Look | None) -> Told:
     """Tell of children that are missing."""
     within = local_of(fault.element)
+    if not fault.names:  # an engine that does not say what
+        fault.names = [["*"]]
     single = [names[0] for names in fault.names if len(names) == 1]
     if len(fault.names) == 1 and single:
         name = labelled(fault, look, single[0])
@@ -24,7 +26,7 @@ def missing(fault: Fault, look: Look | None) -> Told:
             name, english = "ein weiteres Element", "another element"
         return Told(
             say(f"Im Element »{within}« fehlt {name}.", f"In the element “{within}”, {english} is missing."),
-            _behind(fault, local(single[0])),
+            None if single[0] == "*" else _behind(fault, local(single[0])),
             documented(child_of(fault, look, single[0])),
         )
     parts = [_either(names) for names in fault.names]

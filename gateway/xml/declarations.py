@@ -141,16 +141,6 @@ class Look:
             return None
         return self.declarations.model(declared.type)
 
-    def demands(self, element: etree._Element) -> bool:
-        """Say whether an element cannot be left out where it stands, as far as that is declared."""
-        parent = element.getparent()
-        model = self.model(parent) if parent is not None else None
-        if parent is None or model is None:
-            return parent is None
-        places = model.by_name.get(str(element.tag), [])
-        count = sum(1 for _ in parent.iterchildren(str(element.tag)))
-        return any(place.least >= count and not place.choices for place in places)
-
     def attribute(self, element: etree._Element, name: str) -> Component | None:
         """Return the declaration of an attribute."""
         above = self.at(element)
@@ -163,6 +153,11 @@ class Look:
                 for name, value in self.declarations.defaults(declared.type):
                     if element.get(name) is None:
                         element.set(name, value)
+
+
+def is_nil(element: etree._Element) -> bool:
+    """Say whether an element is marked as having no content."""
+    return element.get(XSI_NIL, "").strip() in {"true", "1"}
 
 
 def content_of(complex_type: Component) -> Iterator[Component]:

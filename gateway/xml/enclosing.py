@@ -1,171 +1,315 @@
 """Elements that stand directly in another because the one that should be around them was forgotten.
 
-Each of them by itself only tells that nobody knows it there.
+Each of them by itself only tells that nobody knows it there. So it is tried out: with an element around them
+their parent must have fewer faults, and none that it has not now.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from lxml import etree
 
 from gateway.xml import content
 from gateway.xml.faults import Fault, Kind
 from gateway.xml.meant import MISNAMED, Guessing
-from gateway.xml.model import Component, required
+from gateway.xml.model import Component
 from gateway.xml.words import direct_text
 
+_MAX_TRIED = 20_000
+"""So many children are looked at in all that is tried for a message, which takes a tenth of a second."""
+_MAX_RUN = 50
+"""So many children are taken for those of one element."""
 _MAX_AROUND = 3
-"""So many elements may be the one that is missing around several children."""
-_KNOWN = {Kind.TOO_OFTEN, Kind.MISPLACED_CHILD, Kind.CHOICE_CONFLICT}
-"""What may be wrong with a child for the same reason whose name is known where it stands."""
+"""So many elements may be the one that is missing."""
+_MAX_BEFORE = 3
+"""So many children that the parent knows may be the first ones of the element that is missing."""
+_LACKING = {Kind.MISSING_CHILD, Kind.TOO_FEW}
 
 
 def join(faults: list[Fault], look: Guessing) -> list[Fault]:
-    """Make one fault of all children that are unexpected, but may stand in an element that could be there.
+    """Make one fault of what stands in an element without the one that belongs around it.
 
-    To a reader that is one fault: the first child's says of how many others it is true, and is the `other` of
-    theirs.
+    Args:
+        faults: about children, as `content` and `parents` find them.
+        look: the declarations of the message's elements.
+
+    Returns:
+        The faults; those of such parents are what they were if the missing elements were there. Each child
+        that lacks its parent has one; `told_at` is the first of those that lack the same.
     """
-    elsewhere = {fault.kin for fault in faults if fault.kind is Kind.WRONG_PARENT}
-    loose: defaultdict[etree._Element, list[Fault]] = defaultdict(list)
-    for fault in faults:
-        parent = fault.element.getparent()
-        several = fault.kind is Kind.TOO_OFTEN and fault.count > (fault.limit or 0) + 1
-        unfit = fault.kind in MISNAMED | _KNOWN and not several and fault.kin not in elsewhere
-        if unfit and parent is not None:
-            loose[parent].append(fault)
-    groups = [group for parent, those in loose.items() for group in _groups(those, parent, look)]
-    enclosed = {fault: said for group in groups for fault, said in group.enclosed(look).items()}
-    there = {group.parent: set[str]() for group in groups}
-    for group in groups:
-        there[group.parent].update(group.around)
-    for fault in faults:
-        if fault.kind is Kind.MISSING_CHILD and (names := there.get(fault.element)):
-            fault.names = [each for each in fault.names if names.isdisjoint(each)]
-            if not fault.names:
-                enclosed[fault] = []
-    moved = {each.element for said in enclosed.values() for each in said if each.kind is Kind.MISSING_PARENT}
-    return [
-        each
-        for fault in faults
-        for each in enclosed.get(fault, [fault] if fault.element not in moved else [])
-    ]
+    moved = {fault.element for fault in faults if fault.kind is Kind.WRONG_PARENT}
+    parents = (fault.element.getparent() for fault in faults if fault.kind in MISNAMED)
+    budget = _Budget()
+    for parent in dict.fromkeys(each for each in parents if each is not None):
+        children = [each for each in parent.iterchildren("*") if each not in moved]
+        enclosed = _Children(parent, children, look, budget)
+        if enclosed.search():
+            own = [fault for fault in faults if _owner(fault) is parent]
+            faults = [fault for fault in faults if _owner(fault) is not parent]
+            faults += enclosed.faults(own, [fault for fault in faults if fault.other is parent])
+    return faults
+
+
+def _owner(fault: Fault) -> etree._Element | None:
+    """Return the element whose content model a fault is about."""
+    if fault.kind.group != "content" or fault.kind is Kind.WRONG_PARENT:
+        return None
+    return fault.element if fault.kind in _LACKING | {Kind.CONTENT} else fault.element.getparent()
 
 
 @dataclass
-class _Group:
-    """Children of one element, and the names of what may be missing around all of them."""
+class _Budget:
+    left: int = _MAX_TRIED
 
-    parent: etree._Element
-    around: list[str] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
-    beside: bool = False
-    """Whether the first may as well belong in an element that is there."""
+    def take(self, count: int) -> bool:
+        self.left -= count
+        return self.left >= 0
+
+
+@dataclass(eq=False)
+class _Run:
+    """Children that lack their parent, what that may be called, and what it would lack."""
+
+    around: list[str]
+    children: list[etree._Element]
+    lacking: list[Sequence[str]] = field(default_factory=list)
+
+
+_Item: TypeAlias = etree._Element | _Run
+
+
+@dataclass
+class _Trial:
+    """What came of taking the items from `start` to `stop` for the children of one element more."""
+
+    start: int
+    stop: int
+    run: _Run
+    cost: int
+    demanded: bool
+    """Whether the parent must have that element."""
 
     @property
-    def is_clear(self) -> bool:
-        """Whether it is clear enough what is missing."""
-        if len(self.faults) == 1:
-            return len(self.around) == 1 and not self.beside
-        return 0 < len(self.around) <= _MAX_AROUND
+    def rank(self) -> tuple[int, bool, int]:
+        """Least for the best: the fewest faults, what is demanded, and no more children than need be."""
+        return self.cost, not self.demanded, self.stop - self.start
 
-    def enclosed(self, look: Guessing) -> dict[Fault, list[Fault]]:
-        """Return what to say instead of each fault."""
-        said: dict[Fault, list[Fault]] = {}
-        whole = [name for name in self.around if not any(self._lacking(name, look))]
-        self.around = whole or self.around
-        first: Fault | None = None
-        for fault in self.faults:
-            said[fault] = []
-            if fault.kind not in _KNOWN:
-                enclosed = Fault(fault.element, Kind.MISSING_PARENT, names=[self.around])
-                said[fault].append(enclosed)
-                if first is None:
-                    first = enclosed
-                else:
-                    enclosed.other = first.element
-            if fault.instead and fault.instead not in self.around:
-                said[fault].append(Fault(self.parent, Kind.MISSING_CHILD, names=[[fault.instead]]))
-        if first is not None:
-            namesakes = self._namesakes(look)
-            said[self.faults[0]] += (
-                Fault(child, Kind.MISSING_PARENT, names=[self.around], other=first.element)
-                for child in namesakes
-            )
-            lacking = self._lacking(self.around[0], look) if len(self.around) == 1 else ()
-            first.names = [self.around, *lacking]
-            first.further = len({*namesakes, *(fault.element for fault in self.faults)}) - 1
-        return said
 
-    def _namesakes(self, look: Guessing) -> list[etree._Element]:
-        """Return the children known by name where they stand, but with what that name holds further in."""
-        outer, inner = _known(self.parent, look), look.declarations.children
-        if len(self.around) > 1:
-            return []
-        within = inner(outer[self.around[0]].type)
-        found = []
-        for child in self.parent.iterchildren("*"):
-            tag, nested = str(child.tag), len(child) > 0
-            if tag in outer and tag in within and (nested or direct_text(child).strip()):
-                here, there = bool(inner(outer[tag].type)), bool(inner(within[tag].type))
-                if here is not nested and there is nested:
-                    found.append(child)
+class _Children:
+    """The children of one element, some of them in elements that are missing."""
+
+    def __init__(
+        self, parent: etree._Element, children: list[etree._Element], look: Guessing, budget: _Budget
+    ) -> None:
+        above = look.at(parent)
+        self._parent = parent
+        self._look = look
+        self._budget = budget
+        self._model = look.model(parent)
+        self._known = look.declarations.children(above.type) if above else {}
+        self._items: list[_Item] = [*children]
+
+    def search(self) -> bool:
+        """Find what is missing around children that are not known here; say whether there is any."""
+        if self._model is None:
+            return False
+        at, found = 0, False
+        while at < len(self._items):
+            item = self._items[at]
+            unknown = isinstance(item, etree._Element) and not self._is_known(item)
+            if unknown and (best := self._best(at, str(item.tag))):
+                self._items[best.start : best.stop] = [best.run]
+                at, found = best.start, True
+            at += 1
         return found
 
-    def _lacking(self, name: str, look: Guessing) -> Iterator[Sequence[str]]:
-        """Yield what an element would lack even if it stood around these children."""
-        declared = _known(self.parent, look)[name]
-        model = look.declarations.model(declared.type)
-        present = {place for fault in self.faults for place in model.find(str(fault.element.tag))}
-        beside = {str(child.tag) for child in self.parent.iterchildren("*")}
-        yield from (names for names in required(model, model.group, present) if beside.isdisjoint(names))
+    def faults(self, own: list[Fault], moved: list[Fault]) -> Iterator[Fault]:
+        """Yield what is wrong with the parent's children.
+
+        Args:
+            own: what was found of them as they are.
+            moved: what else belongs into the parent, and stands elsewhere.
+        """
+        enclosed = {child for run in self._items if isinstance(run, _Run) for child in run.children}
+        filled = {name for fault in moved for names in fault.names for name in names}
+        for fault in self._found(self._items):
+            if fault.kind is Kind.MISSING_CHILD:
+                fault.names = [names for names in fault.names if filled.isdisjoint(names)]
+            if fault.kind is not Kind.MISSING_CHILD or fault.names:
+                yield fault
+        for fault in own:  # what only an engine has found
+            unexpected = fault.kind is Kind.UNEXPECTED_CHILD and self._is_known(fault.element)
+            if unexpected and fault.element not in enclosed:
+                yield fault
+        for run in self._items:
+            if isinstance(run, _Run):
+                first, *others = run.children
+                names = [run.around, *run.lacking]
+                yield Fault(first, Kind.MISSING_PARENT, names=names, further=len(others))
+                yield from (Fault(each, Kind.MISSING_PARENT, names=names, told_at=first) for each in others)
+
+    def _best(self, at: int, tag: str) -> _Trial | None:
+        """Return what is missing around the child there, and around which beside it."""
+        if not self._budget.take(len(self._items)):
+            return None
+        before = self._found(self._items)
+        known = {sign for fault in before for sign in _signs(fault)}
+        demanded = {name for fault in before for name in _demanded(fault)}
+        known |= {(Kind.MISSING_CHILD, self._parent, (name,)) for name in demanded}
+        trials = []
+        for name in self._candidates(tag):
+            for start, stop in self._spans(at, name):
+                if not self._budget.take(len(self._items)):
+                    return None
+                if trial := self._try(name, start, stop, known, demanded):
+                    trials.append(trial)
+        best = min(trials, key=lambda each: each.rank, default=None)
+        guess = next((_guess(fault) for fault in before if fault.element is self._items[at]), None)
+        if best is None or not self._is_better(best, _weight(before), tag, guess):
+            return None
+        same = [
+            each.run.around[0]
+            for each in trials
+            if (each.cost, each.start, each.stop) == (best.cost, best.start, best.stop)
+        ]
+        if len(same) > 1 and not best.demanded:
+            if len(best.run.children) == 1 or len(same) > _MAX_AROUND:
+                return None
+            best.run.around, best.run.lacking = same, []
+        return best
+
+    def _candidates(self, tag: str) -> list[str]:
+        """Return the names that a child here may have around one of that name."""
+        inner = self._look.declarations.children
+        return [name for name, each in self._known.items() if not each.abstract and tag in inner(each.type)]
+
+    def _spans(self, at: int, name: str) -> Iterator[tuple[int, int]]:
+        """Yield from where to where an element of that name may be around the child there."""
+        inner = self._look.declarations.children(self._known[name].type)
+        low = at
+        while low > max(0, at - _MAX_BEFORE) and self._may_be(self._items[low - 1], inner, known=True):
+            low -= 1
+        for start in range(at, low - 1, -1):
+            stop = start
+            while stop < min(len(self._items), start + _MAX_RUN) and self._may_be(self._items[stop], inner):
+                if not self._budget.take(stop - start + 1):
+                    return
+                if not self._fits(name, start, stop + 1):
+                    break
+                stop += 1
+            if stop > at:
+                yield start, stop
+                shorter = stop
+                while shorter > at + 1 and self._is_own(self._items[shorter - 1]):
+                    shorter -= 1
+                if shorter < stop:
+                    yield start, shorter
+
+    def _may_be(self, item: _Item, inner: dict[str, Component], *, known: bool = False) -> bool:
+        if isinstance(item, _Run) or str(item.tag) not in inner:
+            return False
+        return not known or self._is_known(item)
+
+    def _is_known(self, element: etree._Element) -> bool:
+        return self._model is not None and bool(self._model.find(str(element.tag)))
+
+    def _is_own(self, item: _Item) -> bool:
+        """Say whether a child may as well stay where it is."""
+        if isinstance(item, _Run) or not self._is_known(item):
+            return False
+        return not self._is_unfit(item, self._known.get(str(item.tag)))
+
+    def _fits(self, name: str, start: int, stop: int) -> bool:
+        return all(fault.kind in _LACKING for fault in self._within(name, start, stop))
+
+    def _within(self, name: str, start: int, stop: int) -> list[Fault]:
+        model = self._look.declarations.model(self._known[name].type)
+        shadow = etree.Element(name)
+        for item in self._items[start:stop]:
+            if isinstance(item, etree._Element):
+                etree.SubElement(shadow, str(item.tag))
+        return content.find_faults(model, shadow)
+
+    def _try(self, name: str, start: int, stop: int, known: Set[object], demanded: set[str]) -> _Trial | None:
+        """Return what comes of it; None if something is wrong then that was not before."""
+        children = [item for item in self._items[start:stop] if isinstance(item, etree._Element)]
+        run = _Run([name], children)
+        outside = self._found([*self._items[:start], run, *self._items[stop:]])
+        if any(sign not in known for fault in outside for sign in _signs(fault)):
+            return None
+        inside = self._within(name, start, stop)
+        run.lacking = [names for fault in inside if fault.kind is Kind.MISSING_CHILD for names in fault.names]
+        inner = self._look.declarations.children(self._known[name].type)
+        unfit = sum(self._is_unfit(each, inner[str(each.tag)]) for each in children)
+        unfit -= sum(self._is_unfit(each, self._known.get(str(each.tag))) for each in children)
+        cost = 1 + _weight(outside) + _weight(inside) + unfit
+        return _Trial(start, stop, run, cost, name in demanded)
+
+    def _is_better(self, trial: _Trial, now: int, tag: str, guess: str | None) -> bool:
+        """Say whether less is wrong than now, or as much and it is as likely as that a name is wrong."""
+        beside = [*self._items[: trial.start], *self._items[trial.stop :]]
+        names = {str(item.tag) for item in beside if isinstance(item, etree._Element)}
+        types = {self._known[name].type for name in names.intersection(self._known)}
+        if any(tag in self._look.declarations.children(each) for each in types):
+            return trial.cost < now and not trial.run.lacking
+        if trial.cost == now and guess in (None, *trial.run.around):
+            return trial.demanded or not trial.run.lacking
+        return trial.cost < now
+
+    def _is_unfit(self, element: etree._Element, declared: Component | None) -> bool:
+        """Say whether an element has text where its declaration has elements, or the other way round."""
+        if declared is None or not (len(element) or direct_text(element).strip()):
+            return False
+        return bool(self._look.declarations.children(declared.type)) is not (len(element) > 0)
+
+    def _found(self, items: Sequence[_Item]) -> list[Fault]:
+        """Return what is wrong with some children; at a run it is said of nothing in the message."""
+        if self._model is None:
+            return []
+        shadow = etree.Element(self._parent.tag)
+        original: dict[etree._Element, etree._Element] = {shadow: self._parent}
+        for item in items:
+            if isinstance(item, _Run):
+                etree.SubElement(shadow, item.around[0])
+            else:
+                original[etree.SubElement(shadow, str(item.tag))] = item
+        found = content.find_faults(self._model, shadow)
+        for fault in found:
+            fault.element = original.get(fault.element, fault.element)
+            fault.other = fault.other if fault.other is None else original.get(fault.other, fault.other)
+        return found
 
 
-def _known(parent: etree._Element, look: Guessing) -> dict[str, Component]:
-    """Return the declarations of all that may be in an element."""
-    above = look.at(parent)
-    return look.declarations.children(above.type) if above else {}
+def _signs(fault: Fault) -> Iterator[tuple[Kind, etree._Element, tuple[str, ...]]]:
+    """Yield what is equal for the same fault before and after a trial."""
+    for names in fault.names if fault.kind in _LACKING else [()]:
+        yield fault.kind, fault.element, tuple(names)
 
 
-def _groups(unfit: list[Fault], parent: etree._Element, look: Guessing) -> Iterator[_Group]:
-    """Yield the children of a parent that may belong in one element which is not there."""
-    known = _known(parent, look)
-    there = {str(child.tag) for child in parent.iterchildren("*")}.intersection(known)
-    group, doubtful = _Group(parent), list[Fault]()
-
-    def takes(name: str, tag: str) -> bool:
-        return name in known and tag in look.declarations.children(known[name].type)
-
-    for fault in unfit:
-        tag = str(fault.element.tag)
-        own = [name for name in _possible(fault) if takes(name, tag)]
-        around = [name for name in group.around if (name in own if own else takes(name, tag))]
-        if around:
-            group.around = around
-            group.faults.append(fault)
-        elif own:
-            if group.is_clear:
-                yield group
-            before = []
-            for each in doubtful:
-                if fitting := [name for name in own if takes(name, str(each.element.tag))]:
-                    own = fitting
-                    before.append(each)
-            beside = any(takes(name, tag) for name in there)
-            group, doubtful = _Group(parent, own, [*before, fault], beside), []
-        else:
-            doubtful.append(fault)
-    if group.is_clear:
-        yield group
+def _guess(fault: Fault) -> str | None:
+    """Return the name that a child is taken to have."""
+    if fault.kind is Kind.UNEXPECTED_CHILD:
+        return content.near_name(fault)
+    return fault.names[0][0] if fault.kind in MISNAMED else None
 
 
-def _possible(fault: Fault) -> list[str]:
-    """Return the names of elements that could stand where a child does that nobody knows there."""
-    if fault.kind is Kind.WRONG_NAMESPACE and not len(
-        fault.element
-    ):  # a code in an element that is called code
-        return [*fault.names[0]]
-    if fault.kind is not Kind.UNEXPECTED_CHILD or content.near_name(fault):
-        return []
-    return [*dict.fromkeys([*filter(None, [fault.instead]), *(fault.names[0] if fault.names else ())])]
+def _demanded(fault: Fault) -> Iterator[str]:
+    """Yield the names that a parent lacks."""
+    if fault.instead is not None:
+        yield fault.instead
+    if fault.kind is Kind.MISSING_CHILD:
+        for names in fault.names:
+            yield from names
+
+
+def _weight(faults: list[Fault]) -> int:
+    """Return how much is wrong: how many elements are missing, too many, or not as they should be."""
+    return sum(
+        len(fault.names)
+        if fault.kind is Kind.MISSING_CHILD
+        else max(1, fault.count - (fault.limit or 0))
+        if fault.kind is Kind.TOO_OFTEN
+        else 1
+        for fault in faults
+    )

@@ -15,8 +15,8 @@ from lxml import etree
 from gateway.contract.codes import RejectCode
 from gateway.contract.findings import MAX_FINDINGS, Finding, Findings
 from gateway.xml import content, enclosing, keys, lxml_faults, meant, parents, sentences, xmlschema_faults
-from gateway.xml.declarations import Look, attributes_of
-from gateway.xml.faults import Fault, Key, Kin, Kind, kin
+from gateway.xml.declarations import Look, attributes_of, is_nil
+from gateway.xml.faults import Fault, Key, Kind, kin
 from gateway.xml.meant import Guessing
 from gateway.xml.model import Component
 from gateway.xml.near import nearest
@@ -96,24 +96,36 @@ def _refined(merged: list[Fault], look: Guessing, root: etree._Element, body: by
     complete = not any(fault.kind is Kind.CONTENT for fault in merged)
     in_content = enclosing.join(parents.join(_in_content(merged, look), look), look)
     hidden = meant.find_faults(in_content, look, body)
-    # What belongs elsewhere is not what its name says where it stands.
-    moved = {fault.element for fault in in_content if fault.kind in (Kind.WRONG_PARENT, Kind.MISSING_PARENT)}
-    plain = [fault for fault in plain if moved.isdisjoint((fault.element, *fault.element.iterancestors()))]
+    in_content, plain = _as_moved(in_content, plain)
     plain += [fault for fault in hidden if fault.kind.group != "content"]
-    in_content = enclosing.join(parents.join([*in_content, *_in_content(hidden, look)], look), look)
+    in_content = parents.join([*in_content, *_in_content(hidden, look)], look)
     refining = keys.Refining(look, [*plain, *in_content], look.misnamed, complete=complete)
     of_keys = [*refining.refine(fault for fault in merged if fault.kind.group == "key")]
     if not complete and not has_more_tags(body, MAX_TREE_TAGS):  # or looking for them would take too long
         of_keys += refining.find(root)
     faults = _without_nil_and_empty(_merge([*plain, *in_content, *of_keys]))
     faults = _without_missing_children(_without_content_of_surplus(faults))
-    faults = [fault for fault in faults if fault.kind is not Kind.MISSING_PARENT or fault.other is None]
+    faults = [fault for fault in faults if fault.told_at is None]
     return _without_misspelt_attributes(faults, look)
+
+
+def _as_moved(in_content: list[Fault], plain: list[Fault]) -> tuple[list[Fault], list[Fault]]:
+    """Drop what is said of elements, and in them, by the name that they have where they do not belong."""
+    displaced = {fault for fault in in_content if fault.kind in (Kind.WRONG_PARENT, Kind.MISSING_PARENT)}
+    moved = {fault.element for fault in displaced}
+    if not moved:
+        return in_content, plain
+
+    def stays(fault: Fault) -> bool:
+        return moved.isdisjoint((fault.element, *fault.element.iterancestors()))
+
+    kept = [fault for fault in in_content if fault in displaced or stays(fault)]
+    return kept, [fault for fault in plain if stays(fault)]
 
 
 def _without_nil_and_empty(faults: list[Fault]) -> list[Fault]:
     """Drop what is wrong with the value of an element that is marked as having none."""
-    nil = {fault.element for fault in faults if fault.kind is Kind.NOT_NILLABLE}
+    nil = {fault.element for fault in faults if fault.kind is Kind.NOT_NILLABLE and is_nil(fault.element)}
     return [
         fault
         for fault in faults
@@ -160,19 +172,23 @@ def _fits(unexpected: Fault, missing: Fault, look: Look) -> bool:
 
 def _without_keys_of_surplus(faults: list[Fault]) -> list[Fault]:
     """Drop what is in the message twice for the only reason that an element around it is there too often."""
-    surplus = {fault.kin for fault in faults if fault.kind is Kind.TOO_OFTEN}
-    if not surplus:
-        return faults
+    surplus: set[etree._Element] = set()
+    for fault in faults:
+        parent = fault.element.getparent()
+        if fault.kind is Kind.TOO_OFTEN and parent is not None:
+            surplus.update(islice(parent.iterchildren(str(fault.element.tag)), fault.limit, None))
 
-    def around(element: etree._Element) -> set[Kin]:
-        return surplus.intersection(map(kin, (element, *element.iterancestors())))
+    def repeats(element: etree._Element, other: etree._Element) -> bool:
+        around = (each for each in (element, *element.iterancestors()) if each in surplus)
+        within = {kin(each) for each in (other, *other.iterancestors()) if each not in surplus}
+        return any(kin(each) in within for each in around)
 
     return [
         fault
         for fault in faults
         if fault.kind not in (Kind.DUPLICATE_KEY, Kind.DUPLICATE_ID)
         or fault.other is None
-        or around(fault.element).isdisjoint(around(fault.other))
+        or not repeats(fault.element, fault.other)
     ]
 
 
@@ -191,8 +207,11 @@ def _without_missing_children(faults: list[Fault]) -> list[Fault]:
     instead = {
         fault.element: fault
         for fault in faults
-        if fault.kind in (Kind.TEXT_NOT_ALLOWED, Kind.NOT_NILLABLE)
-        and next(fault.element.iterchildren("*"), None) is None
+        if fault.kind is Kind.TEXT_NOT_ALLOWED
+        or (
+            (fault.kind is Kind.NOT_NILLABLE and is_nil(fault.element))
+            and next(fault.element.iterchildren("*"), None) is None
+        )
     }
     kept = []
     for fault in faults:

@@ -103,7 +103,9 @@ class Fault:
     names: Sequence[Sequence[str]] = ()
     """Expanded names: what is missing or may stand here, or was meant; each with its alternatives."""
     other: etree._Element | None = None
-    """The element that this one conflicts with or repeats, or belongs in, or with which it is one fault."""
+    """The element that this one conflicts with or repeats, or belongs in."""
+    told_at: etree._Element | None = None
+    """The element whose fault tells of this one too."""
     instead: str | None = None
     """The expanded name of what is missing where a child or attribute stands that is unknown."""
     after: str | None = None

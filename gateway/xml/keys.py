@@ -67,12 +67,18 @@ class Refining:
             if unsound is not None and (unsound is fault.element or fault.kind is Kind.WRONG_PARENT)
             for above in (unsound, *unsound.iterancestors())
         }
-        loose = Kind.UNEXPECTED_CHILD, Kind.MISSING_PARENT
-        unexpected = (fault.element for fault in others if fault.kind in loose)
+        unexpected = (fault.element for fault in others if fault.kind is Kind.UNEXPECTED_CHILD)
         self._unknown: defaultdict[etree._Element, list[etree._Element]] = defaultdict(list)
         for element in islice((each for each in unexpected if look.at(each) is None), _MAX_UNKNOWN):
             for above in element.iterancestors():
                 self._unknown[above].append(element)
+        for fault in others:  # what is missing around it may be a key by what is in it
+            parent = fault.element.getparent()
+            if fault.kind is Kind.MISSING_PARENT and parent is not None:
+                for above in fault.element.iterancestors():
+                    self._unknown[above] += (
+                        [fault.element, parent] if fault.told_at is None else [fault.element]
+                    )
         self._misnamed = Counter(above for element in misnamed for above in element.iterancestors())
         self._tables: dict[tuple[etree._Element, str], list[Entry]] = {}
         self._paths: dict[Component, _Paths] = {}

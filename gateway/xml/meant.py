@@ -101,7 +101,8 @@ class _Copies:
         else:
             declared = self._look.under(parent, element, name)
         if declared is not None:
-            self._look.misnamed.add(element)
+            if fault.kind is not Kind.MISSING_PARENT:
+                self._look.misnamed.add(element)
             copy = etree.Element(name, nsmap=_namespaces(element))
             self.roots.append((copy, declared.element))
             self._fill(copy, element, declared)

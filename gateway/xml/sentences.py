@@ -3,6 +3,7 @@
 Never the rejected value; what a schema allows may be said.
 """
 
+import re
 from collections.abc import Callable
 
 from lxml import etree
@@ -102,9 +103,12 @@ def _abstract(name: str, declared: Declared) -> Told:
 
 
 def _wrong_type(fault: Fault, look: Look | None) -> Told:
-    prefix = (fault.element.get(XSI_TYPE) or "").strip().rpartition(":")[0]
-    tell = _other_type if not prefix or prefix in fault.element.nsmap else _undeclared_type
-    return tell(fault, look)
+    name = _QNAME.fullmatch(fault.element.get(XSI_TYPE) or "")
+    is_declared = name is None or name[1] == "xml" or name[1] in fault.element.nsmap
+    return (_other_type if is_declared else _undeclared_type)(fault, look)
+
+
+_QNAME = re.compile(r"\s*([\w.-]+):[\w.-]+\s*")
 
 
 _other_type = _type(

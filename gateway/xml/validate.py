@@ -21,7 +21,8 @@ from lxml import etree
 from gateway.contract.findings import Findings
 from gateway.errors import ConfigurationError
 from gateway.xml import sentences
-from gateway.xml.declarations import Declarations, Look
+from gateway.xml.content import is_demanded
+from gateway.xml.declarations import Declarations, Look, attributes_of
 from gateway.xml.explain import explain
 from gateway.xml.identity import Identifiers, find_identifiers
 from gateway.xml.lxml_faults import MAX_ERRORS
@@ -30,6 +31,7 @@ from gateway.xml.parse import MAX_TREE_TAGS, has_more_tags
 from gateway.xml.patterns import match_by_libxml2
 from gateway.xml.reference import parse_reference, write_reference
 from gateway.xml.repertoire import Repertoire, split
+from gateway.xml.words import local
 
 if TYPE_CHECKING:
     import xmlschema
@@ -135,9 +137,21 @@ class Schema:
         """Return what the schema says of an element of a message, or of its type; slow on first use."""
         return sentences.describe(element, Look(self.declarations)) if self.declarations else None
 
-    def demands(self, element: etree._Element) -> bool:
-        """Say whether an element of a message cannot be left out; slow on first use."""
-        return self.declarations is not None and Look(self.declarations).demands(element)
+    def demands(self, element: etree._Element, attribute: str | None = None) -> bool:
+        """Say whether an element of a valid message, or an attribute (its local name), cannot be left out.
+
+        Slow on first use.
+        """
+        if self.declarations is None:
+            return False
+        look = Look(self.declarations)
+        if attribute is not None:
+            declared = look.at(element)
+            known = attributes_of(declared.type) if declared else {}
+            return any(each.use == "required" for name, each in known.items() if local(name) == attribute)
+        parent = element.getparent()
+        model = look.model(parent) if parent is not None else None
+        return parent is None or (model is not None and is_demanded(model, element))
 
     def fixing(self, attribute: str) -> Callable[[etree._Element], bool]:
         """Return what says of elements of one message whether the schema fixes an attribute of theirs.

@@ -213,3 +213,92 @@ def test_lack_far_away_has_nothing_to_do_with_an_unexpected_element(schema: Sche
         "In the element “flat”, “town” is missing.",
         "The element “town” is not provided for in the element “person”.",
     ]
+
+
+def schema_of(content: str, constraint: str = "") -> Schema:
+    text = f"""<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:t="urn:t" targetNamespace="urn:t"
+      elementFormDefault="qualified"><xs:element name="message"><xs:complexType><xs:sequence>{content}
+      </xs:sequence></xs:complexType>{constraint}</xs:element></xs:schema>"""
+    return Schema(Documents("t.xsd", {"t.xsd": text.encode()}), {})
+
+
+@pytest.mark.parametrize(
+    ("numbers", "doubled"),
+    [
+        ("1,1 2 3", ["t:person[1]/t:doc[2]/@no"]),  # both in one that may be there
+        ("1 1 3", ["t:person[2]/t:doc/@no"]),
+        ("1 2 1", []),
+    ],
+)
+def test_what_is_twice_because_of_one_element_too_many_is_its_fault(numbers: str, doubled: list[str]) -> None:
+    person = """<xs:element name="person" maxOccurs="2"><xs:complexType><xs:sequence>
+      <xs:element name="doc" maxOccurs="9"><xs:complexType><xs:attribute name="no"/></xs:complexType>
+      </xs:element></xs:sequence></xs:complexType></xs:element>"""
+    key = '<xs:unique name="u"><xs:selector xpath="t:person/t:doc"/><xs:field xpath="@no"/></xs:unique>'
+    documents = [[f'<t:doc no="{number}"/>' for number in each.split(",")] for each in numbers.split()]
+    persons = "".join(f"<t:person>{''.join(each)}</t:person>" for each in documents)
+    found = [each.path.removeprefix("/t:message/") for each in refuse(schema_of(person, key), persons)]
+    assert found == [*doubled, "t:person[3]"]
+
+
+def test_any_element_that_is_missing_has_no_name() -> None:
+    wildcard = '<xs:any namespace="##other" processContents="lax" minOccurs="2" maxOccurs="2"/>'
+    (finding,) = refuse(schema_of(f'<xs:element name="subject"/>{wildcard}'), "<t:subject/><o:x/>")
+    assert finding.message.en == "In the element “message”, another element is missing."
+    assert finding.hint is None
+
+
+def test_what_an_element_lacks_is_told_when_xsi_nil_is_false(schema: Schema) -> None:
+    nil = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:nil="false"'
+    found = refuse(schema, f"<t:subject/><t:person><t:name/><t:flat {nil}/></t:person>")
+    assert [each.message.en for each in found] == [
+        "The element “flat” must not have an attribute xsi:nil, not even as “false”.",
+        "In the element “flat”, “town” is missing.",
+    ]
+    found = refuse(schema, f"<t:subject/><t:person><t:name/><t:born {nil}>soon</t:born></t:person>")
+    assert found[1].message.en == "“born” is not a valid date."
+
+
+@pytest.mark.parametrize(
+    ("stated", "words"),
+    [("x:Place", "prefix"), ("xml:Place", "unknown"), ("t:y:z", "unknown"), ("Place", "unknown")],
+)
+def test_prefix_of_a_type_is_said_not_to_be_declared_only_where_it_is_not(
+    schema: Schema, stated: str, words: str
+) -> None:
+    xsi = f'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="{stated}"'
+    content = f"<t:subject/><t:person><t:name/><t:flat {xsi}><t:town/></t:flat></t:person>"
+    (finding,) = refuse(schema, content)
+    assert words in finding.message.en
+
+
+DEMANDING = """<xs:element name="one"/><xs:element name="may" minOccurs="0"/>
+  <xs:element name="two" minOccurs="2" maxOccurs="3"/>
+  <xs:choice><xs:element name="left"/><xs:element name="right"/></xs:choice>
+  <xs:sequence minOccurs="0"><xs:element name="with"><xs:complexType>
+  <xs:attribute name="must" use="required"/><xs:attribute name="may"/></xs:complexType></xs:element>
+  </xs:sequence>"""
+
+
+@pytest.mark.parametrize(
+    ("twos", "path", "attribute", "demanded"),
+    [
+        (2, "t:one", None, True),
+        (2, "t:may", None, False),
+        (2, "t:two", None, True),
+        (3, "t:two", None, False),
+        (2, "t:left", None, True),
+        (2, "t:with", None, False),
+        (2, "t:with", "must", True),
+        (2, "t:with", "may", False),
+        (2, ".", None, True),
+    ],
+)
+def test_schema_knows_what_cannot_be_left_out(
+    twos: int, path: str, attribute: str | None, *, demanded: bool
+) -> None:
+    content = f"<t:one/><t:may/>{'<t:two/>' * twos}<t:left/><t:with must='1' may='1'/>"
+    root = parse(f'<t:message xmlns:t="urn:t">{content}</t:message>'.encode())
+    element = root.find(path, {"t": "urn:t"})
+    assert element is not None
+    assert schema_of(DEMANDING).demands(element, attribute) is demanded
