@@ -11,6 +11,7 @@ from typing import TypeAlias
 from lxml import etree
 
 from gateway.xml import content
+from gateway.xml.declarations import Declared
 from gateway.xml.faults import Fault, Kind
 from gateway.xml.meant import MISNAMED, Guessing
 from gateway.xml.model import Component
@@ -42,8 +43,11 @@ def join(faults: list[Fault], look: Guessing) -> list[Fault]:
     parents = (fault.element.getparent() for fault in faults if fault.kind in MISNAMED)
     budget = _Budget()
     for parent in dict.fromkeys(each for each in parents if each is not None):
+        declared = look.at(parent)
+        if declared is None or not look.declarations.children(declared.type):
+            continue
         children = [each for each in parent.iterchildren("*") if each not in moved]
-        enclosed = _Children(parent, children, look, budget)
+        enclosed = _Children(parent, declared, children, look, budget)
         if enclosed.search():
             own = [fault for fault in faults if _owner(fault) is parent]
             faults = [fault for fault in faults if _owner(fault) is not parent]
@@ -100,25 +104,30 @@ class _Children:
     """The children of one element, some of them in elements that are missing."""
 
     def __init__(
-        self, parent: etree._Element, children: list[etree._Element], look: Guessing, budget: _Budget
+        self,
+        parent: etree._Element,
+        declared: Declared,
+        children: list[etree._Element],
+        look: Guessing,
+        budget: _Budget,
     ) -> None:
-        above = look.at(parent)
         self._parent = parent
         self._look = look
         self._budget = budget
-        self._model = look.model(parent)
-        self._known = look.declarations.children(above.type) if above else {}
+        self._model = look.declarations.model(declared.type)
+        self._known = look.declarations.children(declared.type)
         self._items: list[_Item] = [*children]
 
     def search(self) -> bool:
         """Find what is missing around children that are not known here; say whether there is any."""
-        if self._model is None:
-            return False
         at, found = 0, False
         while at < len(self._items):
             item = self._items[at]
-            unknown = isinstance(item, etree._Element) and not self._is_known(item)
-            if unknown and (best := self._best(at, str(item.tag))):
+            if (
+                isinstance(item, etree._Element)
+                and not self._is_known(item)
+                and (best := self._best(at, item))
+            ):
                 self._items[best.start : best.stop] = [best.run]
                 at, found = best.start, True
             at += 1
@@ -149,7 +158,7 @@ class _Children:
                 yield Fault(first, Kind.MISSING_PARENT, names=names, further=len(others))
                 yield from (Fault(each, Kind.MISSING_PARENT, names=names, told_at=first) for each in others)
 
-    def _best(self, at: int, tag: str) -> _Trial | None:
+    def _best(self, at: int, child: etree._Element) -> _Trial | None:
         """Return what is missing around the child there, and around which beside it."""
         if not self._budget.take(len(self._items)):
             return None
@@ -158,15 +167,15 @@ class _Children:
         demanded = {name for fault in before for name in _demanded(fault)}
         known |= {(Kind.MISSING_CHILD, self._parent, (name,)) for name in demanded}
         trials = []
-        for name in self._candidates(tag):
+        for name in self._candidates(str(child.tag)):
             for start, stop in self._spans(at, name):
                 if not self._budget.take(len(self._items)):
                     return None
                 if trial := self._try(name, start, stop, known, demanded):
                     trials.append(trial)
         best = min(trials, key=lambda each: each.rank, default=None)
-        guess = next((_guess(fault) for fault in before if fault.element is self._items[at]), None)
-        if best is None or not self._is_better(best, _weight(before), tag, guess):
+        guess = next((_guess(fault) for fault in before if fault.element is child), None)
+        if best is None or not self._is_better(best, _weight(before), str(child.tag), guess):
             return None
         same = [
             each.run.around[0]
@@ -212,7 +221,7 @@ class _Children:
         return not known or self._is_known(item)
 
     def _is_known(self, element: etree._Element) -> bool:
-        return self._model is not None and bool(self._model.find(str(element.tag)))
+        return bool(self._model.find(str(element.tag)))
 
     def _is_own(self, item: _Item) -> bool:
         """Say whether a child may as well stay where it is."""
@@ -265,8 +274,6 @@ class _Children:
 
     def _found(self, items: Sequence[_Item]) -> list[Fault]:
         """Return what is wrong with some children; at a run it is said of nothing in the message."""
-        if self._model is None:
-            return []
         shadow = etree.Element(self._parent.tag)
         original: dict[etree._Element, etree._Element] = {shadow: self._parent}
         for item in items:
