@@ -4,8 +4,10 @@ Each of them by itself only tells that nobody knows it there. So it is tried out
 their parent must have fewer faults, and none that it has not now.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TypeAlias
 
 from lxml import etree
@@ -19,6 +21,8 @@ from gateway.xml.words import direct_text
 
 _MAX_TRIED = 20_000
 """So many children are looked at in all that is tried for a message, which takes a tenth of a second."""
+_OF_A_TRIAL = 10
+"""As much time as for so many children is taken by a trial itself."""
 _MAX_RUN = 50
 """So many children are taken for those of one element."""
 _MAX_AROUND = 3
@@ -39,9 +43,12 @@ def join(faults: list[Fault], look: Guessing) -> list[Fault]:
         The faults; those of such parents are what they were if the missing elements were there. Each child
         that lacks its parent has one; `told_at` is the first of those that lack the same.
     """
-    moved = {fault.element for fault in faults if fault.kind is Kind.WRONG_PARENT}
+    moved = {fault.element: fault for fault in faults if fault.kind is Kind.WRONG_PARENT}
+    filled: defaultdict[etree._Element | None, set[str]] = defaultdict(set)
+    for fault in moved.values():
+        filled[fault.other].update(*fault.names)
     parents = (fault.element.getparent() for fault in faults if fault.kind in MISNAMED)
-    budget = _Budget()
+    budget, found = _Budget(), dict[etree._Element, list[Fault]]()
     for parent in dict.fromkeys(each for each in parents if each is not None):
         declared = look.at(parent)
         if declared is None or not look.declarations.children(declared.type):
@@ -49,16 +56,13 @@ def join(faults: list[Fault], look: Guessing) -> list[Fault]:
         children = [each for each in parent.iterchildren("*") if each not in moved]
         enclosed = _Children(parent, declared, children, look, budget)
         if enclosed.search():
-            own = [fault for fault in faults if _owner(fault) is parent]
-            faults = [fault for fault in faults if _owner(fault) is not parent]
-            faults += enclosed.faults(own, [fault for fault in faults if fault.other is parent])
-    return faults
+            found[parent] = [*enclosed.faults(filled[parent])]
+    kept = (fault for fault in faults if fault.kind is Kind.WRONG_PARENT or _owner(fault) not in found)
+    return [*kept, *chain.from_iterable(found.values())]
 
 
 def _owner(fault: Fault) -> etree._Element | None:
     """Return the element whose content model a fault is about."""
-    if fault.kind.group != "content" or fault.kind is Kind.WRONG_PARENT:
-        return None
     return fault.element if fault.kind in _LACKING | {Kind.CONTENT} else fault.element.getparent()
 
 
@@ -67,7 +71,7 @@ class _Budget:
     left: int = _MAX_TRIED
 
     def take(self, count: int) -> bool:
-        self.left -= count
+        self.left -= _OF_A_TRIAL + count
         return self.left >= 0
 
 
@@ -95,9 +99,9 @@ class _Trial:
     """Whether the parent must have that element."""
 
     @property
-    def rank(self) -> tuple[int, bool, int]:
-        """Least for the best: the fewest faults, what is demanded, and no more children than need be."""
-        return self.cost, not self.demanded, self.stop - self.start
+    def rank(self) -> tuple[int, int]:
+        """Least for the best: the fewest faults, and no more children than need be."""
+        return self.cost, self.stop - self.start
 
 
 class _Children:
@@ -133,23 +137,12 @@ class _Children:
             at += 1
         return found
 
-    def faults(self, own: list[Fault], moved: list[Fault]) -> Iterator[Fault]:
-        """Yield what is wrong with the parent's children.
-
-        Args:
-            own: what was found of them as they are.
-            moved: what else belongs into the parent, and stands elsewhere.
-        """
-        enclosed = {child for run in self._items if isinstance(run, _Run) for child in run.children}
-        filled = {name for fault in moved for names in fault.names for name in names}
+    def faults(self, filled: Set[str]) -> Iterator[Fault]:
+        """Yield what is wrong with the children; `filled` are names of what belongs here from elsewhere."""
         for fault in self._found(self._items):
             if fault.kind is Kind.MISSING_CHILD:
                 fault.names = [names for names in fault.names if filled.isdisjoint(names)]
             if fault.kind is not Kind.MISSING_CHILD or fault.names:
-                yield fault
-        for fault in own:  # what only an engine has found
-            unexpected = fault.kind is Kind.UNEXPECTED_CHILD and self._is_known(fault.element)
-            if unexpected and fault.element not in enclosed:
                 yield fault
         for run in self._items:
             if isinstance(run, _Run):

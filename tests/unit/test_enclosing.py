@@ -9,6 +9,7 @@ PLACE = """<xs:complexType name="Place"><xs:sequence>
   <xs:element name="town"/>
   <xs:element name="since" type="xs:date" minOccurs="0"/>
   <xs:element name="floor" minOccurs="0"/>
+  <xs:element name="view" minOccurs="0"/>
 </xs:sequence></xs:complexType>
 <xs:complexType name="Abroad"><xs:sequence>
   <xs:element name="line" maxOccurs="3"/>
@@ -61,6 +62,14 @@ NAMED = """<xs:element name="name" minOccurs="0"/><xs:element name="flat"><xs:co
 NEARLY = """<xs:element name="ids"/><xs:element name="name"/><xs:element name="flat" minOccurs="0">
   <xs:complexType><xs:sequence><xs:element name="idx"/><xs:element name="street"/></xs:sequence>
   </xs:complexType></xs:element>"""
+LIKE = """<xs:element name="ids" minOccurs="0"/><xs:element name="flat" minOccurs="0"><xs:complexType>
+  <xs:sequence><xs:element name="idx"/></xs:sequence></xs:complexType></xs:element>"""
+CITY = """<xs:element name="flat" minOccurs="0"><xs:complexType><xs:sequence><xs:element name="street"/>
+  <xs:element name="city" minOccurs="0"/></xs:sequence></xs:complexType></xs:element>
+  <xs:element name="city" minOccurs="0"/>"""
+HOME = """<xs:element name="home" type="t:Place" minOccurs="0"/>
+  <xs:element name="flat"><xs:complexType><xs:sequence><xs:element name="line"/></xs:sequence>
+  </xs:complexType></xs:element><xs:element name="born" type="xs:date"/>"""
 FLAT = "<t:flat><t:town/></t:flat>"
 
 
@@ -91,6 +100,19 @@ FLAT = "<t:flat><t:town/></t:flat>"
         ),
         (two(0, 0), f"<t:name/>{FLAT}{SINCE}<t:floor/>", [unexpected("t:since"), unexpected("t:floor")]),
         (EITHER, "<t:name/><t:town/><t:abroad><t:line/><t:state/></t:abroad>", [unexpected("t:town")]),
+        (
+            two(0, 0),
+            f"<t:name/>{FLAT}{SINCE}<t:floor/><t:view/>",
+            [unexpected("t:since"), unexpected("t:floor"), unexpected("t:view")],
+        ),
+        (two(0, 0), f"<t:name/>{SINCE}<t:floor/>", [unexpected("t:since"), unexpected("t:floor")]),
+        (two(1, 0), f"<t:name/>{SINCE}<t:floor/>", [lost("t:since", "“flat”", ONE)]),
+        (
+            EITHER,
+            f"<t:name/><t:town/>{SINCE}<t:floor/><t:abroad><t:line/><t:state/></t:abroad>",
+            [unexpected("t:town"), unexpected("t:since"), unexpected("t:floor")],
+        ),
+        (LIKE, "<t:idx/>", [unexpected("t:idx")]),
         (EITHER, "<t:name/><t:line/><t:state/>", [lost("t:line", "“abroad”", ONE)]),
         (EITHER, "<t:name/><t:town/><t:line/>", [lost("t:town", "“flat”"), unexpected("t:line")]),
         # What the person itself has under a name that the missing element knows too.
@@ -108,6 +130,23 @@ FLAT = "<t:flat><t:town/></t:flat>"
             [
                 ("t:id[2]", "“id” occurs twice in the element “person”; it is allowed at most once."),
                 lost("t:street", "“flat”"),
+            ],
+        ),
+        (CITY, "<t:street/><t:city/>", [lost("t:street", "“flat”")]),
+        (
+            HOME,
+            "<t:home><t:town/><t:born>2020-01-01</t:born></t:home><t:line/>",
+            [
+                ("t:home/t:born", "“born” stands in the element “home”, but belongs in “person”."),
+                lost("t:line", "“flat”"),
+            ],
+        ),
+        (
+            HOME,
+            "<t:home/><t:town/><t:line/><t:born>2020-01-01</t:born>",
+            [
+                ("t:town", "“town” stands in the element “person”, but belongs in “home”."),
+                lost("t:line", "“flat”"),
             ],
         ),
         (IDS, "<t:id/><t:name/><t:id/><t:street/>", [lost("t:id[2]", "“flat”", ONE)]),
