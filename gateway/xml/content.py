@@ -112,7 +112,7 @@ class _Comparison:
         found = nearest(tag.localname, self._locals) if near else None
         if found is None:
             return Kind.UNEXPECTED_CHILD, None
-        same = found.casefold() == tag.localname.casefold()
+        same = found.lower() == tag.localname.lower()  # not casefold, which takes ß for ss
         return Kind.WRONG_CASE if same else Kind.UNEXPECTED_CHILD, self._locals[found]
 
     @cached_property
@@ -214,6 +214,20 @@ class _Comparison:
                 fault.instead = instead.name or "*"
                 missing.remove(fault.instead)
                 self._meant.add(instead)
+            elif alternative := self._alternative(possible):
+                self._meant.add(alternative)
+
+    def _alternative(self, possible: list[Place]) -> Place | None:
+        """Return what would by itself be enough where one of several is missing."""
+        needed = [*self._needed()]
+        names = {name for each in needed if len(each) > 1 for name in each}
+        present = {place for _, place in self._taken} | self._meant
+        for place in possible:
+            if place.name in names:
+                rest = [*required(self._model, self._model.group, present | {place})]
+                if len(rest) < len(needed):
+                    return place
+        return None
 
     def _neighbours(
         self, wanted: Collection[etree._Element]
@@ -237,7 +251,13 @@ class _Comparison:
         low = before.rank if before else 0
         high = behind.rank if behind else len(self._model.places)
         full = {place for _, place in self._taken if place.most == 1}
-        return [each for each in self._model.places if low <= each.rank <= high and each not in full]
+        chosen = dict(choice for _, place in self._taken for choice in place.choices)
+        return [
+            each
+            for each in self._model.places
+            if low <= each.rank <= high and each not in full
+            if all(chosen.get(group, number) == number for group, number in each.choices)
+        ]
 
 
 def _longest_rising(ranks: Sequence[int]) -> list[int]:

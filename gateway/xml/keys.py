@@ -69,7 +69,10 @@ class Refining:
         }
         unexpected = (fault.element for fault in others if fault.kind is Kind.UNEXPECTED_CHILD)
         self._unknown: defaultdict[etree._Element, list[etree._Element]] = defaultdict(list)
-        for element in islice((each for each in unexpected if look.at(each) is None), _MAX_UNKNOWN):
+        unknown = (each for each in unexpected if look.at(each) is None)
+        # What nobody knows may also stand around what has the key.
+        them = (each for element in unknown for each in (element, *element.iterchildren("*")))
+        for element in islice(them, _MAX_UNKNOWN):
             for above in element.iterancestors():
                 self._unknown[above].append(element)
         for fault in others:  # what is missing around it may be a key by what is in it

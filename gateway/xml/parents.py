@@ -44,7 +44,8 @@ class _Lacks:
         one_too_many = fault.kind is Kind.TOO_OFTEN and fault.count == (fault.limit or 0) + 1
         if fault.kind not in MISNAMED and not one_too_many:
             return []
-        name, found = str(fault.element.tag), self._near(fault.element)
+        name = str(fault.element.tag)
+        found = [each for each in self._near(fault.element) if each.element is not fault.element]
         if len(found) != 1 or name not in _missing(found[0]):
             return []
         (lack,) = found

@@ -236,7 +236,17 @@ def _value(fault: Fault, look: Look | None) -> Told:
     return Told(*told, _of_both(component, None if fault.kind is Kind.FIXED else kind))
 
 
-_told_of_nil = _at_element(
+def _told_of_nil(fault: Fault, look: Look | None) -> Told:
+    declared = declared_at(look, fault.element)
+    tell = _neither if declared is None or declared.element.nillable else _never_nil
+    return tell(fault, look)
+
+
+_never_nil = _at_element(
+    "Das Element »{}« darf kein Attribut xsi:nil haben.",
+    "The element “{}” must not have an attribute xsi:nil.",
+)
+_neither = _at_element(
     "Das Attribut xsi:nil am Element »{}« muss »true« oder »false« sein.",
     "The attribute xsi:nil at the element “{}” must be “true” or “false”.",
 )

@@ -113,6 +113,7 @@ FLAT = "<t:flat><t:town/></t:flat>"
             [unexpected("t:town"), unexpected("t:since"), unexpected("t:floor")],
         ),
         (LIKE, "<t:idx/>", [unexpected("t:idx")]),
+        (EITHER, "<t:name/><t:house/>", [unexpected("t:house")]),
         (EITHER, "<t:name/><t:line/><t:state/>", [lost("t:line", "“abroad”", ONE)]),
         (EITHER, "<t:name/><t:town/><t:line/>", [lost("t:town", "“flat”"), unexpected("t:line")]),
         # What the person itself has under a name that the missing element knows too.

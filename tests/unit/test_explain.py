@@ -215,6 +215,44 @@ def test_lack_far_away_has_nothing_to_do_with_an_unexpected_element(schema: Sche
     ]
 
 
+def test_what_a_choice_no_longer_allows_is_not_offered() -> None:
+    either = """<xs:element name="subject"/><xs:choice><xs:element name="left"/><xs:element name="right"/>
+      </xs:choice><xs:element name="end" minOccurs="0"/>"""
+    (finding,) = refuse(schema_of(either), "<t:subject/><t:left/><t:x/>")
+    assert finding.hint is not None
+    assert finding.hint.en == "Possible: end"
+    (finding,) = refuse(schema_of(either), "<t:subject/><t:x/>")
+    assert finding.hint is not None
+    assert finding.hint.en == "Possible: left, right, end"
+
+
+def test_other_letter_is_no_other_case() -> None:
+    (finding,) = refuse(schema_of('<xs:element name="strasse"/>'), "<t:straße/>")
+    assert "not provided for" in finding.message.en
+    assert finding.hint is not None
+    assert "strasse" in finding.hint.en
+
+
+def test_element_that_stands_beside_the_one_of_its_name_where_it_belongs_is_one_fault() -> None:
+    name = """<xs:element name="name"><xs:complexType><xs:sequence>
+      <xs:element name="name"/></xs:sequence></xs:complexType></xs:element>"""
+    (finding,) = refuse(schema_of(name), "<t:name/><t:name>x</t:name>")
+    assert finding.path == "/t:message/t:name[2]"
+    assert finding.message.en == "“name” stands in the element “message”, but belongs in “name”."
+
+
+def test_reference_to_what_stands_in_an_unknown_element_leads_somewhere() -> None:
+    parts = """<xs:element name="part" maxOccurs="9"><xs:complexType><xs:attribute name="id"/>
+      </xs:complexType></xs:element><xs:element name="of" type="xs:string" maxOccurs="9"/>"""
+    keys = """<xs:key name="k"><xs:selector xpath="t:part"/><xs:field xpath="@id"/></xs:key>
+      <xs:keyref name="r" refer="t:k"><xs:selector xpath="t:of"/><xs:field xpath="."/></xs:keyref>"""
+    content = '<t:part id="1"/><t:x><t:part id="2"/></t:x><t:of>2</t:of>'
+    (finding,) = refuse(schema_of(parts, keys), content)
+    assert finding.path == "/t:message/t:x"
+    found = refuse(schema_of(parts, keys), f"{content}<t:of>3</t:of>")
+    assert [each.path for each in found] == ["/t:message/t:x", "/t:message/t:of[2]"]
+
+
 def schema_of(content: str, constraint: str = "") -> Schema:
     text = f"""<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:t="urn:t" targetNamespace="urn:t"
       elementFormDefault="qualified"><xs:element name="message"><xs:complexType><xs:sequence>{content}
