@@ -37,7 +37,10 @@ def _against_sending(example: dict[str, Any]) -> Iterator[str]:
     if not example["judged"]:
         yield "The rules of the standard could not be run on this example: it may break some."
     if example["findings"]:
-        yield "The gateway refuses this example: it breaks rules. Try --full or another --seed, or mend it."
+        yield (
+            "The gateway refuses this example: no attempt kept all rules. "
+            "Try --full or another --seed, or mend it."
+        )
     if example["direction"] == Direction.BACK:
         yield "The gateway refuses this example from whoever sends it: it sends such messages to applicants."
     elif count := example["attachments"]:

@@ -156,6 +156,7 @@ def test_example_is_printed_with_what_refuses_it_when_no_attempt_keeps_all_rules
     assert standard.schema.accepts(parse(done.stdout.encode()), done.stdout.encode())
     assert "3:3: error X002 [R1] /t:m/t:art" in done.stderr
     assert "The gateway refuses this example: no attempt" in done.stderr
+    assert "Try --full or another --seed" in done.stderr
     found = answer("example", "probe:1:m", folder=tmp_path)
     assert (found["judged"], [each["rule"] for each in found["findings"]]) == (True, ["R1"])
 
