@@ -6,7 +6,7 @@ the definition, by the selectors and fields of the constraint. Values are compar
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, NamedTuple, cast
 
 from lxml import etree
@@ -69,10 +69,7 @@ class Refining:
         }
         unexpected = (fault.element for fault in others if fault.kind is Kind.UNEXPECTED_CHILD)
         self._unknown: defaultdict[etree._Element, list[etree._Element]] = defaultdict(list)
-        unknown = (each for each in unexpected if look.at(each) is None)
-        # What nobody knows may also stand around what has the key.
-        them = (each for element in unknown for each in (element, *element.iterchildren("*")))
-        for element in islice(them, _MAX_UNKNOWN):
+        for element in islice((each for each in unexpected if look.at(each) is None), _MAX_UNKNOWN):
             for above in element.iterancestors():
                 self._unknown[above].append(element)
         for fault in others:  # what is missing around it may be a key by what is in it
@@ -188,10 +185,16 @@ class Refining:
         return [_at(each, entry.fields) for each, entry in zip(found, lost, strict=True)], doubtful
 
     def _hidden(self, scope: etree._Element, key: Component) -> set[tuple[str, ...]]:
-        """Return the values that elements would have for a key, were they not called what nobody knows."""
+        """Return the values that elements would have for a key, were they not called what nobody knows.
+
+        Nor stood in what nobody knows, if they have the name of what has the key.
+        """
         unknown = self._unknown.get(scope, ())
         fields = self._paths_of(key).fields if unknown else []
-        them = ([_first(field(element)) for field in fields] for element in unknown)
+        names = {_last_step(each) for each in key.selector.path.split("|")}
+        within = (child for element in unknown for child in element.iterchildren("*"))
+        named = (child for child in islice(within, _MAX_UNKNOWN) if local_of(child) in names)
+        them = ([_first(field(element)) for field in fields] for element in chain(unknown, named))
         return {_texts(nodes) for nodes in them if all(node is not None for node in nodes)}
 
 

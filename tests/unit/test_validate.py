@@ -243,7 +243,7 @@ def test_attribute_that_is_none_under_another_name_does_not_hide_what_is_missing
         '<t:wxy w="1"/><t:ref>1</t:ref>',
         '<t:wxy v="2"/><t:ref>1</t:ref>',
         "<t:wxy>1</t:wxy><t:ref>1</t:ref>",
-        '<t:wxy><t:k v="1"/></t:wxy><t:ref>1</t:ref>',
+        '<t:wxy><t:o v="1"/></t:wxy><t:ref>1</t:ref>',
         '<t:k v="2" xml:lang="1"/><t:ref>1</t:ref>',
     ],
 )
