@@ -21,6 +21,8 @@ from gateway.xml.words import local, local_of
 MAX_FAULTS = 2000
 _MAX_CHILDREN = 20_000
 """Of an element with more, only an engine's word is said: 300 bytes for each would be too much."""
+_MAX_ALTERNATIVES = 5
+"""So many alternatives of a choice are tried for one that would be enough."""
 _MAX_GUESSES = 50
 """So many unknown children of one element are compared letter by letter with the names it may have."""
 
@@ -222,11 +224,10 @@ class _Comparison:
         needed = [*self._needed()]
         names = {name for each in needed if len(each) > 1 for name in each}
         present = {place for _, place in self._taken} | self._meant
-        for place in possible:
-            if place.name in names:
-                rest = [*required(self._model, self._model.group, present | {place})]
-                if len(rest) < len(needed):
-                    return place
+        for place in islice((each for each in possible if each.name in names), _MAX_ALTERNATIVES):
+            rest = [*required(self._model, self._model.group, present | {place})]
+            if len(rest) < len(needed):
+                return place
         return None
 
     def _neighbours(

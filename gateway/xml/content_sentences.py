@@ -16,8 +16,6 @@ from gateway.xml.words import Option, in_english, local, local_of, meant, possib
 def missing(fault: Fault, look: Look | None) -> Told:
     """Tell of children that are missing."""
     within = local_of(fault.element)
-    if not fault.names:  # an engine that does not say what
-        fault.names = [["*"]]
     single = [names[0] for names in fault.names if len(names) == 1]
     if len(fault.names) == 1 and single:
         name = labelled(fault, look, single[0])
@@ -29,10 +27,7 @@ def missing(fault: Fault, look: Look | None) -> Told:
             None if single[0] == "*" else _behind(fault, local(single[0])),
             documented(child_of(fault, look, single[0])),
         )
-    parts = [_either(names) for names in fault.names]
-    verb = "fehlt" if len(parts) == 1 else "fehlen"
-    verb_en = "is" if len(parts) == 1 else "are"
-    every = say(_and([each.de for each in parts], "und"), _and([each.en for each in parts], "and"))
+    every, verb = _every(fault.names)
     hint = None
     if len(fault.names) == 1:
         hint = possible(
@@ -40,11 +35,18 @@ def missing(fault: Fault, look: Look | None) -> Told:
         )
     return Told(
         say(
-            f"Im Element »{within}« {verb} {every.de}.",
-            f"In the element “{within}”, {every.en} {verb_en} missing.",
+            f"Im Element »{within}« {verb.de} {every.de}.",
+            f"In the element “{within}”, {every.en} {verb.en} missing.",
         ),
         hint,
     )
+
+
+def _every(names: Sequence[Sequence[str]]) -> tuple[Bilingual, Bilingual]:
+    """Return all that is missing, each with its alternatives, and the verb that goes with it."""
+    parts = [_either(each) for each in names]
+    every = say(_and([each.de for each in parts], "und"), _and([each.en for each in parts], "and"))
+    return every, say("fehlt", "is") if len(parts) == 1 else say("fehlen", "are")
 
 
 def _either(names: Sequence[str]) -> Bilingual:
@@ -199,11 +201,10 @@ def missing_parent(fault: Fault, look: Look | None) -> Told:
     they, they_en = ("sie gehören", "they belong") if fault.further else ("es gehört", "it belongs")
     hint = None
     if only and lacking:
-        every = quoted([local(names[0]) for names in lacking])
-        verb, verb_en = ("fehlt", "is") if len(lacking) == 1 else ("fehlen", "are")
+        every, verb = _every(lacking)
         hint = say(
-            f"In »{local(only)}« {verb} dann noch {every.de}",
-            f"In “{local(only)}”, {every.en} {verb_en} then still missing",
+            f"In »{local(only)}« {verb.de} dann noch {every.de}",
+            f"In “{local(only)}”, {every.en} {verb.en} then still missing",
         )
     return Told(
         say(

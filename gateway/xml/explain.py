@@ -207,11 +207,8 @@ def _without_missing_children(faults: list[Fault]) -> list[Fault]:
     instead = {
         fault.element: fault
         for fault in faults
-        if fault.kind is Kind.TEXT_NOT_ALLOWED
-        or (
-            (fault.kind is Kind.NOT_NILLABLE and is_nil(fault.element))
-            and next(fault.element.iterchildren("*"), None) is None
-        )
+        if fault.kind is Kind.TEXT_NOT_ALLOWED or (fault.kind is Kind.NOT_NILLABLE and is_nil(fault.element))
+        if next(fault.element.iterchildren("*"), None) is None
     }
     kept = []
     for fault in faults:
@@ -311,7 +308,8 @@ def _as_engine_says(fault: Fault) -> Fault:
     if fault.other is None:
         last = next(fault.element.iterchildren("*", reversed=True), None)
         after = None if last is None else str(last.tag)
-        return Fault(fault.element, Kind.MISSING_CHILD, names=fault.names, after=after)
+        # It does not always say what is missing.
+        return Fault(fault.element, Kind.MISSING_CHILD, names=fault.names or [["*"]], after=after)
     return Fault(fault.other, Kind.UNEXPECTED_CHILD, names=fault.names)
 
 

@@ -168,6 +168,16 @@ def test_missing_element_is_told_when_less_is_wrong_with_it(
     assert told(schema_of(person), content) == expected
 
 
+def test_alternatives_that_a_missing_element_would_lack_are_all_named() -> None:
+    flat = """<xs:element name="flat"><xs:complexType><xs:sequence><xs:element name="town"/>
+      <xs:element name="floor"/><xs:choice><xs:element name="owned"/><xs:element name="rented"/></xs:choice>
+      </xs:sequence></xs:complexType></xs:element>"""
+    body = b'<t:person xmlns:t="urn:t"><t:town/><t:floor/></t:person>'
+    (finding,) = schema_of(flat).find(parse(body), body).shown
+    assert finding.hint is not None
+    assert finding.hint.en == "In “flat”, one of “owned” or “rented” is then still missing"
+
+
 def test_element_that_may_not_be_there_itself_is_not_missing() -> None:
     heads = """<xs:element name="head" abstract="true" type="t:Place"/>
       <xs:element name="house" substitutionGroup="t:head"/>"""

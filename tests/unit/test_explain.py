@@ -215,6 +215,15 @@ def test_lack_far_away_has_nothing_to_do_with_an_unexpected_element(schema: Sche
     ]
 
 
+def test_text_does_not_hide_what_is_missing_beside_other_elements(schema: Schema) -> None:
+    person = "<t:person><t:name/><t:flat>text<t:since>2020-01-01</t:since></t:flat></t:person>"
+    found = refuse(schema, f"<t:subject/>{person}")
+    assert {each.message.en for each in found} == {
+        "The element “flat” must not contain text, only child elements.",
+        "In the element “flat”, “town” is missing.",
+    }
+
+
 def test_what_a_choice_no_longer_allows_is_not_offered() -> None:
     either = """<xs:element name="subject"/><xs:choice><xs:element name="left"/><xs:element name="right"/>
       </xs:choice><xs:element name="end" minOccurs="0"/>"""
