@@ -63,8 +63,8 @@ class Refining:
             above
             for fault in others
             if fault.kind.group != "value"
-            for unsound in (fault.element, fault.other)
-            if unsound is not None and (unsound is fault.element or fault.kind is Kind.WRONG_PARENT)
+            for unsound in (fault.element, fault.other if fault.kind is Kind.WRONG_PARENT else None)
+            if unsound is not None
             for above in (unsound, *unsound.iterancestors())
         }
         unexpected = (fault.element for fault in others if fault.kind is Kind.UNEXPECTED_CHILD)
@@ -72,13 +72,13 @@ class Refining:
         for element in islice((each for each in unexpected if look.at(each) is None), _MAX_UNKNOWN):
             for above in element.iterancestors():
                 self._unknown[above].append(element)
-        for fault in others:  # what is missing around it may be a key by what is in it
+        orphans = (fault for fault in others if fault.kind is Kind.MISSING_PARENT)
+        for fault in islice(orphans, _MAX_UNKNOWN):
             parent = fault.element.getparent()
-            if fault.kind is Kind.MISSING_PARENT and parent is not None:
-                for above in fault.element.iterancestors():
-                    self._unknown[above] += (
-                        [fault.element, parent] if fault.told_at is None else [fault.element]
-                    )
+            # Where it stands now is what the missing element, which may have the key, would hold.
+            around = [parent] if parent is not None and fault.told_at is None else []
+            for above in fault.element.iterancestors():
+                self._unknown[above] += [fault.element, *around]
         self._misnamed = Counter(above for element in misnamed for above in element.iterancestors())
         self._tables: dict[tuple[etree._Element, str], list[Entry]] = {}
         self._paths: dict[Component, _Paths] = {}
