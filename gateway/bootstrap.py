@@ -309,7 +309,7 @@ def open_store(settings: Settings) -> "SqlStore":
     """
     from gateway.store import SqlStore
     from gateway.store.key_file import get_master_key
-    from gateway.store.migrate import check_schema
+    from gateway.store.schema import check_schema
 
     check_schema(settings.store_url)
     return SqlStore(

@@ -8,7 +8,7 @@ import typer
 
 from gateway.cli.run import REFUSED, AsJson, announce, errors, read_settings, run_in_loop, show
 from gateway.logs import configure_logs
-from gateway.process import STOP_S, spare_collector, stop_on_signal
+from gateway.process import STOP_S, collector_held, spare_collector, stop_on_signal
 from gateway.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ def serve(
     """Run the gateway until Ctrl-C or SIGTERM, with every role unless told otherwise."""
     settings = read_settings(as_json=as_json, host=host, port=port)
     configure_logs(settings.log_level)
-    run_in_loop(_serve(settings, _read_roles(roles), as_json=as_json), as_json=as_json)
+    with collector_held():
+        run_in_loop(_serve(settings, _read_roles(roles), as_json=as_json), as_json=as_json)
 
 
 def _read_roles(text: str) -> "frozenset[Role]":
@@ -111,7 +112,8 @@ def work(
     """Run the adapter of one destination on RabbitMQ, until Ctrl-C or SIGTERM."""
     settings = read_settings(as_json=as_json)
     configure_logs(settings.log_level)
-    run_in_loop(_work(settings, destination, resend_reports, as_json=as_json), as_json=as_json)
+    with collector_held():
+        run_in_loop(_work(settings, destination, resend_reports, as_json=as_json), as_json=as_json)
 
 
 async def _work(settings: Settings, destination: str, since: datetime | None, *, as_json: bool) -> None:

@@ -1,10 +1,14 @@
 """A process ends in time, whatever hangs."""
 
+import gc
 import subprocess
 import sys
 import time
 
-from gateway.process import CUT_SHORT
+import pytest
+
+from gateway.errors import ConfigurationError
+from gateway.process import CUT_SHORT, collector_held
 
 HANGS = """
 import threading
@@ -50,3 +54,20 @@ def test_process_ends_by_itself_when_nothing_hangs() -> None:
     began = time.monotonic()
     assert run(ENDS).returncode == 0
     assert time.monotonic() - began < 20
+
+
+def test_garbage_is_collected_again_after_a_start_that_failed() -> None:
+    def start() -> None:
+        with collector_held():
+            was_enabled.append(gc.isenabled())
+            raise ConfigurationError("no such file")
+
+    was_enabled: list[bool] = []
+    with pytest.raises(ConfigurationError):
+        start()
+    assert (was_enabled, gc.isenabled()) == ([False], True)
+
+
+def test_garbage_is_collected_once_everything_has_started() -> None:
+    program = "import gc; from gateway.process import *\nwith collector_held():\n spare_collector()\n "
+    assert run(program + "raise SystemExit(not gc.isenabled())").returncode == 0

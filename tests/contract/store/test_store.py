@@ -21,8 +21,9 @@ from gateway.rush import Rush
 from gateway.store import SqlStore, cases, deliveries
 from gateway.store.accept import accept
 from gateway.store.engine import sync_url
-from gateway.store.migrate import check_schema, migrate
+from gateway.store.migrate import migrate
 from gateway.store.rows import Accepted
+from gateway.store.schema import check_schema
 from gateway.store.tables import cases as case_table
 from gateway.store.tables import messages, metadata, payloads
 from tests.contract.store.contract import StoreContract, accept_one, claim, count
