@@ -1,13 +1,15 @@
 """Configurations of the KoSIT validator (`scenarios.xml`) as a source of message types, schemas and rules.
 
 A scenario says what it applies to (`match`), by which schema and which compiled Schematron a message is
-checked, what single rules weigh (`customLevel`), and what of the report accepts a message (`acceptMatch`).
-Source: KoSIT validator, scenarios.xsd (framework version 1).
+checked, what single rules weigh (`customLevel`), and what of the report accepts a message (`acceptMatch`,
+which framework version 2 keeps and does not evaluate).
+Source: KoSIT validator, scenarios.xsd (framework versions 1 and 2)
 """
 
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from lxml import etree
@@ -24,11 +26,11 @@ MAX_MESSAGE_TYPES = 5_000
 """Of one release; XBau has 121."""
 _MAX_WEIGHTS = 50_000
 """Rule files of all scenarios, each with all that its scenario says of single rules. XRechnung has 3,000."""
-_NS = {"s": SCENARIOS}
+_FRAMEWORK_1, _ = SCENARIOS
 # A step of the match that names an element, such as `/invoice:Invoice[…]`.
 _NAMED = re.compile(r"/\s*([A-Za-z_][\w.-]*):([A-Za-z_][\w.-]*)")
-# XPath 2 has a function for what XPath 1 converts: the only one that is in use.
-_EXISTS = re.compile(r"\bexists\s*\(")
+# XPath 2 has functions for what XPath 1 converts: the only ones that are in use.
+_EXISTS, _EMPTY = re.compile(r"\bexists\s*\("), re.compile(r"\bempty\s*\(")
 _LEVELS = {"error": Severity.ERROR, "warning": Severity.WARNING, "information": Severity.WARNING}
 
 
@@ -40,8 +42,8 @@ class Scenario:
     namespaces: dict[str, str]
     match: str
     schemas: tuple[Path, ...]
-    rules: tuple[Path, ...]
-    levels: dict[str, Severity]
+    rules: dict[Path, dict[str, Severity]]
+    """Each file, with what single rules of it weigh here."""
     accept: str | None
 
     @property
@@ -68,37 +70,46 @@ def read_scenarios(path: Path, folder: Path) -> Configuration:
         ConfigurationError: something is missing in it, or a file that it names.
     """
     root = parse_reference(path.read_bytes())
-    scenarios = tuple(_scenario(each, path, folder) for each in root.iterfind("s:scenario", _NS))
+    scenarios = tuple(_scenario(each, path, folder) for each in root.iterfind("{*}scenario"))
     if not scenarios:
         raise ConfigurationError(f"{path.relative_to(folder)}: has no scenario")
     # Every scenario is at least one message type.
-    weights = sum(len(each.rules) * (1 + len(each.levels)) for each in scenarios)
+    weights = sum(1 + len(levels) for each in scenarios for levels in each.rules.values())
     if len(scenarios) > MAX_MESSAGE_TYPES or weights > _MAX_WEIGHTS:
         raise ConfigurationError(
             f"{path.relative_to(folder)}: has more scenarios, rules and customLevels than are taken; part it"
         )
-    return Configuration(_text(root, "s:name"), _text(root, "s:date"), scenarios)
+    return Configuration(_text(root, "name"), _text(root, "date"), scenarios)
 
 
 def _scenario(element: etree._Element, path: Path, folder: Path) -> Scenario:
-    match = _text(element, "s:match")
+    match = _text(element, "match")
     if not match:
-        raise ConfigurationError(f"{path.relative_to(folder)}: scenario {_text(element, 's:name')}: no match")
+        raise ConfigurationError(f"{path.relative_to(folder)}: scenario {_text(element, 'name')}: no match")
+    is_asked = etree.QName(element).namespace == _FRAMEWORK_1
+    levels = [_levels(each) for each in element.iterfind("{*}createReport")]
     return Scenario(
-        name=_text(element, "s:name"),
+        name=_text(element, "name"),
         namespaces={
-            each.get("prefix", ""): (each.text or "").strip() for each in element.iterfind("s:namespace", _NS)
+            each.get("prefix", ""): (each.text or "").strip() for each in element.iterfind("{*}namespace")
         },
         match=match,
-        schemas=tuple(_locations(element, "s:validateWithXmlSchema", path, folder)),
-        rules=tuple(_locations(element, "s:validateWithSchematron", path, folder)),
-        levels=dict(_levels(element)),
-        accept=_text(element, "s:acceptMatch") or None,
+        schemas=tuple(
+            location
+            for each in element.iterfind("{*}validateWithXmlSchema")
+            for location in _locations(each, path, folder)
+        ),
+        rules={
+            location: dict(chain(*levels, _levels(each)))
+            for each in element.iterfind("{*}validateWithSchematron")
+            for location in _locations(each, path, folder)
+        },
+        accept=_text(element, "acceptMatch") or None if is_asked else None,
     )
 
 
-def _locations(element: etree._Element, step: str, path: Path, folder: Path) -> Iterator[Path]:
-    for location in element.iterfind(f"{step}/s:resource/s:location", _NS):
+def _locations(step: etree._Element, path: Path, folder: Path) -> Iterator[Path]:
+    for location in step.iterfind("{*}resource/{*}location"):
         named = (location.text or "").strip()
         found = (path.parent / PurePosixPath(named)).resolve()
         if not found.is_relative_to(folder) or not _is_file(found):
@@ -113,14 +124,20 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _levels(element: etree._Element) -> Iterator[tuple[str, Severity]]:
-    for each in element.iterfind("s:createReport/s:customLevel", _NS):
-        level = _LEVELS.get(each.get("level", ""), Severity.ERROR)
-        yield from ((rule, level) for rule in (each.text or "").split())
+def _levels(step: etree._Element) -> list[tuple[str, Severity]]:
+    return [
+        (rule, _LEVELS.get(each.get("level", ""), Severity.ERROR))
+        for each in step.iterfind("{*}customLevel")
+        for rule in (each.text or "").split()
+    ]
 
 
-def _text(element: etree._Element, path: str) -> str:
-    return " ".join((element.findtext(path, "", _NS)).split())
+def _text(element: etree._Element, name: str) -> str:
+    return " ".join(element.findtext(f"{{*}}{name}", "").split())
+
+
+def _in_xpath_1(xpath: str) -> str:
+    return _EMPTY.sub("not(", _EXISTS.sub("boolean(", xpath))
 
 
 def prefixes(configuration: Configuration) -> dict[str, str]:
@@ -155,8 +172,8 @@ def message_types(scenario: Scenario, schemas: Iterable[SchemaFile]) -> list[Mes
             name=slug if len(named) == 1 else f"{slug}.{local}",
             root=local,
             namespace=namespace,
-            match=_EXISTS.sub("boolean(", scenario.match),
-            accept=None if scenario.accept in (None, DEFAULT) else scenario.accept,
+            match=_in_xpath_1(scenario.match),
+            accept=None if scenario.accept in (None, DEFAULT) else _in_xpath_1(scenario.accept),
             direction=Direction.IN,
             title=Bilingual(de=scenario.name, en=scenario.name),
         )
@@ -168,8 +185,8 @@ def rule_files(scenarios: Iterable[tuple[Scenario, list[MessageTypeRules]]]) -> 
     """Return the rule files of all scenarios, one entry for each way of weighing their rules."""
     entries: dict[tuple[Path, tuple[tuple[str, Severity], ...]], RulesFile] = {}
     for scenario, types in scenarios:
-        for path in scenario.rules:
-            key = (path, tuple(sorted(scenario.levels.items())))
-            entry = entries.setdefault(key, RulesFile(file=path.as_posix(), severity=scenario.levels))
+        for path, levels in scenario.rules.items():
+            key = (path, tuple(sorted(levels.items())))
+            entry = entries.setdefault(key, RulesFile(file=path.as_posix(), severity=levels))
             entry.message_types.extend(each.name for each in types)
     return list(entries.values())

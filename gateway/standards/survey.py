@@ -20,7 +20,8 @@ from gateway.xml.svrl import writes_svrl
 
 SCHEMATRON = frozenset({SCH[1:-1], "http://www.ascc.net/xml/schematron"})
 XSLT = XSL[1:-1]
-SCENARIOS = "http://www.xoev.de/de/validator/framework/1/scenarios"
+SCENARIOS = tuple(f"http://www.xoev.de/de/validator/framework/{version}/scenarios" for version in (1, 2))
+"""Versions of the framework of the KoSIT validator."""
 
 MAX_NODES = 600_000
 """Of one file, in elements, attributes and notes; a tree costs 240 bytes for each. Of nine thousand published
@@ -179,7 +180,7 @@ def _classify(found: Survey, path: Path) -> None:
     elif namespace == XSLT:
         _weigh(found, "rules", weight)
         (found.rules if writes_svrl(root) else found.stylesheets).append(path)
-    elif (namespace, local) == (SCENARIOS, "scenarios"):
+    elif namespace in SCENARIOS and local == "scenarios":
         found.scenarios.append(path)
     elif local == "CodeList" and "genericode" in namespace.lower():
         _weigh(found, "code lists", weight)

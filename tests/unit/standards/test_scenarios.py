@@ -253,6 +253,36 @@ def test_accept_criterion_decides_about_broken_rules(standards: Path, tmp_path: 
     assert broken(catalogue, "mischling") == ["HUND-1"]
 
 
+@pytest.mark.parametrize(
+    "accept", ["empty(//rep:message[@code = 'HUND-1'])", "exists(//rep:accept) or not({})"]
+)
+def test_accept_criterion_may_ask_what_there_is_as_in_xpath_2(
+    standards: Path, tmp_path: Path, accept: str
+) -> None:
+    accept = accept.replace("{}", "exists(//rep:message[@code = 'HUND-1'])")
+    catalogue = serving(standards, adding(standards, configured(tmp_path, accept=accept)))
+    assert warned(catalogue, "pudel") == ["HUND-2"]
+    assert broken(catalogue, "mischling") == ["HUND-1"]
+
+
+def test_configuration_of_framework_2_weighs_rules_where_it_names_them_and_asks_no_criterion(
+    standards: Path, tmp_path: Path
+) -> None:
+    """What stood below `createReport` before is still read; the rule set's own word counts for more."""
+    contents = configured(
+        tmp_path, levels='<customLevel level="error">HUND-1</customLevel>', accept="//test:rejected"
+    )
+    own = '<customLevel level="warning">HUND-1</customLevel></validateWithSchematron>'
+    contents["scenarios.xml"] = (
+        contents["scenarios.xml"]
+        .replace("framework/1/scenarios", "framework/2/scenarios")
+        .replace("</validateWithSchematron>", own)
+    )
+    catalogue = serving(standards, adding(standards, contents))
+    assert warned(catalogue, "mischling") == ["HUND-1"]
+    assert broken(catalogue, "pudel") == ["HUND-2"]
+
+
 def test_nothing_is_accepted_when_a_finding_that_is_not_shown_might_speak_against_it() -> None:
     criterion = Criterion("not(//rep:message[@code = 'FATAL'])", {})
     often = [a_finding("A")] * MAX_FINDINGS
