@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, event, func, literal, select, text
 from sqlalchemy.engine import URL, make_url
@@ -24,11 +24,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from gateway.domain.clock import Clock, SystemClock
 from gateway.errors import StoreConflict, StoreDeadlock, StoreInUse, StoreUnavailable
 from gateway.store.master_key import MasterKey
-from gateway.store.notices import Notices
-from gateway.store.postgres import HangUp
 from gateway.store.signals import Signals
 from gateway.store.tables import UtcDateTime
 from gateway.store.vault import Vault
+
+if TYPE_CHECKING:
+    from gateway.store.notices import Notices
 
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
@@ -166,6 +167,8 @@ class SqlStore:
         """Exchange wake-ups with the other processes on this database; on SQLite there are none."""
         if self.is_sqlite:
             return
+        from gateway.store.notices import Notices  # SQLite starts without psycopg
+
         self._notices = Notices(self.url, self.signals.hear)
         self._notices.start()
         self.signals.tell_others = self._notices.tell
@@ -190,6 +193,8 @@ class SqlStore:
             "hide_parameters": True,
         }
         if not self.is_sqlite:
+            from gateway.store.postgres import HangUp
+
             bound = int(self._timeout_s * 1000)
             rules = f"-c timezone=utc -c statement_timeout={bound} -c lock_timeout={bound}"
             options |= {
