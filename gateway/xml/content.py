@@ -7,6 +7,7 @@ at, and nothing may be found; the engine's word then stands.
 """
 
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain, islice
@@ -126,7 +127,6 @@ class _Comparison:
         conflicts = list(self._conflicts())
         self._drop(conflicts)
         surplus = list(self._surplus())
-        self._drop(surplus)
         self._suggest()
         return chain(self._missing(), self._too_few(), self._unknown, conflicts, surplus, self._misplaced())
 
@@ -149,15 +149,43 @@ class _Comparison:
         return [first_element(particle) for particle in group]
 
     def _surplus(self) -> Iterator[Fault]:
-        """Yield the first child beyond the limit of its place, and mark the others as known."""
-        counts: dict[Place, int] = {}
-        for _, place in self._taken:
-            counts[place] = counts.get(place, 0) + 1
-        seen: dict[Place, int] = {}
-        for child, place in self._taken:
-            seen[place] = seen.get(place, 0) + 1
-            if place.most is not None and seen[place] == place.most + 1:
-                yield Fault(child, Kind.TOO_OFTEN, count=counts[place], limit=place.most)
+        """Yield the first child that is too many at its place, and leave out all that are.
+
+        Too many are those in the wrong place, then the last. One that stands where a child of another name is
+        missing is taken for that.
+        """
+        numbers: defaultdict[Place, list[int]] = defaultdict(list)
+        for number, (_, place) in enumerate(self._taken):
+            numbers[place].append(number)
+        over = {place: each for place, each in numbers.items() if len(each) > (place.most or len(each))}
+        if not over:
+            return
+        in_order = set(_longest_rising([place.rank for _, place in self._taken]))
+        missing = [names[0] for names in self._needed() if len(names) == 1]
+        spare: set[int] = set()
+        for place, each in over.items():
+            limit = place.most or 0
+            own = sorted(each, key=lambda number: (number in in_order, -number))[: len(each) - limit]
+            instead = None
+            if len(own) == 1 and len(each) <= _MAX_GUESSES and (mistaken := self._mistaken(each, missing)):
+                own, instead = [mistaken[0]], mistaken[1]
+                missing.remove(instead)
+                self._meant.update(self._model.by_name[instead])
+            spare.update(own)
+            first = self._taken[min(own)][0]
+            yield Fault(first, Kind.TOO_OFTEN, instead=instead, count=len(each), limit=limit)
+        self._taken = [each for number, each in enumerate(self._taken) if number not in spare]
+
+    def _mistaken(self, numbers: Iterable[int], missing: Iterable[str]) -> tuple[int, str] | None:
+        """Return which of the children stands where one is missing, and what that is called."""
+        ranks = [0, *(place.rank for _, place in self._taken), len(self._model.places)]
+        for number in numbers:
+            before, behind = ranks[number], ranks[number + 2]
+            for name in missing:
+                places = self._model.by_name.get(name, ())
+                if any(before <= place.rank <= behind for place in places):
+                    return number, name
+        return None
 
     def _too_few(self) -> Iterator[Fault]:
         counts: dict[Place, int] = {}

@@ -86,7 +86,9 @@ def too_few(fault: Fault, look: Look | None) -> Told:
 def too_often(fault: Fault, look: Look | None) -> Told:
     """Tell of a child that occurs too often."""
     name, count, limit = local_of(fault.element), times(fault.count), times(fault.limit or 0)
-    declared = declared_at(look, fault.element)
+    hint, text = None, documented(child_of(fault, look, str(fault.element.tag)))
+    if fault.instead:
+        hint, text = _expected(fault, look, fault.instead)
     return Told(
         say(
             f"»{name}« kommt im Element »{_parent(fault)}« {count.de} vor; zulässig ist es höchstens "
@@ -94,8 +96,8 @@ def too_often(fault: Fault, look: Look | None) -> Told:
             f"“{name}” occurs {count.en} in the element “{_parent(fault)}”; it is allowed at most "
             f"{limit.en}.",
         ),
-        None,
-        documented(declared.element) if declared else None,
+        hint,
+        text,
     )
 
 
@@ -149,11 +151,7 @@ def unexpected(fault: Fault, look: Look | None) -> Told:
     names = fault.names[0] if fault.names else []
     hint, text = None, None
     if fault.instead:
-        expected = labelled(fault, look, fault.instead)
-        hint = say(f"Erwartet wird hier {expected}", f"Expected here is {in_english(expected)}")
-        if fault.instead == "*":
-            hint = say("Erwartet wird hier ein anderes Element", "Expected here is another element")
-        text = documented(child_of(fault, look, fault.instead))
+        hint, text = _expected(fault, look, fault.instead)
     elif near := near_name(fault):
         hint = meant(labelled(fault, look, near))
         text = documented(child_of(fault, look, near))
@@ -167,6 +165,15 @@ def unexpected(fault: Fault, look: Look | None) -> Told:
         hint,
         text,
     )
+
+
+def _expected(fault: Fault, look: Look | None, name: str) -> tuple[Bilingual, str | None]:
+    """Say what is missing where an element stands, and what the schema says of that."""
+    expected = labelled(fault, look, name)
+    hint = say(f"Erwartet wird hier {expected}", f"Expected here is {in_english(expected)}")
+    if name == "*":
+        hint = say("Erwartet wird hier ein anderes Element", "Expected here is another element")
+    return hint, documented(child_of(fault, look, name))
 
 
 def wrong_parent(fault: Fault, look: Look | None) -> Told:

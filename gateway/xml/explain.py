@@ -111,7 +111,11 @@ def _refined(merged: list[Fault], look: Guessing, root: etree._Element, body: by
 
 def _as_moved(in_content: list[Fault], plain: list[Fault]) -> tuple[list[Fault], list[Fault]]:
     """Drop what is said of elements, and in them, by the name that they have where they do not belong."""
-    displaced = {fault for fault in in_content if fault.kind in (Kind.WRONG_PARENT, Kind.MISSING_PARENT)}
+    displaced = {
+        fault
+        for fault in in_content
+        if fault.kind in (Kind.WRONG_PARENT, Kind.MISSING_PARENT) or meant.is_mistaken(fault)
+    }
     moved = {fault.element for fault in displaced}
     if not moved:
         return in_content, plain
@@ -193,13 +197,27 @@ def _without_keys_of_surplus(faults: list[Fault]) -> list[Fault]:
 
 
 def _without_content_of_surplus(faults: list[Fault]) -> list[Fault]:
-    """Drop what an empty element lacks where there are too many of its name: it is the one too much."""
-    surplus = {fault.kin for fault in faults if fault.kind is Kind.TOO_OFTEN}
-    return [
-        fault
-        for fault in faults
-        if fault.kind is not Kind.MISSING_CHILD or len(fault.element) or fault.kin not in surplus
-    ]
+    """Drop what is wrong in an element of which there are too many, where only that one is wrong.
+
+    It is the one to take out, or it has another's name; what it should hold by the name that it has is said
+    for nothing.
+    """
+    surplus = {fault.kin: fault for fault in faults if fault.kind is Kind.TOO_OFTEN and fault.instead is None}
+    wrong: defaultdict[Fault, set[etree._Element]] = defaultdict(set)
+    within: defaultdict[etree._Element, set[Fault]] = defaultdict(set)
+    for fault in faults if surplus else ():
+        for element in (fault.element, *fault.element.iterancestors()):
+            too_many = surplus.get(kin(element))
+            if too_many is not None and too_many is not fault:
+                within[element].add(fault)
+                if fault.kind.group != "key":
+                    wrong[too_many].add(element)
+    hidden: set[Fault] = set()
+    for too_many, elements in wrong.items():
+        if len(elements) == 1 == too_many.count - (too_many.limit or 0):
+            [too_many.element] = elements
+            hidden |= within[too_many.element]
+    return [fault for fault in faults if fault not in hidden]
 
 
 def _without_missing_children(faults: list[Fault]) -> list[Fault]:

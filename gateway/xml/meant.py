@@ -28,6 +28,11 @@ MISNAMED = {Kind.UNEXPECTED_CHILD, Kind.WRONG_NAMESPACE, Kind.WRONG_CASE}
 DISPLACED = {*MISNAMED, Kind.WRONG_PARENT, Kind.MISSING_PARENT}
 
 
+def is_mistaken(fault: Fault) -> bool:
+    """Say whether an element is one too many under its name, and taken for another that is missing."""
+    return fault.kind is Kind.TOO_OFTEN and fault.instead is not None
+
+
 class Guessing(Look):
     """The declarations of the elements of one message, also of those that are taken for others."""
 
@@ -143,7 +148,7 @@ class _Copies:
 
     def _meant(self, fault: Fault) -> str | None:
         """Return the expanded name that an element should have; None where that is not clear."""
-        if fault.kind not in DISPLACED:
+        if fault.kind not in DISPLACED and not is_mistaken(fault):
             return None
         if fault.kind is Kind.MISSING_PARENT:
             return str(fault.element.tag) if len(fault.names[0]) == 1 else None

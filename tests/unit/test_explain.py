@@ -288,6 +288,37 @@ def test_what_is_twice_because_of_one_element_too_many_is_its_fault(numbers: str
     assert found == [*doubled, "t:person[3]"]
 
 
+def test_everything_wrong_is_told_of_elements_that_are_too_many_unless_only_one_is_wrong(
+    schema: Schema,
+) -> None:
+    """It is the one to take out then; of two that are wrong, either may stay."""
+
+    def told(*dates: str) -> list[tuple[str, str]]:
+        born = "".join(f"<t:born>{date}</t:born>" for date in dates)
+        found = refuse(schema, f"<t:subject/><t:person><t:name/>{born}</t:person>")
+        return [(each.path.rpartition("/")[2], each.message.en) for each in found]
+
+    twice = "“born” occurs twice in the element “person”; it is allowed at most once."
+    invalid = "“born” is not a valid date."
+    assert told("1970-01-01", "1970-01-01") == [("t:born[2]", twice)]
+    assert told("soon", "1970-01-01") == [("t:born[1]", twice)]
+    assert told("soon", "later") == [("t:born[1]", invalid), ("t:born[2]", invalid), ("t:born[2]", twice)]
+
+
+def test_what_stands_in_an_element_of_another_name_is_judged_as_what_is_missing(schema: Schema) -> None:
+    found = refuse(schema, "<t:person><t:name/></t:person><t:person/>")
+    assert [each.message.en for each in found] == [
+        "In the element “message”, “subject” is missing.",
+        "In the element “person”, “name” is missing.",
+    ]
+    swapped = "<t:subject/><t:person><t:born>1970-01-01</t:born><t:born>soon</t:born></t:person>"
+    found = refuse(schema, swapped)
+    assert [(each.path.rpartition("/")[2], each.hint and each.hint.en) for each in found] == [
+        ("t:born[1]", "Expected here is “name”"),
+        ("t:born[2]", "Expected: date as YYYY-MM-DD"),
+    ]
+
+
 def test_any_element_that_is_missing_has_no_name() -> None:
     wildcard = '<xs:any namespace="##other" processContents="lax" minOccurs="2" maxOccurs="2"/>'
     (finding,) = refuse(schema_of(f'<xs:element name="subject"/>{wildcard}'), "<t:subject/><o:x/>")
