@@ -24,15 +24,35 @@ _MAX_CHILDREN = 20_000
 """Of an element with more, only an engine's word is said: 300 bytes for each would be too much."""
 _MAX_ALTERNATIVES = 5
 """So many alternatives of a choice are tried for one that would be enough."""
+_MAX_GUESSED = 200
+"""So many unknown names of a message are compared letter by letter with those that may stand there."""
 _MAX_GUESSES = 50
-"""So many unknown children of one element are compared letter by letter with the names it may have."""
+"""Of so many children of one element it is said what is missing in their place."""
 
 
-def find_faults(model: Model, parent: etree._Element) -> list[Fault]:
+class Guesses:
+    """What unknown names were meant to be, by the models that do not know them: those of one message.
+
+    Comparing letters takes long, and a message may have any number of names.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Model, str], str | None] = {}
+
+    def guess(self, model: Model, tag: str, names: Collection[str]) -> str | None:
+        """Return which of the model's local names one nearly is."""
+        if (model, tag) not in self._known:
+            if len(self._known) == _MAX_GUESSED:
+                return None
+            self._known[model, tag] = nearest(etree.QName(tag).localname, names)
+        return self._known[model, tag]
+
+
+def find_faults(model: Model, parent: etree._Element, guesses: Guesses) -> list[Fault]:
     """Return what is wrong with the children of `parent`, at most MAX_FAULTS."""
     if len(parent) > _MAX_CHILDREN:
         return []
-    return list(islice(_Comparison(model, parent).faults(), MAX_FAULTS))
+    return list(islice(_Comparison(model, parent, guesses).faults(), MAX_FAULTS))
 
 
 def is_demanded(model: Model, element: etree._Element) -> bool:
@@ -44,7 +64,7 @@ def is_demanded(model: Model, element: etree._Element) -> bool:
     for child in parent.iterchildren("*"):
         if child is not element:
             etree.SubElement(without, child.tag)
-    return bool(find_faults(model, without))
+    return bool(find_faults(model, without, Guesses()))
 
 
 def near_name(fault: Fault) -> str | None:
@@ -77,9 +97,10 @@ def predecessor(model: Model, parent: etree._Element, name: str, others: Iterabl
 class _Comparison:
     """The children of one element, each with the place it takes or was meant to take."""
 
-    def __init__(self, model: Model, parent: etree._Element) -> None:
+    def __init__(self, model: Model, parent: etree._Element, guesses: Guesses) -> None:
         self._model = model
         self._parent = parent
+        self._guesses = guesses
         self._unknown: list[Fault] = []
         self._taken: list[tuple[etree._Element, Place]] = []
         self._meant: set[Place] = set()
@@ -87,12 +108,11 @@ class _Comparison:
 
     def _settle(self) -> None:
         counts: dict[Place, int] = {}
-        last = guesses = 0
+        last = 0
         for child in self._parent.iterchildren("*"):
             places = self._model.find(str(child.tag))
             if not places:
-                guesses += 1
-                self._add_unknown(child, guess=guesses <= _MAX_GUESSES)
+                self._add_unknown(child)
                 continue
             free = [each for each in places if each.most is None or counts.get(each, 0) < each.most]
             place = next((each for each in free if each.rank >= last), (free or places)[0])
@@ -100,22 +120,23 @@ class _Comparison:
             last = max(last, place.rank)
             self._taken.append((child, place))
 
-    def _add_unknown(self, child: etree._Element, *, guess: bool) -> None:
+    def _add_unknown(self, child: etree._Element) -> None:
         if len(self._unknown) >= MAX_FAULTS:
             return
-        kind, name = self._guess(etree.QName(child), near=guess)
+        kind, name = self._guess(str(child.tag))
         self._unknown.append(Fault(child, kind, names=[[name]] if name else []))
         if name:
             self._meant.update(self._model.by_name[name])
 
-    def _guess(self, tag: etree.QName, *, near: bool) -> tuple[Kind, str | None]:
-        """Find the name that was meant: in another namespace, and if `near`, in other case or nearly so."""
-        if tag.localname in self._locals:
-            return Kind.WRONG_NAMESPACE, self._locals[tag.localname]
-        found = nearest(tag.localname, self._locals) if near else None
+    def _guess(self, tag: str) -> tuple[Kind, str | None]:
+        """Find the name that was meant: in another namespace, in other case, or nearly so."""
+        own = etree.QName(tag).localname
+        if own in self._locals:
+            return Kind.WRONG_NAMESPACE, self._locals[own]
+        found = self._guesses.guess(self._model, tag, self._locals)
         if found is None:
             return Kind.UNEXPECTED_CHILD, None
-        same = found.lower() == tag.localname.lower()  # not casefold, which takes ß for ss
+        same = found.lower() == own.lower()  # not casefold, which takes ß for ss
         return Kind.WRONG_CASE if same else Kind.UNEXPECTED_CHILD, self._locals[found]
 
     @cached_property
@@ -233,7 +254,9 @@ class _Comparison:
 
     def _suggest(self) -> None:
         """Tell of each unknown child without a near name what is missing there, or could stand there."""
-        missing = [names[0] for names in self._needed() if len(names) == 1]
+        needed = [*self._needed()]
+        missing = [names[0] for names in needed if len(names) == 1]
+        is_open = len(needed) > len(missing)
         guessed = [fault for fault in self._unknown[:_MAX_GUESSES] if not fault.names]
         around = self._neighbours({fault.element for fault in guessed})
         for fault in guessed:
@@ -244,7 +267,7 @@ class _Comparison:
                 fault.instead = instead.name or "*"
                 missing.remove(fault.instead)
                 self._meant.add(instead)
-            elif alternative := self._alternative(possible):
+            elif is_open and (alternative := self._alternative(possible)):
                 self._meant.add(alternative)
 
     def _alternative(self, possible: list[Place]) -> Place | None:

@@ -9,8 +9,20 @@ from gateway.xml import declarations
 from gateway.xml.content import near_name
 from gateway.xml.declarations import Look
 from gateway.xml.faults import Fault
+from gateway.xml.model import Component
 from gateway.xml.telling import Told, child_of, declared_at, documented, labelled
-from gateway.xml.words import Option, in_english, local, local_of, meant, possible, quoted, say, times
+from gateway.xml.words import (
+    Option,
+    in_english,
+    local,
+    local_of,
+    meant,
+    possible,
+    quoted,
+    say,
+    times,
+    together,
+)
 
 
 def missing(fault: Fault, look: Look | None) -> Told:
@@ -206,13 +218,9 @@ def missing_parent(fault: Fault, look: Look | None) -> Told:
             "and one further element stand" if count == 1 else f"and {count} further elements stand",
         )
     they, they_en = ("sie gehören", "they belong") if fault.further else ("es gehört", "it belongs")
-    hint = None
-    if only and lacking:
-        every, verb = _every(lacking)
-        hint = say(
-            f"In »{local(only)}« {verb.de} dann noch {every.de}",
-            f"In “{local(only)}”, {every.en} {verb.en} then still missing",
-        )
+    hint = _lacking(right, lacking)
+    if only:
+        hint = together([hint, _attributes(child_of(fault, look, only))])
     return Told(
         say(
             f"»{name}« {stand.de} unmittelbar im Element »{within}«; es fehlt das Element {right.de}, in das "
@@ -223,6 +231,28 @@ def missing_parent(fault: Fault, look: Look | None) -> Told:
         hint,
         documented(child_of(fault, look, only)) if only else None,
     )
+
+
+def _lacking(within: Bilingual, lacking: Sequence[Sequence[str]]) -> Bilingual | None:
+    """Say which children an element lacks even so."""
+    if not lacking:
+        return None
+    every, verb = _every(lacking)
+    return say(
+        f"In {within.de} {verb.de} dann noch {every.de}",
+        f"In {within.en}, {every.en} {verb.en} then still missing",
+    )
+
+
+def _attributes(declared: Component | None) -> Bilingual | None:
+    """Say which attributes an element must have."""
+    every = declarations.attributes_of(declared.type) if declared is not None else {}
+    names = [local(name) for name, each in every.items() if each.use == "required"]
+    if declared is None or not names:
+        return None
+    element, needed = quoted([local(declared.name)]), quoted(names)
+    word = say("das Attribut", "the attribute") if len(names) == 1 else say("die Attribute", "the attributes")
+    return say(f"{element.de} braucht {word.de} {needed.de}", f"{element.en} needs {word.en} {needed.en}")
 
 
 def wrong_case(fault: Fault, look: Look | None) -> Told:

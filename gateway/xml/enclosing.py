@@ -16,7 +16,7 @@ from gateway.xml import content
 from gateway.xml.declarations import Declared
 from gateway.xml.faults import Fault, Kind
 from gateway.xml.meant import MISNAMED, Guessing
-from gateway.xml.model import Component
+from gateway.xml.model import Component, Model
 from gateway.xml.words import direct_text
 
 _MAX_TRIED = 20_000
@@ -24,8 +24,8 @@ _MAX_TRIED = 20_000
 _OF_A_TRIAL = 10
 """As much time as for so many children is taken by a trial itself."""
 _MAX_RUN = 50
-"""So many children are taken for those of one element."""
-_MAX_AROUND = 3
+"""So many children are tried one by one in an element; more only with all that follow, in the best one."""
+_MAX_AROUND = 5
 """So many elements may be the one that is missing."""
 _MAX_BEFORE = 3
 """So many children that the parent knows may be the first ones of the element that is missing."""
@@ -63,7 +63,7 @@ def join(faults: list[Fault], look: Guessing) -> list[Fault]:
 
 def _owner(fault: Fault) -> etree._Element | None:
     """Return the element whose content model a fault is about."""
-    return fault.element if fault.kind in _LACKING | {Kind.CONTENT} else fault.element.getparent()
+    return fault.element if fault.kind in _LACKING else fault.element.getparent()
 
 
 @dataclass
@@ -121,6 +121,7 @@ class _Children:
         self._model = look.declarations.model(declared.type)
         self._known = look.declarations.children(declared.type)
         self._items: list[_Item] = [*children]
+        self._now: list[Fault] | None = None
 
     def search(self) -> bool:
         """Find what is missing around children that are not known here; say whether there is any."""
@@ -133,7 +134,7 @@ class _Children:
                 and (best := self._best(at, item))
             ):
                 self._items[best.start : best.stop] = [best.run]
-                at, found = best.start, True
+                at, found, self._now = best.start, True, None
             at += 1
         return found
 
@@ -153,14 +154,15 @@ class _Children:
 
     def _best(self, at: int, child: etree._Element) -> _Trial | None:
         """Return what is missing around the child there, and around which beside it."""
-        if not self._budget.take(len(self._items)):
+        candidates = self._candidates(str(child.tag))
+        if not candidates or not self._budget.take(len(self._items)):
             return None
-        before = self._found(self._items)
+        before = self._now = self._found(self._items) if self._now is None else self._now
         known = {sign for fault in before for sign in _signs(fault)}
         demanded = {name for fault in before for name in _demanded(fault)}
         known |= {(Kind.MISSING_CHILD, self._parent, (name,)) for name in demanded}
         trials = []
-        for name in self._candidates(str(child.tag)):
+        for name in candidates:
             for start, stop in self._spans(at, name):
                 if not self._budget.take(len(self._items)):
                     return None
@@ -171,15 +173,34 @@ class _Children:
         if best is None or not self._is_better(best, _weight(before), str(child.tag), guess):
             return None
         same = [
-            each.run.around[0]
+            (each.run.around[0], each.run.lacking)
             for each in trials
             if (each.cost, each.start, each.stop) == (best.cost, best.start, best.stop)
         ]
         if len(same) > 1 and not best.demanded:
             if len(best.run.children) == 1 or len(same) > _MAX_AROUND:
                 return None
-            best.run.around, best.run.lacking = same, []
+            best.run.around = [name for name, _ in same]
+            best.run.lacking = best.run.lacking if all(each == same[0][1] for _, each in same) else []
+        elif best.stop - best.start == _MAX_RUN:
+            return self._extended(best, known, demanded)
         return best
+
+    def _extended(self, trial: _Trial, known: Set[object], demanded: set[str]) -> _Trial:
+        """Return what comes of taking all children that follow as well, as far as that may be told."""
+        (name,) = trial.run.around
+        inner = self._model_of(name)
+        stop = trial.stop
+        while stop < len(self._items) and self._may_be(self._items[stop], inner):
+            stop += 1
+        low, high = trial.stop, stop  # mostly all of them fit, or what follows is of another element
+        while low < high and self._budget.take(stop - trial.start):
+            if self._fits(name, trial.start, stop):
+                low = stop
+            else:
+                high = stop - 1
+            stop = (low + high + 1) // 2
+        return self._try(name, trial.start, low, known, demanded) or trial
 
     def _candidates(self, tag: str) -> list[str]:
         """Return the names that a child here may have around one of that name."""
@@ -188,7 +209,7 @@ class _Children:
 
     def _spans(self, at: int, name: str) -> Iterator[tuple[int, int]]:
         """Yield from where to where an element of that name may be around the child there."""
-        inner = self._look.declarations.children(self._known[name].type)
+        inner = self._model_of(name)
         low = at
         while low > max(0, at - _MAX_BEFORE) and self._may_be(self._items[low - 1], inner, known=True):
             low -= 1
@@ -208,8 +229,8 @@ class _Children:
                 if shorter < stop:
                     yield start, shorter
 
-    def _may_be(self, item: _Item, inner: dict[str, Component], *, known: bool = False) -> bool:
-        if isinstance(item, _Run) or str(item.tag) not in inner:
+    def _may_be(self, item: _Item, inner: Model, *, known: bool = False) -> bool:
+        if isinstance(item, _Run) or not inner.find(str(item.tag)):
             return False
         return not known or self._is_known(item)
 
@@ -226,12 +247,14 @@ class _Children:
         return all(fault.kind in _LACKING for fault in self._within(name, start, stop))
 
     def _within(self, name: str, start: int, stop: int) -> list[Fault]:
-        model = self._look.declarations.model(self._known[name].type)
         shadow = etree.Element(name)
         for item in self._items[start:stop]:
             if isinstance(item, etree._Element):
                 etree.SubElement(shadow, str(item.tag))
-        return content.find_faults(model, shadow)
+        return content.find_faults(self._model_of(name), shadow, self._look.guesses)
+
+    def _model_of(self, name: str) -> Model:
+        return self._look.declarations.model(self._known[name].type)
 
     def _try(self, name: str, start: int, stop: int, known: Set[object], demanded: set[str]) -> _Trial | None:
         """Return what comes of it; None if something is wrong then that was not before."""
@@ -241,9 +264,9 @@ class _Children:
         if any(sign not in known for fault in outside for sign in _signs(fault)):
             return None
         inside = self._within(name, start, stop)
-        run.lacking = [names for fault in inside if fault.kind is Kind.MISSING_CHILD for names in fault.names]
+        run.lacking = [names for fault in inside if fault.kind in _LACKING for names in fault.names]
         inner = self._look.declarations.children(self._known[name].type)
-        unfit = sum(self._is_unfit(each, inner[str(each.tag)]) for each in children)
+        unfit = sum(self._is_unfit(each, inner.get(str(each.tag))) for each in children)
         unfit -= sum(self._is_unfit(each, self._known.get(str(each.tag))) for each in children)
         cost = 1 + _weight(outside) + _weight(inside) + unfit
         return _Trial(start, stop, run, cost, name in demanded)
@@ -274,7 +297,7 @@ class _Children:
                 etree.SubElement(shadow, item.around[0])
             else:
                 original[etree.SubElement(shadow, str(item.tag))] = item
-        found = content.find_faults(self._model, shadow)
+        found = content.find_faults(self._model, shadow, self._look.guesses)
         for fault in found:
             fault.element = original.get(fault.element, fault.element)
             fault.other = fault.other if fault.other is None else original.get(fault.other, fault.other)

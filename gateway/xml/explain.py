@@ -96,7 +96,7 @@ def _refined(merged: list[Fault], look: Guessing, root: etree._Element, body: by
     complete = not any(fault.kind is Kind.CONTENT for fault in merged)
     in_content = enclosing.join(parents.join(_in_content(merged, look), look), look)
     hidden = meant.find_faults(in_content, look, body)
-    in_content, plain = _as_moved(in_content, plain)
+    in_content, plain = _as_moved(in_content, plain, look)
     plain += [fault for fault in hidden if fault.kind.group != "content"]
     in_content = parents.join([*in_content, *_in_content(hidden, look)], look)
     refining = keys.Refining(look, [*plain, *in_content], look.misnamed, complete=complete)
@@ -109,14 +109,17 @@ def _refined(merged: list[Fault], look: Guessing, root: etree._Element, body: by
     return _without_misspelt_attributes(faults, look)
 
 
-def _as_moved(in_content: list[Fault], plain: list[Fault]) -> tuple[list[Fault], list[Fault]]:
-    """Drop what is said of elements, and in them, by the name that they have where they do not belong."""
+def _as_moved(in_content: list[Fault], plain: list[Fault], look: Guessing) -> tuple[list[Fault], list[Fault]]:
+    """Drop what is said of elements, and in them, by the name that they have where they do not belong.
+
+    Where nobody has looked at them as what they are taken for, everything stays: it may be true of that too.
+    """
     displaced = {
         fault
         for fault in in_content
         if fault.kind in (Kind.WRONG_PARENT, Kind.MISSING_PARENT) or meant.is_mistaken(fault)
     }
-    moved = {fault.element for fault in displaced}
+    moved = {fault.element for fault in displaced} & look.judged
     if not moved:
         return in_content, plain
 
@@ -304,18 +307,18 @@ def _rank(fault: Fault) -> int:
     return len(_TELLING) + (fault.kind is Kind.DATATYPE)
 
 
-def _in_content(faults: list[Fault], look: Look) -> list[Fault]:
+def _in_content(faults: list[Fault], look: Guessing) -> list[Fault]:
     return [each for fault in faults if fault.kind.group == "content" for each in _content(fault, look)]
 
 
-def _content(fault: Fault, look: Look) -> list[Fault]:
+def _content(fault: Fault, look: Guessing) -> list[Fault]:
     """Say what is wrong with an element's children; the engine's word stands where that finds nothing."""
     if fault.kind is not Kind.CONTENT:
         return [fault]
     declared = look.at(fault.element)
     if declared is None or not declared.type.is_complex() or declared.type.has_simple_content():
         return [_as_engine_says(fault)]
-    found = content.find_faults(look.declarations.model(declared.type), fault.element)
+    found = content.find_faults(look.declarations.model(declared.type), fault.element, look.guesses)
     return found or [_as_engine_says(fault)]
 
 

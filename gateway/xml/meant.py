@@ -6,7 +6,7 @@ also of what is misnamed within, and the second engine is asked about that. The 
 do the names in what is said of it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import cast
 
@@ -39,10 +39,14 @@ class Guessing(Look):
     def __init__(self, declarations: Declarations) -> None:
         super().__init__(declarations)
         self.misnamed: set[etree._Element] = set()
+        self.guesses = content.Guesses()
+        self.judged: set[etree._Element] = set()
+        """What was looked at as what it is taken for."""
 
     def take(self, element: etree._Element, name: str, declared: Declared | None) -> None:
         """Note what an element should be called, and the declaration that is its own then."""
         self._known[element] = declared
+        self.judged.add(element)
         if element.tag != name:
             self.misnamed.add(element)
 
@@ -139,7 +143,7 @@ class _Copies:
         model = self._look.model(element)
         if model is None or all(model.find(name) for _, name in children):
             return children
-        found = content.find_faults(model, element)
+        found = content.find_faults(model, element, self._look.guesses)
         self.faults += found
         self._told.add(element)
         meant = {fault.element: self._meant(fault) for fault in found if fault.element is not element}
@@ -151,7 +155,8 @@ class _Copies:
         if fault.kind not in DISPLACED and not is_mistaken(fault):
             return None
         if fault.kind is Kind.MISSING_PARENT:
-            return str(fault.element.tag) if len(fault.names[0]) == 1 else None
+            within = [self._look.within(_owner(fault), name, fault.element) for name in fault.names[0]]
+            return str(fault.element.tag) if _all_same(within) else None
         known = self._look.names(_owner(fault))
         if fault.kind is Kind.WRONG_PARENT:
             return name if (name := str(fault.element.tag)) in known else None
@@ -161,7 +166,8 @@ class _Copies:
             guess = self._only_guess(fault, known)
         if guess is None or guess not in known:  # what a wildcard takes is not
             return None
-        return guess if self._fits(fault.element, guess, sure=fault.instead is None) else None
+        sure = fault.instead is None or is_mistaken(fault)
+        return guess if self._fits(fault.element, guess, sure=sure) else None
 
     def _only_guess(self, fault: Fault, known: list[str]) -> str | None:
         """Return the one name that a fault guesses; None where another is as likely."""
@@ -185,6 +191,12 @@ class _Copies:
         if declared is None or not children:
             return sure
         return not children.isdisjoint(map(local, self._look.declarations.children(declared.type)))
+
+
+def _all_same(found: Sequence[Declared | None]) -> bool:
+    """Say whether an element is of one type by all that it may be."""
+    first = found[0]
+    return first is not None and all(each is not None and each.type is first.type for each in found)
 
 
 def _namespaces(element: etree._Element) -> dict[str, str]:

@@ -27,7 +27,7 @@ class Place:
         return name
 
 
-@dataclass
+@dataclass(eq=False)
 class Model:
     """A content model as a list of places in order, and the group that says what is required."""
 

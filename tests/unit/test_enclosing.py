@@ -213,3 +213,97 @@ def test_children_of_one_element_by_the_thousand_are_told_in_time() -> None:
     body = f'<t:person xmlns:t="urn:t">{"<t:town/><t:state/>" * 9_000}</t:person>'.encode()
     found = schema_of(codes).find(parse(body), body)
     assert len(found.shown) == 200
+
+
+LIST = """<xs:element name="name"/><xs:element name="list" minOccurs="0"><xs:complexType><xs:sequence>
+  <xs:element name="item" maxOccurs="unbounded"/></xs:sequence></xs:complexType></xs:element>"""
+
+
+@pytest.mark.parametrize("count", [50, 51, 52, 120, 1900])
+def test_element_around_very_many_is_one_finding_with_their_number(count: int) -> None:
+    found = told(schema_of(LIST), f"<t:name/>{'<t:item/>' * count}")
+    assert found == [lost("t:item[1]", "“list”", f"{count - 1} further elements")]
+
+
+def test_element_around_very_many_ends_where_others_begin() -> None:
+    other = LIST + '<xs:element name="born" type="xs:date"/>'
+    found = told(schema_of(other), f"<t:name/>{'<t:item/>' * 80}<t:born>soon</t:born>")
+    assert found == [
+        lost("t:item[1]", "“list”", "79 further elements"),
+        ("t:born", "“born” is not a valid date."),
+    ]
+
+
+def test_names_that_are_nearly_right_are_compared_once_whatever_is_tried() -> None:
+    """Each with each in every trial would take a minute, and the run's limit of time for a test end it."""
+    alike = "".join(f'<xs:element name="abcdefghijklmnopq{n:03}z" minOccurs="0"/>' for n in range(60))
+    wrappers = "".join(f'<xs:element name="w{n:02}" type="t:Place" minOccurs="0"/>' for n in range(5))
+    wrong = "".join(f"<t:abcdefghijkXmnopqX{n:02}z/>" for n in range(50))
+    found = told(schema_of(alike + wrappers), f"{wrong}{'<t:town/><t:floor/>' * 2}")
+    assert len(found) == 52
+
+
+def test_unknown_elements_that_nothing_may_be_around_do_not_use_up_what_may_be_tried() -> None:
+    unknown = "".join(f"<t:x{number}/>" for number in range(190))
+    found = told(schema_of(two(1, 0)), f"<t:name/>{unknown}<t:town/>{SINCE}")
+    assert found[-1] == lost("t:town", "“flat”", ONE)
+    assert len(found) == 191
+
+
+def test_everything_wrong_is_told_that_stands_where_one_of_several_is_missing() -> None:
+    schema = schema_of(two(0, 0))
+    found = told(schema, '<t:name/><t:town/><t:since a="1">soon</t:since><t:floor/>')
+    assert found == [
+        lost("t:town", "“flat” or “flap”", "2 further elements"),
+        ("t:since", "“since” is not a valid date."),
+        ("t:since/@a", "The attribute “a” is not provided for at the element “since”."),
+    ]
+
+
+def test_what_several_would_all_lack_is_told() -> None:
+    place = PLACE.replace('<xs:element name="floor" minOccurs="0"/>', '<xs:element name="floor"/>')
+    schema = schema_of(
+        two(0, 0).replace("t:Place", "t:Full"),
+        place.replace('"Place"', '"Full"').replace('"Abroad"', '"Else"'),
+    )
+    body = f'<t:person xmlns:t="urn:t"><t:name/><t:town/>{SINCE}<t:view/></t:person>'.encode()
+    (finding,) = schema.find(parse(body), body).shown
+    assert finding.hint is not None
+    assert finding.hint.en == "In “flat” or “flap”, “floor” is then still missing"
+
+
+def test_attributes_and_repetitions_that_a_missing_element_needs_are_told() -> None:
+    flat = """<xs:element name="flat"><xs:complexType><xs:sequence><xs:element name="town"/>
+      <xs:element name="room" minOccurs="2" maxOccurs="3"/></xs:sequence>
+      <xs:attribute name="id" use="required"/><xs:attribute name="rent"/></xs:complexType></xs:element>"""
+    body = b'<t:person xmlns:t="urn:t"><t:town/><t:room/></t:person>'
+    (finding,) = schema_of(flat).find(parse(body), body).shown
+    assert finding.hint is not None
+    assert finding.hint.en == "In “flat”, “room” is then still missing. “flat” needs the attribute “id”"
+    assert finding.hint.de == "In »flat« fehlt dann noch »room«. »flat« braucht das Attribut »id«"
+
+
+def test_what_cannot_be_judged_where_it_belongs_is_not_hidden() -> None:
+    """It is too much to be looked at again, and what is wrong in it is wrong there too."""
+    named = """<xs:element name="name" type="t:Name" minOccurs="0"/><xs:element name="flat"><xs:complexType>
+      <xs:sequence><xs:element name="name" type="t:Name"/><xs:element name="town"/></xs:sequence>
+      </xs:complexType></xs:element>"""
+    name = """<xs:complexType name="Name"><xs:sequence><xs:element name="z" type="xs:int"
+      maxOccurs="unbounded"/></xs:sequence></xs:complexType>"""
+    found = told(schema_of(named, name), f"<t:name>{'<t:z>1</t:z>' * 2001}<t:z>q</t:z></t:name><t:town/>")
+    assert found == [
+        lost("t:name", "“flat”", ONE),
+        ("t:name/t:z[2002]", "“z” is not a whole number."),
+    ]
+
+
+def test_what_the_missing_element_takes_by_a_wildcard_belongs_in_it() -> None:
+    flat = """<xs:element name="flat"><xs:complexType><xs:sequence><xs:element name="town"/>
+      <xs:any namespace="##other" processContents="skip"/></xs:sequence></xs:complexType></xs:element>"""
+    assert told(schema_of(flat), "<t:town/><o:sea/>") == [lost("t:town", "“flat”", ONE)]
+
+
+def test_elements_that_any_of_many_may_be_around_are_one_finding() -> None:
+    places = "".join(f'<xs:element name="p{n}" type="t:Place" minOccurs="0"/>' for n in range(5))
+    found = told(schema_of(places), f"<t:town/>{SINCE}")
+    assert found == [lost("t:town", "“p0”, “p1”, “p2”, “p3” or “p4”", ONE)]

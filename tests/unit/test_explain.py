@@ -126,7 +126,8 @@ def test_missing_element_around_others_is_one_finding_with_all_that_it_may_be(sc
 
 
 def test_elements_without_the_one_around_them_are_a_finding_for_each_that_is_missing(schema: Schema) -> None:
-    found = refuse(schema, "<t:subject/>" + "<t:person><t:name/><t:town/><t:since/></t:person>" * 2)
+    person = "<t:person><t:name/><t:town/><t:since>2020-01-01</t:since></t:person>"
+    found = refuse(schema, f"<t:subject/>{person * 2}")
     assert [each.path for each in found] == [
         "/t:message/t:person[1]/t:town",
         "/t:message/t:person[2]/t:town",
