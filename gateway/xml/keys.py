@@ -6,6 +6,7 @@ the definition, by the selectors and fields of the constraint. Values are compar
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from copy import deepcopy
 from itertools import chain, islice
 from typing import Any, NamedTuple, cast
 
@@ -23,6 +24,9 @@ _MAX_KEY = 1000
 """Characters: in a longer value of a key white space counts as it stands."""
 _MAX_UNKNOWN = 1000
 """So many unknown elements are looked at for what references may lead to."""
+
+
+_MISSING = {Kind.MISSING_CHILD, Kind.TOO_FEW}
 
 
 class Entry(NamedTuple):
@@ -72,13 +76,21 @@ class Refining:
         for element in islice((each for each in unexpected if look.at(each) is None), _MAX_UNKNOWN):
             for above in element.iterancestors():
                 self._unknown[above].append(element)
-        orphans = (fault for fault in others if fault.kind is Kind.MISSING_PARENT)
-        for fault in islice(orphans, _MAX_UNKNOWN):
-            parent = fault.element.getparent()
-            # Where it stands now is what the missing element, which may have the key, would hold.
-            around = [parent] if parent is not None and fault.told_at is None else []
+        missing: dict[etree._Element, etree._Element] = {}
+        for fault in islice((each for each in others if each.kind is Kind.MISSING_PARENT), _MAX_UNKNOWN):
+            first = fault.told_at if fault.told_at is not None else fault.element
+            # What it would hold stands in a copy of the element that is missing, which may have the key.
+            if first not in missing:
+                missing[first] = around = etree.Element(fault.names[0][0])
+                for above in first.iterancestors():
+                    self._unknown[above].append(around)
+            missing[first].append(deepcopy(fault.element))
             for above in fault.element.iterancestors():
-                self._unknown[above] += [fault.element, *around]
+                self._unknown[above].append(fault.element)
+        self._missing: defaultdict[etree._Element, list[str]] = defaultdict(list)
+        for fault in islice((each for each in others if each.kind in _MISSING), _MAX_UNKNOWN):
+            for above in (fault.element, *fault.element.iterancestors()):
+                self._missing[above] += [local(name) for names in fault.names for name in names]
         self._misnamed = Counter(above for element in misnamed for above in element.iterancestors())
         self._tables: dict[tuple[etree._Element, str], list[Entry]] = {}
         self._paths: dict[Component, _Paths] = {}
@@ -175,8 +187,10 @@ class Refining:
             if entry.values is not None and entry.values not in known and not self._is_wrong(entry)
         ]
         unknown = sum(entry.values is None or self._is_wrong(entry) for entry in targets)
-        unknown += self._misnamed[scope]
-        hidden = self._hidden(scope, constraint.refer) if lost else set()
+        hidden, keyless = self._hidden(scope, constraint.refer) if lost else (set(), 0)
+        names = _names(constraint.refer)
+        missing = sum(name in names for name in self._missing.get(scope, ()))
+        unknown += self._misnamed[scope] + keyless + missing
         lost = [entry for entry in lost if _texts(entry.fields) not in hidden]
         doubtful = bool(unknown) or bool(hidden) or any(map(self._is_wrong, entries))
         if len({entry.values for entry in lost}) <= unknown:
@@ -184,18 +198,25 @@ class Refining:
         found = [Fault(entry.element, Kind.DANGLING_REFERENCE, constraint=constraint.name) for entry in lost]
         return [_at(each, entry.fields) for each, entry in zip(found, lost, strict=True)], doubtful
 
-    def _hidden(self, scope: etree._Element, key: Component) -> set[tuple[str, ...]]:
+    def _hidden(self, scope: etree._Element, key: Component) -> tuple[set[tuple[str, ...]], int]:
         """Return the values that elements would have for a key, were they not called what nobody knows.
 
-        Nor stood in what nobody knows, if they have the name of what has the key.
+        Nor stood in what nobody knows, if they have the name of what has the key. And how many would be known
+        but have no value, as a missing element whose key is an attribute.
         """
         unknown = self._unknown.get(scope, ())
         fields = self._paths_of(key).fields if unknown else []
-        names = {_last_step(each) for each in key.selector.path.split("|")}
+        names = _names(key)
         within = (child for element in unknown for child in element.iterchildren("*"))
         named = (child for child in islice(within, _MAX_UNKNOWN) if local_of(child) in names)
-        them = ([_first(field(element)) for field in fields] for element in chain(unknown, named))
-        return {_texts(nodes) for nodes in them if all(node is not None for node in nodes)}
+        values, keyless = set(), 0
+        for element in chain(unknown, named):
+            nodes = [_first(field(element)) for field in fields]
+            if all(node is not None for node in nodes):
+                values.add(_texts(nodes))
+            else:
+                keyless += element.getparent() is None and local_of(element) in names
+        return values, keyless
 
 
 def _scope(fault: Fault, look: Look) -> tuple[etree._Element, Component] | None:
@@ -206,6 +227,11 @@ def _scope(fault: Fault, look: Look) -> tuple[etree._Element, Component] | None:
             if constraint.name == fault.constraint:
                 return element, constraint
     return None
+
+
+def _names(key: Component) -> set[str]:
+    """Return the local names of what a constraint selects."""
+    return {_last_step(each) for each in key.selector.path.split("|")}
 
 
 def _texts(nodes: Iterable[Any]) -> tuple[str, ...]:

@@ -204,6 +204,21 @@ def test_reference_to_what_has_lost_its_parent_leads_somewhere_and_no_other_does
     assert told(schema, f"{flats}<t:lives>2</t:lives>") == [lost("t:id", "“flat”", ONE)]
     found = told(schema, f"{flats}<t:lives>1</t:lives><t:lives>2</t:lives><t:lives>3</t:lives>")
     assert [path for path, _ in found] == ["t:id", "t:lives[3]"]
+    both = f"{flats}<t:id>3</t:id><t:town/><t:lives>2</t:lives><t:lives>3</t:lives><t:lives>4</t:lives>"
+    assert [path for path, _ in told(schema, both)] == ["t:id[1]", "t:id[2]", "t:lives[3]"]
+
+
+def test_reference_to_a_missing_element_whose_key_went_with_it_is_no_fault_of_its_own() -> None:
+    flat = """<xs:element name="flat" maxOccurs="9"><xs:complexType><xs:sequence><xs:element name="town"/>
+      <xs:element name="floor"/></xs:sequence><xs:attribute name="id" use="required"/></xs:complexType>
+      </xs:element><xs:element name="lives" type="xs:string" maxOccurs="9"/>"""
+    keys = """<xs:key name="k"><xs:selector xpath="t:flat"/><xs:field xpath="@id"/></xs:key>
+      <xs:keyref name="r" refer="t:k"><xs:selector xpath="t:lives"/><xs:field xpath="."/></xs:keyref>"""
+    schema = schema_of(flat, keys=keys)
+    found = told(schema, "<t:town/><t:floor/><t:lives>1</t:lives>")
+    assert found == [lost("t:town", "“flat”", ONE)]
+    found = told(schema, "<t:town/><t:floor/><t:lives>1</t:lives><t:lives>2</t:lives>")
+    assert [path for path, _ in found] == ["t:town", "t:lives[1]", "t:lives[2]"]
 
 
 def test_children_of_one_element_by_the_thousand_are_told_in_time() -> None:

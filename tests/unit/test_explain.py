@@ -289,6 +289,22 @@ def test_what_is_twice_because_of_one_element_too_many_is_its_fault(numbers: str
     assert found == [*doubled, "t:person[3]"]
 
 
+@pytest.mark.parametrize(
+    ("references", "dangling"), [("1 1", []), ("1 2", ["t:owner[1]", "t:owner[2]"]), ("", [])]
+)
+def test_reference_to_the_element_that_is_missing_is_no_fault_of_its_own(
+    references: str, dangling: list[str]
+) -> None:
+    """Of references to different ones, only one of which is missing, nobody knows which is right."""
+    content = """<xs:element name="person"><xs:complexType><xs:attribute name="id"/></xs:complexType>
+      </xs:element><xs:element name="owner" type="xs:string" minOccurs="0" maxOccurs="9"/>"""
+    keys = """<xs:key name="k"><xs:selector xpath="t:person"/><xs:field xpath="@id"/></xs:key>
+      <xs:keyref name="r" refer="t:k"><xs:selector xpath="t:owner"/><xs:field xpath="."/></xs:keyref>"""
+    owners = "".join(f"<t:owner>{each}</t:owner>" for each in references.split())
+    found = [each.path.removeprefix("/t:message") for each in refuse(schema_of(content, keys), owners)]
+    assert found == ["", *(f"/{each}" for each in dangling)]
+
+
 def test_everything_wrong_is_told_of_elements_that_are_too_many_unless_only_one_is_wrong(
     schema: Schema,
 ) -> None:
