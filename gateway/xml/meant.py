@@ -17,7 +17,7 @@ from gateway.xml.declarations import Declarations, Declared, Look
 from gateway.xml.faults import Fault, Kind
 from gateway.xml.model import Component
 from gateway.xml.near import nearest
-from gateway.xml.words import local, local_of
+from gateway.xml.words import direct_text, local, local_of
 from gateway.xml.xmlschema_faults import MAX_VALUE
 
 _MAX_ELEMENTS = 2000
@@ -166,8 +166,7 @@ class _Copies:
             guess = self._only_guess(fault, known)
         if guess is None or guess not in known:  # what a wildcard takes is not
             return None
-        sure = fault.instead is None or is_mistaken(fault)
-        return guess if self._fits(fault.element, guess, sure=sure) else None
+        return guess if self._fits(fault, guess) else None
 
     def _only_guess(self, fault: Fault, known: list[str]) -> str | None:
         """Return the one name that a fault guesses; None where another is as likely."""
@@ -184,13 +183,17 @@ class _Copies:
         near = {nearest(own, locals_), nearest(own, reversed(locals_))}
         return name if near == {local(name)} else None
 
-    def _fits(self, element: etree._Element, name: str, *, sure: bool) -> bool:
+    def _fits(self, fault: Fault, name: str) -> bool:
         """Say whether an element has what one of that name may: a value only, or a child that is known."""
+        element, by_name = fault.element, fault.instead is None or is_mistaken(fault)
         declared = self._look.under(_parent(element), element, name)
+        known = self._look.declarations.children(declared.type) if declared else {}
         children = {local_of(child) for child in element.iterchildren("*")}
-        if declared is None or not children:
-            return sure
-        return not children.isdisjoint(map(local, self._look.declarations.children(declared.type)))
+        if declared is not None and children:
+            return not children.isdisjoint(map(local, known))
+        if fault.kind is Kind.UNEXPECTED_CHILD and known and direct_text(element).strip():
+            return False  # a name that is only like another says less than that
+        return by_name
 
 
 def _all_same(found: Sequence[Declared | None]) -> bool:
