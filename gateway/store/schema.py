@@ -32,7 +32,13 @@ def check_schema(address: str) -> None:
     finally:
         engine.dispose()
     # A migration's file begins with its revision; they are applied in this order, and are in one line.
-    newest = max(each.name for each in (MIGRATIONS / "versions").glob("*.py")).partition("_")[0]
+    known = sorted(each.name.partition("_")[0] for each in (MIGRATIONS / "versions").glob("*.py"))
+    newest = known[-1]
+    if current and current not in known:
+        raise ConfigurationError(
+            f"the database is at schema {current}, which a later version has; this one knows none after "
+            f"{newest}: run the later version, or restore the backup from before its migration"
+        )
     if current != newest:
         raise ConfigurationError(
             f"the database is at schema {current or 'none'}, this version needs {newest}: "

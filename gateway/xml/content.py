@@ -24,8 +24,9 @@ _MAX_CHILDREN = 20_000
 """Of an element with more, only an engine's word is said: 300 bytes for each would be too much."""
 _MAX_ALTERNATIVES = 5
 """So many alternatives of a choice are tried for one that would be enough."""
-_MAX_GUESSED = 200
-"""So many unknown names of a message are compared letter by letter with those that may stand there."""
+_MAX_COMPARED = 200_000
+"""Letters of unknown names in a message, times the names that each is compared with: two hundred usual
+names, with fifty others each. In the worst case it takes half a second."""
 _MAX_GUESSES = 50
 """Of so many children of one element it is said what is missing in their place."""
 
@@ -37,15 +38,20 @@ class Guesses:
     """
 
     def __init__(self) -> None:
-        self._known: dict[tuple[Model, str], str | None] = {}
+        self._known: dict[tuple[Model, str, bool], str | None] = {}
+        self._left = _MAX_COMPARED
 
-    def guess(self, model: Model, tag: str, names: Collection[str]) -> str | None:
-        """Return which of the model's local names one nearly is."""
-        if (model, tag) not in self._known:
-            if len(self._known) == _MAX_GUESSED:
+    def guess(self, model: Model, tag: str, names: Sequence[str], *, last: bool = False) -> str | None:
+        """Return which of some local names one nearly is: of equally near ones the first, or the `last`."""
+        key = model, tag, last
+        if key not in self._known:
+            own = etree.QName(tag).localname
+            cost = len(own) * len(names)
+            if cost > self._left:
                 return None
-            self._known[model, tag] = nearest(etree.QName(tag).localname, names)
-        return self._known[model, tag]
+            self._left -= cost
+            self._known[key] = nearest(own, reversed(names) if last else names)
+        return self._known[key]
 
 
 def find_faults(model: Model, parent: etree._Element, guesses: Guesses) -> list[Fault]:
@@ -133,7 +139,7 @@ class _Comparison:
         own = etree.QName(tag).localname
         if own in self._locals:
             return Kind.WRONG_NAMESPACE, self._locals[own]
-        found = self._guesses.guess(self._model, tag, self._locals)
+        found = self._guesses.guess(self._model, tag, [*self._locals])
         if found is None:
             return Kind.UNEXPECTED_CHILD, None
         same = found.lower() == own.lower()  # not casefold, which takes ß for ss

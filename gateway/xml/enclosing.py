@@ -200,6 +200,8 @@ class _Children:
             else:
                 high = stop - 1
             stop = (low + high + 1) // 2
+        while low > trial.stop and self._is_own(self._items[low - 1]):
+            low -= 1
         return self._try(name, trial.start, low, known, demanded) or trial
 
     def _candidates(self, tag: str) -> list[str]:

@@ -65,7 +65,7 @@ def explain(
         faults = [Fault(root, Kind.OTHER)]
     order = {element: number for number, element in enumerate(root.iter("*"))}
     # Of an element, its name or parent comes first: the rest is said of what it is taken for.
-    faults.sort(key=lambda fault: (order[fault.element], fault.kind not in meant.DISPLACED))
+    faults.sort(key=lambda fault: (order[fault.element], not meant.is_displaced(fault)))
     faults = _one_for_each_namespace(faults, root, look)
     told = faults[:MAX_FINDINGS]
     found = find_places(body, root, map(_place, told))
@@ -104,7 +104,9 @@ def _refined(merged: list[Fault], look: Guessing, root: etree._Element, body: by
     if not complete and not has_more_tags(body, MAX_TREE_TAGS):  # or looking for them would take too long
         of_keys += refining.find(root)
     faults = _without_nil_and_empty(_merge([*plain, *in_content, *of_keys]))
-    faults = _without_missing_children(_without_content_of_surplus(faults))
+    if complete or xmlschema_faults.takes(body):  # otherwise nobody has looked at all of them
+        faults = _without_content_of_surplus(faults)
+    faults = _without_missing_children(faults)
     faults = [fault for fault in faults if fault.told_at is None]
     return _without_misspelt_attributes(faults, look)
 
@@ -120,14 +122,16 @@ def _as_moved(in_content: list[Fault], plain: list[Fault], look: Guessing) -> tu
         if fault.kind in (Kind.WRONG_PARENT, Kind.MISSING_PARENT) or meant.is_mistaken(fault)
     }
     moved = {fault.element for fault in displaced} & look.judged
+    mistaken = {fault.element for fault in displaced if meant.is_mistaken(fault)} & look.judged
     if not moved:
         return in_content, plain
 
     def stays(fault: Fault) -> bool:
+        if fault in displaced:
+            return mistaken.isdisjoint(fault.element.iterancestors())
         return moved.isdisjoint((fault.element, *fault.element.iterancestors()))
 
-    kept = [fault for fault in in_content if fault in displaced or stays(fault)]
-    return kept, [fault for fault in plain if stays(fault)]
+    return [*filter(stays, in_content)], [*filter(stays, plain)]
 
 
 def _without_nil_and_empty(faults: list[Fault]) -> list[Fault]:
@@ -211,7 +215,8 @@ def _without_content_of_surplus(faults: list[Fault]) -> list[Fault]:
     for fault in faults if surplus else ():
         for element in (fault.element, *fault.element.iterancestors()):
             too_many = surplus.get(kin(element))
-            if too_many is not None and too_many is not fault:
+            # What has the wrong parent is lacked elsewhere.
+            if too_many not in (None, fault) and fault.kind is not Kind.WRONG_PARENT:
                 within[element].add(fault)
                 if fault.kind.group != "key":
                     wrong[too_many].add(element)

@@ -6,7 +6,6 @@ the definition, by the selectors and fields of the constraint. Values are compar
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from copy import deepcopy
 from itertools import chain, islice
 from typing import Any, NamedTuple, cast
 
@@ -26,6 +25,8 @@ _MAX_UNKNOWN = 1000
 """So many unknown elements are looked at for what references may lead to."""
 
 
+_KEY_DEPTH = 3
+"""So many levels below an element what is its key may stand."""
 _MISSING = {Kind.MISSING_CHILD, Kind.TOO_FEW}
 
 
@@ -35,6 +36,27 @@ class Entry(NamedTuple):
     element: etree._Element
     fields: list[Any]
     values: Values | None
+
+
+class _Orphans:
+    """Children that stand where the element around them is missing, which has one of some names."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+        self.children: list[etree._Element] = []
+
+    def around(self) -> etree._Element:
+        """Return the missing element with what may be its key: texts and attributes a few levels deep."""
+        made = etree.Element(self._names[0])
+        waiting = [(made, child, _KEY_DEPTH) for child in reversed(self.children)]
+        while waiting:
+            above, child, depth = waiting.pop()
+            copied = etree.SubElement(above, str(child.tag))
+            copied.attrib.update(child.attrib)
+            copied.text = direct_text(child)[:_MAX_KEY]
+            if depth > 1:
+                waiting += [(copied, each, depth - 1) for each in child.iterchildren("*", reversed=True)]
+        return made
 
 
 class _Paths(NamedTuple):
@@ -76,21 +98,17 @@ class Refining:
         for element in islice((each for each in unexpected if look.at(each) is None), _MAX_UNKNOWN):
             for above in element.iterancestors():
                 self._unknown[above].append(element)
-        missing: dict[etree._Element, etree._Element] = {}
+        self._orphans: defaultdict[etree._Element, dict[etree._Element, _Orphans]] = defaultdict(dict)
         for fault in islice((each for each in others if each.kind is Kind.MISSING_PARENT), _MAX_UNKNOWN):
             first = fault.told_at if fault.told_at is not None else fault.element
-            # What it would hold stands in a copy of the element that is missing, which may have the key.
-            if first not in missing:
-                missing[first] = around = etree.Element(fault.names[0][0])
-                for above in first.iterancestors():
-                    self._unknown[above].append(around)
-            missing[first].append(deepcopy(fault.element))
             for above in fault.element.iterancestors():
                 self._unknown[above].append(fault.element)
-        self._missing: defaultdict[etree._Element, list[str]] = defaultdict(list)
+                run = self._orphans[above].setdefault(first, _Orphans(fault.names[0]))
+                run.children.append(fault.element)
+        self._missing: defaultdict[etree._Element, list[Fault]] = defaultdict(list)
         for fault in islice((each for each in others if each.kind in _MISSING), _MAX_UNKNOWN):
             for above in (fault.element, *fault.element.iterancestors()):
-                self._missing[above] += [local(name) for names in fault.names for name in names]
+                self._missing[above].append(fault)
         self._misnamed = Counter(above for element in misnamed for above in element.iterancestors())
         self._tables: dict[tuple[etree._Element, str], list[Entry]] = {}
         self._paths: dict[Component, _Paths] = {}
@@ -188,9 +206,11 @@ class Refining:
         ]
         unknown = sum(entry.values is None or self._is_wrong(entry) for entry in targets)
         hidden, keyless = self._hidden(scope, constraint.refer) if lost else (set(), 0)
-        names = _names(constraint.refer)
-        missing = sum(name in names for name in self._missing.get(scope, ()))
-        unknown += self._misnamed[scope] + keyless + missing
+        lacking = self._missing.get(scope, ()) if lost else ()
+        unknown += self._misnamed[scope] + keyless
+        unknown += sum(
+            _would_have(constraint.refer, each.element, names) for each in lacking for names in each.names
+        )
         lost = [entry for entry in lost if _texts(entry.fields) not in hidden]
         doubtful = bool(unknown) or bool(hidden) or any(map(self._is_wrong, entries))
         if len({entry.values for entry in lost}) <= unknown:
@@ -204,9 +224,10 @@ class Refining:
         Nor stood in what nobody knows, if they have the name of what has the key. And how many would be known
         but have no value, as a missing element whose key is an attribute.
         """
-        unknown = self._unknown.get(scope, ())
+        orphans = dict.fromkeys(each.around() for each in self._orphans.get(scope, {}).values())
+        unknown = [*self._unknown.get(scope, ()), *orphans]
         fields = self._paths_of(key).fields if unknown else []
-        names = _names(key)
+        names = {_last_step(each) for each in key.selector.path.split("|")}
         within = (child for element in unknown for child in element.iterchildren("*"))
         named = (child for child in islice(within, _MAX_UNKNOWN) if local_of(child) in names)
         values, keyless = set(), 0
@@ -215,7 +236,7 @@ class Refining:
             if all(node is not None for node in nodes):
                 values.add(_texts(nodes))
             else:
-                keyless += element.getparent() is None and local_of(element) in names
+                keyless += local_of(element) in names and element in orphans
         return values, keyless
 
 
@@ -229,9 +250,16 @@ def _scope(fault: Fault, look: Look) -> tuple[etree._Element, Component] | None:
     return None
 
 
-def _names(key: Component) -> set[str]:
-    """Return the local names of what a constraint selects."""
-    return {_last_step(each) for each in key.selector.path.split("|")}
+def _would_have(key: Component, parent: etree._Element, names: Sequence[str]) -> bool:
+    """Say whether one of some children that an element lacks would have a key, or what has it."""
+    lacking = set(map(local, names))
+    for path in key.selector.path.split("|"):
+        *above, own = (_last_step(step) for step in path.split("/"))
+        if not lacking.isdisjoint(above):
+            return True
+        if own in lacking and (not above or above[-1] in ("", ".", "*", local_of(parent))):
+            return True
+    return False
 
 
 def _texts(nodes: Iterable[Any]) -> tuple[str, ...]:

@@ -16,21 +16,23 @@ from gateway.xml import content, xmlschema_faults
 from gateway.xml.declarations import Declarations, Declared, Look
 from gateway.xml.faults import Fault, Kind
 from gateway.xml.model import Component
-from gateway.xml.near import nearest
 from gateway.xml.words import direct_text, local, local_of
 from gateway.xml.xmlschema_faults import MAX_VALUE
 
 _MAX_ELEMENTS = 2000
 """So many elements are copied, about which the second engine takes a tenth of a second."""
-_MAX_MISSPELT = 200
-"""So many misspelt names are compared once more with those that may stand there."""
 MISNAMED = {Kind.UNEXPECTED_CHILD, Kind.WRONG_NAMESPACE, Kind.WRONG_CASE}
-DISPLACED = {*MISNAMED, Kind.WRONG_PARENT, Kind.MISSING_PARENT}
+_DISPLACED = {*MISNAMED, Kind.WRONG_PARENT, Kind.MISSING_PARENT}
 
 
 def is_mistaken(fault: Fault) -> bool:
     """Say whether an element is one too many under its name, and taken for another that is missing."""
     return fault.kind is Kind.TOO_OFTEN and fault.instead is not None
+
+
+def is_displaced(fault: Fault) -> bool:
+    """Say whether a fault is that an element stands where it is taken for another, or belongs elsewhere."""
+    return fault.kind in _DISPLACED or is_mistaken(fault)
 
 
 class Guessing(Look):
@@ -96,7 +98,6 @@ class _Copies:
         self._look = look
         self._originals: dict[etree._Element, etree._Element] = {}
         self._told: set[etree._Element] = set()
-        self._misspelt = 0
         self.roots: list[tuple[etree._Element, Component]] = []
         self.faults: list[Fault] = []
 
@@ -109,7 +110,7 @@ class _Copies:
             declared = self._look.within(parent, fault.names[0][0], element)
         else:
             declared = self._look.under(parent, element, name)
-        if declared is not None:
+        if declared is not None and not declared.element.abstract:
             if fault.kind is not Kind.MISSING_PARENT:
                 self._look.misnamed.add(element)
             copy = etree.Element(name, nsmap=_namespaces(element))
@@ -152,7 +153,7 @@ class _Copies:
 
     def _meant(self, fault: Fault) -> str | None:
         """Return the expanded name that an element should have; None where that is not clear."""
-        if fault.kind not in DISPLACED and not is_mistaken(fault):
+        if not is_displaced(fault):
             return None
         if fault.kind is Kind.MISSING_PARENT:
             within = [self._look.within(_owner(fault), name, fault.element) for name in fault.names[0]]
@@ -176,11 +177,10 @@ class _Copies:
         locals_ = [local(each) for each in known]
         if fault.kind is Kind.WRONG_NAMESPACE:
             return name if locals_.count(own) == 1 else None
-        self._misspelt += 1
-        if self._misspelt > _MAX_MISSPELT:
+        model, tag = self._look.model(_owner(fault)), str(fault.element.tag)
+        if model is None:
             return None
-        # Of equally near words the first is the nearest.
-        near = {nearest(own, locals_), nearest(own, reversed(locals_))}
+        near = {self._look.guesses.guess(model, tag, locals_, last=last) for last in (False, True)}
         return name if near == {local(name)} else None
 
     def _fits(self, fault: Fault, name: str) -> bool:

@@ -1,7 +1,10 @@
 """What is said of elements that stand directly where the one around them is missing, and what is not."""
 
+from collections.abc import Iterable
+
 import pytest
 
+from gateway.xml import content, near
 from gateway.xml.parse import parse
 from gateway.xml.validate import Documents, Schema
 
@@ -249,13 +252,47 @@ def test_element_around_very_many_ends_where_others_begin() -> None:
     ]
 
 
-def test_names_that_are_nearly_right_are_compared_once_whatever_is_tried() -> None:
-    """Each with each in every trial would take a minute, and the run's limit of time for a test end it."""
+@pytest.mark.parametrize("note", ["<t:note/>", ""])
+def test_element_around_very_many_leaves_what_may_stay(note: str) -> None:
+    content = """<xs:element name="name"/><xs:element name="list" minOccurs="0"><xs:complexType><xs:sequence>
+      <xs:element name="item" maxOccurs="unbounded"/><xs:element name="note" minOccurs="0"/></xs:sequence>
+      </xs:complexType></xs:element><xs:element name="note" minOccurs="0"/>"""
+    found = told(schema_of(content), f"<t:name/>{'<t:item/>' * 60}{note}")
+    assert found == [lost("t:item[1]", "“list”", "59 further elements")]
+
+
+def test_names_that_are_nearly_right_are_compared_once_whatever_is_tried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each with each in every trial took a minute for a message of 200 kB."""
+    asked: list[str] = []
+
+    def nearest(wrong: str, known: Iterable[str]) -> str | None:
+        asked.append(wrong)
+        return near.nearest(wrong, known)
+
+    monkeypatch.setattr(content, "nearest", nearest)
     alike = "".join(f'<xs:element name="abcdefghijklmnopq{n:03}z" minOccurs="0"/>' for n in range(60))
     wrappers = "".join(f'<xs:element name="w{n:02}" type="t:Place" minOccurs="0"/>' for n in range(5))
     wrong = "".join(f"<t:abcdefghijkXmnopqX{n:02}z/>" for n in range(50))
     found = told(schema_of(alike + wrappers), f"{wrong}{'<t:town/><t:floor/>' * 2}")
     assert len(found) == 52
+    assert len(asked) < 52 * 4  # also whether another is as near, and whether the one guessed is near at all
+
+
+def test_letters_of_a_message_are_compared_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[int] = []
+
+    def nearest(wrong: str, known: Iterable[str]) -> str | None:
+        names = list(known)
+        compared.append(len(wrong) * len(names))
+        return near.nearest(wrong, names)
+
+    monkeypatch.setattr(content, "nearest", nearest)
+    alike = "".join(f'<xs:element name="{"abcdefghij" * 5}{n:03}" minOccurs="0"/>' for n in range(60))
+    wrong = "".join(f"<t:{'abcdefghij' * 5}X{n:03}/>" for n in range(199))
+    assert len(told(schema_of(alike), wrong)) == 199
+    assert sum(compared) <= 220_000
 
 
 def test_unknown_elements_that_nothing_may_be_around_do_not_use_up_what_may_be_tried() -> None:
@@ -322,3 +359,23 @@ def test_elements_that_any_of_many_may_be_around_are_one_finding() -> None:
     places = "".join(f'<xs:element name="p{n}" type="t:Place" minOccurs="0"/>' for n in range(5))
     found = told(schema_of(places), f"<t:town/>{SINCE}")
     assert found == [lost("t:town", "“p0”, “p1”, “p2”, “p3” or “p4”", ONE)]
+
+
+@pytest.mark.parametrize(
+    ("content", "told_of"),
+    [
+        ("<t:firm><t:address id='1'/></t:firm><t:person/><t:lives>2</t:lives>", ["t:person"]),
+        ("<t:firm/><t:person><t:address id='1'/></t:person><t:lives>2</t:lives>", ["t:firm", "t:lives"]),
+        ("<t:firm><t:address id='1'/></t:firm><t:lives>2</t:lives>", [""]),
+    ],
+)
+def test_reference_is_excused_by_what_has_the_key_and_is_missing_where_the_key_is_looked_for(
+    content: str, told_of: list[str]
+) -> None:
+    one = """<xs:complexType><xs:sequence><xs:element name="address"><xs:complexType>
+      <xs:attribute name="id"/></xs:complexType></xs:element></xs:sequence></xs:complexType>"""
+    names = f"""<xs:element name="firm">{one}</xs:element><xs:element name="person">{one}</xs:element>
+      <xs:element name="lives" type="xs:string" minOccurs="0"/>"""
+    keys = """<xs:key name="k"><xs:selector xpath="t:person/t:address"/><xs:field xpath="@id"/></xs:key>
+      <xs:keyref name="r" refer="t:k"><xs:selector xpath="t:lives"/><xs:field xpath="."/></xs:keyref>"""
+    assert [path for path, _ in told(schema_of(names, keys=keys), content)] == told_of

@@ -322,6 +322,57 @@ def test_everything_wrong_is_told_of_elements_that_are_too_many_unless_only_one_
     assert told("soon", "later") == [("t:born[1]", invalid), ("t:born[2]", invalid), ("t:born[2]", twice)]
 
 
+def test_element_that_is_lacked_elsewhere_is_told_of_within_one_too_many() -> None:
+    schema = schema_of("""<xs:element name="flat" minOccurs="0"><xs:complexType><xs:sequence>
+      <xs:element name="town"/></xs:sequence></xs:complexType></xs:element>
+      <xs:element name="mid"/><xs:element name="name"/>""")
+    flats = "<t:flat><t:town/><t:name/></t:flat><t:flat><t:town/></t:flat>"
+    assert [each.message.en for each in refuse(schema, f"{flats}<t:mid/>")] == [
+        "“name” stands in the element “flat”, but belongs in “message”.",
+        "“flat” occurs twice in the element “message”; it is allowed at most once.",
+    ]
+
+
+def test_value_is_told_of_an_element_too_many_when_nobody_has_looked_at_the_other() -> None:
+    schema = schema_of("""<xs:element name="z" maxOccurs="unbounded"/>
+      <xs:element name="d" type="xs:date"/>""")
+    found = refuse(schema, f"{'<t:z/>' * 11_000}<t:d>q</t:d><t:d>r</t:d>")
+    assert [each.message.en for each in found] == [
+        "“d” is not a valid date.",
+        "“d” occurs twice in the element “message”; it is allowed at most once.",
+    ]
+
+
+def test_element_of_another_name_is_told_of_before_what_is_wrong_in_it() -> None:
+    schema = schema_of("""<xs:element name="nr" type="xs:int"/><xs:element name="code" type="xs:date"/>""")
+    first, second = refuse(schema, "<t:nr>1</t:nr><t:nr>1</t:nr>")
+    assert (first.path, second.path) == ("/t:message/t:nr[2]", "/t:message/t:nr[2]")
+    assert "occurs twice" in first.message.en
+    assert second.message.en == "“nr” is not a valid date."
+
+
+def test_element_cannot_be_judged_as_one_that_stands_for_others() -> None:
+    text = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:t="urn:t" targetNamespace="urn:t"
+      elementFormDefault="qualified"><xs:element name="message"><xs:complexType><xs:sequence>
+      <xs:element name="x"/><xs:element ref="t:head"/><xs:element name="y"/></xs:sequence></xs:complexType>
+      </xs:element><xs:element name="head" abstract="true"/></xs:schema>"""
+    schema = Schema(Documents("t.xsd", {"t.xsd": text.encode()}), {})
+    (finding,) = refuse(schema, "<t:x/><t:x/><t:y/>")
+    assert "occurs twice" in finding.message.en
+
+
+def test_what_belongs_elsewhere_is_not_told_within_an_element_of_another_name() -> None:
+    place = """<xs:complexType><xs:sequence><xs:element name="town"/><xs:element name="since"/></xs:sequence>
+      </xs:complexType>"""
+    schema = schema_of(f"""<xs:element name="subject">{place}</xs:element><xs:element name="person">
+      <xs:complexType><xs:sequence><xs:element name="name" minOccurs="0"/>
+      <xs:element name="flat" minOccurs="0">{place}</xs:element></xs:sequence></xs:complexType>
+      </xs:element>""")
+    (finding,) = refuse(schema, "<t:person><t:town/><t:since/></t:person><t:person/>")
+    assert finding.hint is not None
+    assert finding.hint.en == "Expected here is “subject”"
+
+
 def test_what_stands_in_an_element_of_another_name_is_judged_as_what_is_missing(schema: Schema) -> None:
     found = refuse(schema, "<t:person><t:name/></t:person><t:person/>")
     assert [each.message.en for each in found] == [

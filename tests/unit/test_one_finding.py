@@ -162,6 +162,11 @@ def errors(catalogue: Catalogue, body: bytes) -> list[str]:
     return []
 
 
+@pytest.mark.parametrize("change", [*ALWAYS_WRONG, *MOSTLY_WRONG])
+def test_each_change_is_made_to_some_samples(change: Callable[[etree._Element], bool]) -> None:
+    assert any(next(changed(file, change), None) for file in SAMPLES)
+
+
 @pytest.mark.parametrize("file", SAMPLES, ids=lambda file: "/".join(file.relative_to(FIXTURES).parts[::3]))
 def test_one_fault_is_one_finding(catalogue: Catalogue, file: Path) -> None:
     told = {

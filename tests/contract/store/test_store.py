@@ -333,6 +333,15 @@ class SchemaContract:
         with pytest.raises(ConfigurationError, match="amtsbote migrate"):
             check_schema(address)
 
+    def test_database_of_a_later_version_is_refused_with_what_that_means(self, address: str) -> None:
+        migrate(address)
+        engine = create_engine(sync_url(address))
+        with engine.begin() as connection:
+            connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+        engine.dispose()
+        with pytest.raises(ConfigurationError, match="9999, which a later version has"):
+            check_schema(address)
+
     def test_migrated_database_is_accepted(self, address: str) -> None:
         migrate(address)
         check_schema(address)
