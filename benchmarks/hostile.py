@@ -153,6 +153,12 @@ def messages() -> Iterator[tuple[str, bytes]]:
         b'<x%d:beteiligter xmlns:x%d="urn:x"/>' % (n, n) for n in range(MAX_TREE // 2 - 1000)
     )
     yield "a wrong namespace by many prefixes", valid.replace(end, strangers + end)
+    person = _part(valid, rb"  <u:beteiligter>.*?</u:beteiligter>\n")
+    count = (MAX_TREE - 2000) // (person.count(b"<") + person.count(b"="))
+    nearly = (re.sub(rb"(</?b:\w\w)", rb"\g<1>x%d" % number, person) for number in range(count))
+    yield "names that are nearly right, each another", valid.replace(person, b"".join(nearly))
+    unwrapped = re.sub(rb"</?b:(natuerlichePerson|geburtsdatum|anschrift|inland)>", b"", person)
+    yield "elements around others forgotten", valid.replace(person, unwrapped * count)
     yield "nested where none belong", start + b"<u:rahmen>" * 60 + b"</u:rahmen>" * 60
     yield (
         "references to characters",
@@ -168,11 +174,16 @@ def messages() -> Iterator[tuple[str, bytes]]:
 def _full(tags: int) -> bytes:
     """Return a valid message of as many tags and attributes."""
     body = SAMPLE.read_bytes()
-    found = re.search(rb"  <u:urkunde>.*?</u:urkunde>\n", body, re.DOTALL)
+    found = _part(body, rb"  <u:urkunde>.*?</u:urkunde>\n")
+    count = tags // (found.count(b"<") + found.count(b"="))
+    return body.replace(found, found * count)
+
+
+def _part(body: bytes, pattern: bytes) -> bytes:
+    found = re.search(pattern, body, re.DOTALL)
     if found is None:
         raise RuntimeError(f"{SAMPLE.name} has no part to repeat")
-    count = tags // (found[0].count(b"<") + found[0].count(b"="))
-    return body.replace(found[0], found[0] * count)
+    return found[0]
 
 
 def ruled_messages() -> Iterator[tuple[str, bytes]]:

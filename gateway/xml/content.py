@@ -262,7 +262,7 @@ class _Comparison:
         """Tell of each unknown child without a near name what is missing there, or could stand there."""
         needed = [*self._needed()]
         missing = [names[0] for names in needed if len(names) == 1]
-        is_open = len(needed) > len(missing)
+        tried: set[Place] = set()
         guessed = [fault for fault in self._unknown[:_MAX_GUESSES] if not fault.names]
         around = self._neighbours({fault.element for fault in guessed})
         for fault in guessed:
@@ -273,18 +273,22 @@ class _Comparison:
                 fault.instead = instead.name or "*"
                 missing.remove(fault.instead)
                 self._meant.add(instead)
-            elif is_open and (alternative := self._alternative(possible)):
+            elif alternative := self._alternative(possible, needed, tried):
                 self._meant.add(alternative)
+            else:
+                continue
+            needed, tried = [*self._needed()], set()
 
-    def _alternative(self, possible: list[Place]) -> Place | None:
-        """Return what would by itself be enough where one of several is missing."""
-        needed = [*self._needed()]
+    def _alternative(self, possible: list[Place], needed: list[list[str]], tried: set[Place]) -> Place | None:
+        """Return what would be enough where one of several is missing, if it was not tried before."""
         names = {name for each in needed if len(each) > 1 for name in each}
         present = {place for _, place in self._taken} | self._meant
-        for place in islice((each for each in possible if each.name in names), _MAX_ALTERNATIVES):
+        likely = islice((each for each in possible if each.name in names), _MAX_ALTERNATIVES)
+        for place in (each for each in likely if each not in tried):
             rest = [*required(self._model, self._model.group, present | {place})]
             if len(rest) < len(needed):
                 return place
+            tried.add(place)
         return None
 
     def _neighbours(

@@ -58,7 +58,7 @@ class Kind(StrEnum):
     @property
     def group(self) -> str:
         """The name of all kinds that are one fault to a reader, at one place."""
-        return next((name for name, kinds in _GROUPS.items() if self in kinds), "value")
+        return _GROUP_OF.get(self, "value")
 
 
 _GROUPS = {
@@ -88,6 +88,8 @@ _GROUPS = {
     },
     "other": {Kind.OTHER},
 }
+
+_GROUP_OF = {kind: name for name, kinds in _GROUPS.items() for kind in kinds}
 
 Key: TypeAlias = tuple[etree._Element, str | None, str]
 Kin: TypeAlias = tuple[etree._Element | None, str]
