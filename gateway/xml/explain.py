@@ -313,7 +313,11 @@ def _rank(fault: Fault) -> int:
 
 
 def _in_content(faults: list[Fault], look: Guessing) -> list[Fault]:
-    return [each for fault in faults if fault.kind.group == "content" for each in _content(fault, look)]
+    found: list[Fault] = []
+    for fault in faults:
+        if fault.kind.group == "content":  # beyond what is counted exactly, the engine's word will do
+            found += _content(fault, look) if len(found) < content.MAX_FAULTS else [_as_engine_says(fault)]
+    return found
 
 
 def _content(fault: Fault, look: Guessing) -> list[Fault]:

@@ -387,6 +387,22 @@ def test_what_stands_in_an_element_of_another_name_is_judged_as_what_is_missing(
     ]
 
 
+def test_faults_are_counted_one_by_one_up_to_as_many_as_are_looked_at(schema: Schema) -> None:
+    """Of what comes behind them one is counted for each element that is wrong."""
+
+    def count(persons: int) -> int:
+        person = f"<t:person><t:name/>{'<o:other/>' * 20}</t:person>"
+        body = (
+            f'<t:message xmlns:t="urn:t" xmlns:o="urn:o"><t:subject/>{person * persons}</t:message>'.encode()
+        )
+        found = schema.find(parse(body), body)
+        assert {each.path.split("/")[2] for each in found.shown} == {f"t:person[{n}]" for n in range(1, 11)}
+        return len(found.shown) + found.more
+
+    assert count(100) == 2000
+    assert count(150) == 2050
+
+
 def test_any_element_that_is_missing_has_no_name() -> None:
     wildcard = '<xs:any namespace="##other" processContents="lax" minOccurs="2" maxOccurs="2"/>'
     (finding,) = refuse(schema_of(f'<xs:element name="subject"/>{wildcard}'), "<t:subject/><o:x/>")
