@@ -155,7 +155,7 @@ def messages() -> Iterator[tuple[str, bytes]]:
     yield "a wrong namespace by many prefixes", valid.replace(end, strangers + end)
     person = _part(valid, rb"  <u:beteiligter>.*?</u:beteiligter>\n")
     count = (MAX_TREE - 2000) // (person.count(b"<") + person.count(b"="))
-    nearly = (re.sub(rb"(</?b:\w\w)", rb"\g<1>x%d" % number, person) for number in range(count))
+    nearly = (re.sub(rb"(</?b:\w\w)", rb"\g<1>%d" % number, person) for number in range(count))
     yield "names that are nearly right, each another", valid.replace(person, b"".join(nearly))
     unwrapped = re.sub(rb"</?b:(natuerlichePerson|geburtsdatum|anschrift|inland)>", b"", person)
     yield "elements around others forgotten", valid.replace(person, unwrapped * count)

@@ -153,7 +153,7 @@ class _Comparison:
     def faults(self) -> Iterator[Fault]:
         conflicts = list(self._conflicts())
         self._drop(conflicts)
-        surplus = list(self._surplus())
+        surplus = self._surplus()
         self._suggest()
         return chain(self._missing(), self._too_few(), self._unknown, conflicts, surplus, self._misplaced())
 
@@ -175,8 +175,8 @@ class _Comparison:
     def _alternatives(self, group: Component) -> list[Component]:
         return [first_element(particle) for particle in group]
 
-    def _surplus(self) -> Iterator[Fault]:
-        """Yield the first child that is too many at its place, and leave out all that are.
+    def _surplus(self) -> list[Fault]:
+        """Return the first child that is too many at each place, and leave out all that are.
 
         Too many are those in the wrong place, then the last. One that stands where a child of another name is
         missing is taken for that.
@@ -186,9 +186,10 @@ class _Comparison:
             numbers[place].append(number)
         over = {place: each for place, each in numbers.items() if len(each) > (place.most or len(each))}
         if not over:
-            return
+            return []
         in_order = set(_longest_rising([place.rank for _, place in self._taken]))
         missing = [names[0] for names in self._needed() if len(names) == 1]
+        found: list[Fault] = []
         spare: set[int] = set()
         for place, each in over.items():
             limit = place.most or 0
@@ -200,8 +201,9 @@ class _Comparison:
                 self._meant.update(self._model.by_name[instead])
             spare.update(own)
             first = self._taken[min(own)][0]
-            yield Fault(first, Kind.TOO_OFTEN, instead=instead, count=len(each), limit=limit)
+            found.append(Fault(first, Kind.TOO_OFTEN, instead=instead, count=len(each), limit=limit))
         self._taken = [each for number, each in enumerate(self._taken) if number not in spare]
+        return found
 
     def _mistaken(self, numbers: Iterable[int], missing: Iterable[str]) -> tuple[int, str] | None:
         """Return which of the children stands where one is missing, and what that is called."""

@@ -14,7 +14,7 @@ from lxml import etree
 
 from gateway.xml import content
 from gateway.xml.declarations import Declared
-from gateway.xml.faults import Fault, Kind
+from gateway.xml.faults import LACKING, Fault, Kind
 from gateway.xml.meant import MISNAMED, Guessing
 from gateway.xml.model import Component, Model
 from gateway.xml.words import direct_text
@@ -29,7 +29,6 @@ _MAX_AROUND = 5
 """So many elements may be the one that is missing."""
 _MAX_BEFORE = 3
 """So many children that the parent knows may be the first ones of the element that is missing."""
-_LACKING = {Kind.MISSING_CHILD, Kind.TOO_FEW}
 
 
 def join(faults: list[Fault], look: Guessing) -> list[Fault]:
@@ -63,7 +62,7 @@ def join(faults: list[Fault], look: Guessing) -> list[Fault]:
 
 def _owner(fault: Fault) -> etree._Element | None:
     """Return the element whose content model a fault is about."""
-    return fault.element if fault.kind in _LACKING else fault.element.getparent()
+    return fault.element if fault.kind in LACKING else fault.element.getparent()
 
 
 @dataclass
@@ -246,7 +245,7 @@ class _Children:
         return not self._is_unfit(item, self._known.get(str(item.tag)))
 
     def _fits(self, name: str, start: int, stop: int) -> bool:
-        return all(fault.kind in _LACKING for fault in self._within(name, start, stop))
+        return all(fault.kind in LACKING for fault in self._within(name, start, stop))
 
     def _within(self, name: str, start: int, stop: int) -> list[Fault]:
         shadow = etree.Element(name)
@@ -266,7 +265,7 @@ class _Children:
         if any(sign not in known for fault in outside for sign in _signs(fault)):
             return None
         inside = self._within(name, start, stop)
-        run.lacking = [names for fault in inside if fault.kind in _LACKING for names in fault.names]
+        run.lacking = [names for fault in inside if fault.kind in LACKING for names in fault.names]
         inner = self._look.declarations.children(self._known[name].type)
         unfit = sum(self._is_unfit(each, inner.get(str(each.tag))) for each in children)
         unfit -= sum(self._is_unfit(each, self._known.get(str(each.tag))) for each in children)
@@ -308,7 +307,7 @@ class _Children:
 
 def _signs(fault: Fault) -> Iterator[tuple[Kind, etree._Element, tuple[str, ...]]]:
     """Yield what is equal for the same fault before and after a trial."""
-    for names in fault.names if fault.kind in _LACKING else [()]:
+    for names in fault.names if fault.kind in LACKING else [()]:
         yield fault.kind, fault.element, tuple(names)
 
 

@@ -88,8 +88,9 @@ _GROUPS = {
     },
     "other": {Kind.OTHER},
 }
-
 _GROUP_OF = {kind: name for name, kinds in _GROUPS.items() for kind in kinds}
+LACKING = {Kind.MISSING_CHILD, Kind.TOO_FEW}
+"""What an element has too little of."""
 
 Key: TypeAlias = tuple[etree._Element, str | None, str]
 Kin: TypeAlias = tuple[etree._Element | None, str]

@@ -14,7 +14,7 @@ from lxml import etree
 from gateway.contract.findings import Bilingual
 from gateway.xml import declarations
 from gateway.xml.declarations import Look
-from gateway.xml.faults import Fault, Kind
+from gateway.xml.faults import LACKING, Fault, Kind
 from gateway.xml.model import Component
 from gateway.xml.words import direct_text, local, local_of, quoted, say
 
@@ -23,11 +23,8 @@ _MAX_KEY = 1000
 """Characters: in a longer value of a key white space counts as it stands."""
 _MAX_UNKNOWN = 1000
 """So many unknown elements are looked at for what references may lead to."""
-
-
 _KEY_DEPTH = 3
 """So many levels below an element what is its key may stand."""
-_MISSING = {Kind.MISSING_CHILD, Kind.TOO_FEW}
 
 
 class Entry(NamedTuple):
@@ -106,7 +103,7 @@ class Refining:
                 run = self._orphans[above].setdefault(first, _Orphans(fault.names[0]))
                 run.children.append(fault.element)
         self._missing: defaultdict[etree._Element, list[Fault]] = defaultdict(list)
-        for fault in islice((each for each in others if each.kind in _MISSING), _MAX_UNKNOWN):
+        for fault in islice((each for each in others if each.kind in LACKING), _MAX_UNKNOWN):
             for above in (fault.element, *fault.element.iterancestors()):
                 self._missing[above].append(fault)
         self._misnamed = Counter(above for element in misnamed for above in element.iterancestors())
@@ -227,7 +224,7 @@ class Refining:
         orphans = dict.fromkeys(each.around() for each in self._orphans.get(scope, {}).values())
         unknown = [*self._unknown.get(scope, ()), *orphans]
         fields = self._paths_of(key).fields if unknown else []
-        names = {_last_step(each) for each in key.selector.path.split("|")}
+        names = _selected(key)
         within = (child for element in unknown for child in element.iterchildren("*"))
         named = (child for child in islice(within, _MAX_UNKNOWN) if local_of(child) in names)
         values, keyless = set(), 0
@@ -359,8 +356,7 @@ def _owner(fault: Fault, names: list[str]) -> Bilingual:
 def _target(constraint: Component | None) -> Bilingual:
     if constraint is None or getattr(constraint, "refer", None) is None:
         return say("diese Kennung gibt es in der Nachricht nicht", "there is no such id in the message")
-    elements = [_last_step(each) for each in constraint.refer.selector.path.split("|")]
-    where = quoted(elements, "oder", "or")
+    where = quoted(_selected(constraint.refer), "oder", "or")
     fields = _field_names(constraint.refer)
     if not fields:
         return say(f"ein solches Element {where.de} gibt es nicht", f"there is no such element {where.en}")
@@ -369,6 +365,11 @@ def _target(constraint: Component | None) -> Bilingual:
         f"kein Element {where.de} hat diesen Wert in {keys.de}",
         f"no element {where.en} has this value in {keys.en}",
     )
+
+
+def _selected(constraint: Component) -> list[str]:
+    """Return the local names of what a constraint selects."""
+    return [_last_step(each) for each in constraint.selector.path.split("|")]
 
 
 def _field_names(constraint: Component) -> list[str]:
