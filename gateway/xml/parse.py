@@ -35,6 +35,7 @@ from gateway.xml.positions import Counter, iterate_tags, locate
 
 _BOM = b"\xef\xbb\xbf"
 _UTF16_STARTS = (b"\xff\xfe", b"\xfe\xff", b"<\x00", b"\x00<")
+_USUAL_DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>'
 _DECLARATION = re.compile(
     rb"""\s*<\?xml\s+version\s*=\s*["']([^"'<>]*)["'](?:\s+encoding\s*=\s*["']([^"'<>]*)["'])?"""
 )
@@ -147,6 +148,14 @@ def has_larger_tree(body: bytes, most: int) -> bool:
 def _require_plain_prolog(body: bytes) -> None:
     if body.startswith(_UTF16_STARTS):
         raise _at_byte(NotUtf8, body, 0, _UTF16)
+    if not body.startswith(_USUAL_DECLARATION):
+        _require_plain_declaration(body)
+    # One byte is found ten times as fast as what it begins is ruled out.
+    if b"!" in body and (found := _DOCTYPE.match(body, 3 if body.startswith(_BOM) else 0)):
+        raise _at_byte(ForbiddenXml, body, found.end() - len(b"<!DOCTYPE"), _DOCTYPE_FORBIDDEN)
+
+
+def _require_plain_declaration(body: bytes) -> None:
     declaration = _DECLARATION.match(body, 3 if body.startswith(_BOM) else 0)
     if declaration:
         version, encoding = declaration.groups()
@@ -154,9 +163,6 @@ def _require_plain_prolog(body: bytes) -> None:
             raise _at_byte(NotUtf8, body, declaration.start(2), _OTHER_ENCODING)
         if version != b"1.0":
             raise _at_byte(ForbiddenXml, body, declaration.start(1), _OTHER_VERSION)
-    # One byte is found ten times as fast as what it begins is ruled out.
-    if b"!" in body and (found := _DOCTYPE.match(body, 3 if body.startswith(_BOM) else 0)):
-        raise _at_byte(ForbiddenXml, body, found.end() - len(b"<!DOCTYPE"), _DOCTYPE_FORBIDDEN)
 
 
 def _require_utf8(body: bytes) -> None:
@@ -173,14 +179,14 @@ def _require_small(root: etree._Element, body: bytes, limits: Limits) -> None:
     most = limits.max_bytes // 2
     if len(body) > most and (wide := next((each for each in _WIDE.finditer(body) if each[1]), None)):
         raise _at_byte(ForbiddenXml, body, wide.start(), _too_wide(most))
-    too_deep, too_broad = _searches(limits.max_depth, limits.max_attributes)
-    if too_deep(root):
+    # Each step takes its time, also where nothing is left to go down to.
+    if _is_deeper(limits.max_depth // 4)(root) and _is_deeper(limits.max_depth)(root):
         raise _at_element(root, body, _first(root, "/*" * (limits.max_depth + 1)), _too_deep(limits))
     if has_more_tags(body, MAX_TREE_TAGS) and (element := find_patchwork(root, body)) is not None:
         raise _at_element(root, body, element, _PATCHWORK)
     if body.count(b"=") <= limits.max_attributes:
         return
-    if too_broad(root):
+    if _is_broader(limits.max_attributes)(root):
         element = _first(root, f"//*[@*[{limits.max_attributes + 1}]]")
         raise _at_element(root, body, element, _too_many_attributes(limits))
     if body.count(b"xmlns") > limits.max_attributes:
@@ -228,11 +234,13 @@ def _require_few_declarations(root: etree._Element, body: bytes, limits: Limits)
 
 
 @cache
-def _searches(max_depth: int, max_attributes: int) -> tuple[etree.XPath, etree.XPath]:
-    return (
-        etree.XPath("boolean(" + "/*" * (max_depth + 1) + ")"),
-        etree.XPath(f"boolean(//*[@*[{max_attributes + 1}]])"),
-    )
+def _is_deeper(depth: int) -> etree.XPath:
+    return etree.XPath("boolean(" + "/*" * (depth + 1) + ")", regexp=False)
+
+
+@cache
+def _is_broader(attributes: int) -> etree.XPath:
+    return etree.XPath(f"boolean(//*[@*[{attributes + 1}]])", regexp=False)
 
 
 def _first(root: etree._Element, xpath: str) -> etree._Element:
