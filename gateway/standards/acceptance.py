@@ -13,28 +13,25 @@ from lxml import etree
 from gateway.contract.codes import RejectCode
 from gateway.contract.findings import Findings, Severity
 from gateway.errors import ConfigurationError
-from gateway.xml.xpath_faults import in_words
+from gateway.standards.condition import Condition
 
 VARL = "http://www.xoev.de/de/validator/varl/1"
 DEFAULT = "/rep:report/rep:assessment[1]/rep:accept[1]"
 """What nearly every configuration says: no rule of the level `error` is broken."""
 
 
-class Criterion:
-    """A criterion, compiled.
+class Criterion(Condition):
+    """A criterion over such a report, in whose vocabulary `rep:` is.
 
     Raises:
-        ConfigurationError: it is no XPath 1.0 over such a report.
+        ConfigurationError: one of its prefixes stands for nothing.
     """
 
     def __init__(self, xpath: str, namespaces: Mapping[str, str]) -> None:
         try:
-            self._holds = etree.XPath(f"boolean({xpath})", namespaces={**namespaces, "rep": VARL})
-            self._holds(_report(Findings()))
-        except etree.XPathError as error:
-            raise ConfigurationError(
-                f"accept: {xpath!r} {in_words(error)}; it must ask a report in {VARL}, as `rep:`"
-            ) from error
+            super().__init__(xpath, {**namespaces, "rep": VARL})
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{error.detail}; it asks a report in {VARL}, as `rep:`") from error
 
     def weigh(self, findings: Findings) -> Findings:
         """Let what is only against rules be a warning where the criterion holds; where not, one is an error.
@@ -44,7 +41,7 @@ class Criterion:
         if findings.errors - {str(RejectCode.RULE)}:
             return findings
         is_known = not findings.more or findings.broken is not None
-        accepted = is_known and self._holds(_report(findings))
+        accepted = is_known and self.holds(_report(findings))
         if not accepted and findings.errors:
             return findings
         severity = Severity.WARNING if accepted else Severity.ERROR
@@ -55,7 +52,7 @@ class Criterion:
         return Findings.of(weighed, findings.more)
 
 
-def _report(findings: Findings) -> etree._ElementTree:
+def _report(findings: Findings) -> etree._Element:
     report = etree.Element(f"{{{VARL}}}report", valid="false" if findings.errors else "true")
     steps = etree.SubElement(report, f"{{{VARL}}}scenarioMatched")
     step = etree.SubElement(steps, f"{{{VARL}}}validationStepResult", id="val-sch.1")
@@ -64,4 +61,4 @@ def _report(findings: Findings) -> etree._ElementTree:
         etree.SubElement(step, f"{{{VARL}}}message", code=code, level=str(severity))
     assessment = etree.SubElement(report, f"{{{VARL}}}assessment")
     etree.SubElement(assessment, f"{{{VARL}}}{'reject' if findings.errors else 'accept'}")
-    return etree.ElementTree(report)
+    return report

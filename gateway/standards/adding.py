@@ -390,7 +390,7 @@ def _try_samples(found: Survey, standard: Standard) -> Iterator[Sample]:
             continue
         types = [each for each in standard.message_types if each.root == root.tag]
         # Where a type wants more than a root element, a document without it is of another standard.
-        if message_type := next((each for each in types if each.match is None or each.match(root)), None):
+        if message_type := next((each for each in types if standard.matches(each, root)), None):
             yield Sample(path, *_verdict(standard, root, body, message_type))
 
 

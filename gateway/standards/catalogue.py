@@ -85,6 +85,11 @@ class Catalogue:
         self.standards = sorted(standards, key=lambda item: (item.manifest.standard, item.manifest.version))
         self._by_root = by_root(self.standards)
         self._alone = {tag: known[0] for tag, known in self._by_root.items() if is_alone(tag, known)}
+        self._asking = {
+            tag
+            for tag, known in self._by_root.items()
+            if any(each.match is not None and each.match.takes_time for each, _ in known)
+        }
         self._files = dict(files or {})
         self.unusable = dict(unusable or {})
         """Each `standard.yaml` that was left out, and why."""
@@ -167,7 +172,7 @@ class Catalogue:
                 raise ConfigurationError(f"{standard.folder}: {error.detail}") from error
         gone = [standard for standard in self.standards if standard.folder / FILE_NAME not in files]
         self.standards, self._files = new.standards, new._files
-        self._by_root, self._alone = new._by_root, new._alone
+        self._by_root, self._alone, self._asking = new._by_root, new._alone, new._asking
         return [*(f"+ {each}" for each in fresh), *(f"- {each}" for each in gone)]
 
     @property
@@ -244,9 +249,24 @@ class Catalogue:
             MessageTooLarge, NotUtf8, ForbiddenXml, MalformedXml: it is no XML that is taken.
             UnknownMessageType, VersionNotServed: no standard here has it, or not today.
         """
-        root = parse(body, limits)
+        return self.recognise(parse(body, limits), body, today=today, sent=sent, stated=stated)
+
+    def recognise(
+        self,
+        root: etree._Element,
+        body: bytes,
+        *,
+        today: datetime.date | None,
+        sent: Sequence[attachments.Sent] | None = None,
+        stated: Mapping[str, str] | None = None,
+    ) -> Opened:
+        """Identify one message that is parsed, as `open` does."""
         message_type, standard = self.identify(root, body, today)
         return Opened(message_type, standard, root, body, today, sent, stated)
+
+    def asks_worker(self, root: etree._Element) -> bool:
+        """Say whether identifying a message may wait for a worker process."""
+        return str(root.tag) in self._asking
 
     def judge(self, opened: Opened) -> Incoming:
         """Validate one message, read its header, and compare both with what came with it.
@@ -287,18 +307,19 @@ class Catalogue:
         Raises:
             UnknownMessageType: no standard here knows its root element.
             VersionNotServed: the standard is known, its version is not, or not on that day.
+            Unavailable: what tells its types apart is asked of a worker, and none could answer.
         """
         tag = str(root.tag)
         known = self._by_root.get(tag, ())
         found = self._alone.get(tag) or choose(known, root, today)
-        if found and found[1].serves(today) and (found[0].match is None or found[0].match(root)):
+        if found and found[1].serves(today) and found[1].matches(found[0], root):
             return found
         if own := {standard: its for its, standard in known if standard.has(its, root)}:
             problem = version_problem(root, body, self._versions(own), today, own=own)
             problem.message_type = next(iter(own.values())).id
             raise problem
         asking = [each for each, standard in known if each.match is not None and standard.serves(today)]
-        if asking and not any(each.match is None or each.match(root) for each, _ in known):
+        if asking and not any(standard.matches(each, root) for each, standard in known):
             raise unmatched_problem(root, body, asking)
         namespace, relatives = etree.QName(root).namespace or "", self._relatives(root)
         in_this_version = [item for item in relatives if item.manifest.namespace == namespace]

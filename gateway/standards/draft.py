@@ -17,12 +17,14 @@ from gateway.standards.manifest import (
     HeaderRules,
     Manifest,
     MessageTypeRules,
+    RulesFile,
 )
 from gateway.standards.profiles import NAMESPACES, PROFILES
 from gateway.standards.scenarios import (
     MAX_MESSAGE_TYPES,
     Configuration,
     message_types,
+    named_roots,
     prefixes,
     read_scenarios,
     rule_files,
@@ -196,7 +198,8 @@ def draft(found: Survey, identity: Identity, gaps: Iterable[Gap] = ()) -> Manife
 
 def _from_scenarios(found: Survey, identity: Identity) -> Manifest:
     configuration = _configuration(found)
-    typed = [(each, message_types(each, found.schemas)) for each in configuration.scenarios]
+    common = prefixes(configuration)
+    typed = [(each, message_types(each, found.schemas, common)) for each in configuration.scenarios]
     types = [each for _, some in typed for each in some]
     if not types:
         raise ConfigurationError("no scenario has a message type: its schemas declare no such element")
@@ -206,7 +209,7 @@ def _from_scenarios(found: Survey, identity: Identity) -> Manifest:
         title=Bilingual(de=identity.title, en=identity.title),
         namespace=str(types[0].namespace),
         schemas=list(dict.fromkeys(path.as_posix() for each, _ in typed for path in each.schemas)),
-        namespaces=prefixes(configuration),
+        namespaces=common,
         code_lists=[CodeListFile(file=path.as_posix()) for path in found.code_lists],
         rules=rule_files(typed),
         message_types=types,
@@ -278,7 +281,8 @@ def completed(
 ) -> tuple[Manifest, list[str]]:
     """Add the header profile that fits, and what the schema fixes; return also which types are left out.
 
-    Where some elements have the header, others are no messages, unless a sample begins with them.
+    Where some elements have the header, others are no messages, unless a sample begins with them or a match
+    names them.
 
     Args:
         elements: the global elements of the compiled schema, by expanded name.
@@ -296,6 +300,7 @@ def completed(
     profile, fitting = _profile(declared.values())
     headed = {name for name, element in declared.items() if element in fitting} or set(declared)
     names = headed | {name for name, root in roots.items() if root in shown}
+    names |= {each.name for each in manifest.message_types if _is_named(each, manifest)}
     kept = [each for each in manifest.message_types if each.name in names]
     left_out = [each.name for each in manifest.message_types if each.name not in names]
     reader = _Reader(profile)
@@ -311,7 +316,22 @@ def completed(
         each.model_copy(update={"code": reader.fixed(declared[each.name], "message_type_code")})
         for each in kept
     ]
-    return manifest.model_copy(update={"header": header, "message_types": types}), left_out
+    rules = [*_rules_of(manifest, names)] if left_out else manifest.rules
+    return manifest.model_copy(update={"header": header, "message_types": types, "rules": rules}), left_out
+
+
+def _is_named(message_type: MessageTypeRules, manifest: Manifest) -> bool:
+    namespaces = {**manifest.namespaces, **message_type.namespaces}
+    own = message_type.namespace or manifest.namespace, message_type.root
+    return own in named_roots(message_type.match or "", namespaces)
+
+
+def _rules_of(manifest: Manifest, names: Collection[str]) -> Iterator[RulesFile]:
+    """Yield the rules for message types of these names, and those for all; what is for others is dropped."""
+    for rules in manifest.rules:
+        kept = [name for name in rules.message_types if name in names]
+        if kept or not rules.message_types:
+            yield rules.model_copy(update={"message_types": kept})
 
 
 def _with_version(header: HeaderRules, manifest: Manifest, elements: list["XsdElement"]) -> HeaderRules:

@@ -122,7 +122,7 @@ class MessageTypeRules(_Part):
 
     `namespace` is its root element's, where that is not the standard's. Only what fulfils the XPath `match`
     is a message of this type. `accept` is an XPath over a report of broken rules (VARL); where it holds they
-    are warnings.
+    are warnings. `namespaces` are the prefixes of both, where others than the standard's.
     """
 
     name: str
@@ -130,6 +130,7 @@ class MessageTypeRules(_Part):
     namespace: str | None = None
     match: str | None = None
     accept: str | None = None
+    namespaces: dict[Prefix, Uri] = Field(default_factory=dict)
     code: str | None = None
     direction: Direction
     title: Bilingual

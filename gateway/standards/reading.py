@@ -2,19 +2,21 @@
 
 import asyncio
 import datetime
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache, partial
+from typing import TypeVar
 
-from gateway.contract.findings import Bilingual
-from gateway.errors import ConfigurationError, Problem, Unavailable
+from gateway.errors import ConfigurationError, Problem
 from gateway.settings import Settings
 from gateway.standards.catalogue import Catalogue, Incoming
 from gateway.standards.standard import Standard
 from gateway.xml.attachments import Sent
-from gateway.xml.parse import DEFAULT_LIMITS, Limits
+from gateway.xml.parse import DEFAULT_LIMITS, Limits, parse
 from gateway.xml.workers import shared_workers
+
+T = TypeVar("T")
 
 INLINE_BYTES = 256 * 1024
 """Validating a small message in a thread halves the rate; a large one would hold up all others."""
@@ -44,16 +46,20 @@ async def read(
         Problem: as `Catalogue.read`.
         Unavailable: its standard cannot be used as it lies in its folder.
     """
-    open_it = partial(catalogue.open, body, today=today, limits=limits, sent=sent, stated=stated)
     is_small = len(body) <= INLINE_BYTES
-    opened = open_it() if is_small else await asyncio.to_thread(open_it)
+    root = parse(body, limits) if is_small else await asyncio.to_thread(parse, body, limits)
+    recognise = partial(catalogue.recognise, root, body, today=today, sent=sent, stated=stated)
+    if catalogue.asks_worker(root):
+        opened = await _waiting(recognise)
+    else:
+        opened = recognise() if is_small else await asyncio.to_thread(recognise)
     with usable(opened.standard):
         if not opened.standard.is_ready:
             await asyncio.to_thread(opened.standard.prepare)
         if is_small:
             opened.look()
         if opened.takes_time:
-            return await asyncio.get_running_loop().run_in_executor(waiting_room(), catalogue.judge, opened)
+            return await _waiting(partial(catalogue.judge, opened))
         if not opened.accepted:
             return await asyncio.to_thread(catalogue.judge, opened)
         return catalogue.judge(opened)
@@ -71,8 +77,7 @@ def usable(standard: Standard) -> Iterator[None]:
     try:
         yield
     except ConfigurationError as error:
-        standard.fault = f"{standard.folder}: {error.detail}"
-        raise Unavailable(_NOT_USABLE, retry_after_s=60) from None
+        raise standard.put_off(error) from None
     except Problem:  # a message that is judged, to be refused, shows as well that its standard can be used
         standard.fault = ""
         raise
@@ -92,6 +97,10 @@ async def read_message_id(catalogue: Catalogue, body: bytes, limits: Limits = DE
     return await asyncio.to_thread(look)
 
 
+async def _waiting(call: Callable[[], T]) -> T:
+    return await asyncio.get_running_loop().run_in_executor(waiting_room(), call)
+
+
 @cache
 def waiting_room() -> ThreadPoolExecutor:
     """Threads that wait for workers, so that the loop's own threads stay free.
@@ -99,9 +108,3 @@ def waiting_room() -> ThreadPoolExecutor:
     Many for each worker: who waits in here loses patience, who waits outside does not.
     """
     return ThreadPoolExecutor(shared_workers().count * _WAITING, thread_name_prefix="rules")
-
-
-_NOT_USABLE = Bilingual(
-    de="Der Standard dieser Nachricht ist hier zurzeit nicht benutzbar; der Betreiber sieht, warum.",
-    en="The standard of this message cannot be used here at present; the operator sees why.",
-)

@@ -100,7 +100,7 @@ _WARNED = {"bis": "mit Warnung bis", "until": "with a warning until"}
 
 def unmatched_problem(root: etree._Element, body: bytes, message_types: Iterable[MessageType]) -> Problem:
     """Return the refusal of a message that has the right root element, but not what its types ask for."""
-    matches = [(each.id, each.match.path[len("boolean(") : -1]) for each in message_types if each.match]
+    matches = [(each.id, each.match.xpath) for each in message_types if each.match]
     return at_root(VersionNotServed, root, body, _UNMATCHED, possible(Option(*each) for each in matches))
 
 

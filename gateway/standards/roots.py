@@ -56,7 +56,7 @@ def _confusion(new: Typed, known: Typed) -> str | None:
     the later first day decides. A release without one is not served, so that it can wait beside the other.
     """
     (this, standard), (that, owner) = new, known
-    if str(this.match) != str(that.match):
+    if this.match != that.match:
         return None
     if standard.manifest.stated_version != owner.manifest.stated_version:
         return None

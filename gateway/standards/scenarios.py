@@ -7,7 +7,7 @@ Source: KoSIT validator, scenarios.xsd (framework versions 1 and 2)
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path, PurePosixPath
@@ -27,10 +27,9 @@ MAX_MESSAGE_TYPES = 5_000
 _MAX_WEIGHTS = 50_000
 """Rule files of all scenarios, each with all that its scenario says of single rules. XRechnung has 3,000."""
 _FRAMEWORK_1, _ = SCENARIOS
-# A step of the match that names an element, such as `/invoice:Invoice[…]`.
-_NAMED = re.compile(r"/\s*([A-Za-z_][\w.-]*):([A-Za-z_][\w.-]*)")
-# XPath 2 has functions for what XPath 1 converts: the only ones that are in use.
-_EXISTS, _EMPTY = re.compile(r"\bexists\s*\("), re.compile(r"\bempty\s*\(")
+# A path of the match that names a root element, such as `/invoice:Invoice[…]`.
+_NAMED = re.compile(r"(?:^|(?<=[\s(\[,|=]))/\s*([A-Za-z_][\w.-]*):([A-Za-z_][\w.-]*)")
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 _LEVELS = {"error": Severity.ERROR, "warning": Severity.WARNING, "information": Severity.WARNING}
 
 
@@ -45,13 +44,6 @@ class Scenario:
     rules: dict[Path, dict[str, Severity]]
     """Each file, with what single rules of it weigh here."""
     accept: str | None
-
-    @property
-    def root(self) -> str | None:
-        """The expanded name of the root element that the match names; None where it names none."""
-        found = _NAMED.search(self.match)
-        uri = self.namespaces.get(found[1]) if found else None
-        return f"{{{uri}}}{found[2]}" if found and uri else None
 
 
 @dataclass(frozen=True)
@@ -136,44 +128,50 @@ def _text(element: etree._Element, name: str) -> str:
     return " ".join(element.findtext(f"{{*}}{name}", "").split())
 
 
-def _in_xpath_1(xpath: str) -> str:
-    return _EMPTY.sub("not(", _EXISTS.sub("boolean(", xpath))
-
-
 def prefixes(configuration: Configuration) -> dict[str, str]:
-    """Return what the prefixes of all scenarios stand for.
-
-    Raises:
-        ConfigurationError: one stands for different namespaces in two scenarios.
-    """
+    """Return what the prefixes of all scenarios stand for; of several namespaces the first."""
     found: dict[str, str] = {}
     for scenario in configuration.scenarios:
         for prefix, uri in scenario.namespaces.items():
-            if uri != VARL and found.setdefault(prefix, uri) != uri:
-                raise ConfigurationError(
-                    f"scenario {scenario.name}: the prefix {prefix} stands for {uri}, "
-                    f"in another scenario for {found[prefix]}"
-                )
+            if uri != VARL:
+                found.setdefault(prefix, uri)
     return found
 
 
-def message_types(scenario: Scenario, schemas: Iterable[SchemaFile]) -> list[MessageTypeRules]:
-    """Return the message types of a scenario: of the element that its match names, else of every one.
+def named_roots(match: str, namespaces: Mapping[str, str]) -> set[tuple[str, str]]:
+    """Return namespace and local name of each root element that a match names."""
+    return {(namespaces[prefix], name) for prefix, name in _NAMED.findall(match) if prefix in namespaces}
+
+
+def message_types(
+    scenario: Scenario, schemas: Iterable[SchemaFile], common: Mapping[str, str]
+) -> list[MessageTypeRules]:
+    """Return the message types of a scenario: of the elements that its match names, else of every one.
 
     Args:
         schemas: the schema files of the release, of which its own declare the elements.
+        common: what prefixes stand for in the whole standard.
     """
     own = [each for each in schemas if each.path in scenario.schemas]
     declared = {(each.namespace, str(element.get("name"))) for each in own for element in each.elements}
-    named = {each for each in declared if scenario.root in (None, f"{{{each[0]}}}{each[1]}")}
-    slug = re.sub(r"[^a-z0-9.]+", "-", scenario.name.lower()).strip("-.")
+    roots = named_roots(scenario.match, scenario.namespaces)
+    named = declared & roots if roots else declared
+    accept = None if scenario.accept in (None, DEFAULT) else scenario.accept
+    asked = f"{scenario.match} {accept}"
+    own_prefixes = {
+        prefix: uri
+        for prefix, uri in scenario.namespaces.items()
+        if common.get(prefix) != uri and re.search(rf"\b{re.escape(prefix)}\s*:(?!:)", asked)
+    }
+    slug = re.sub(r"[^a-z0-9.]+", "-", scenario.name.lower().translate(_UMLAUTS)).strip("-.")
     return [
         MessageTypeRules(
             name=slug if len(named) == 1 else f"{slug}.{local}",
             root=local,
             namespace=namespace,
-            match=_in_xpath_1(scenario.match),
-            accept=None if scenario.accept in (None, DEFAULT) else _in_xpath_1(scenario.accept),
+            match=scenario.match,
+            accept=accept,
+            namespaces=own_prefixes,
             direction=Direction.IN,
             title=Bilingual(de=scenario.name, en=scenario.name),
         )

@@ -1,7 +1,8 @@
 """One version of a standard: its message types, and what is compiled to judge messages of them."""
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,12 +12,10 @@ from lxml import etree
 from gateway.contract.codes import RejectCode
 from gateway.contract.findings import Bilingual, Findings
 from gateway.contract.states import Direction
-from gateway.errors import (
-    ConfigurationError,
-    RejectReason,
-)
+from gateway.errors import ConfigurationError, RejectReason, Unavailable
 from gateway.standards.acceptance import Criterion
 from gateway.standards.codelists import CodeList, CodeLists, asking_for_lists, fixed_lists, load_code_list
+from gateway.standards.condition import Condition
 from gateway.standards.manifest import (
     ConversionRules,
     Manifest,
@@ -31,7 +30,6 @@ from gateway.xml.rules import RuleFile, Rules
 from gateway.xml.stylesheet import Stylesheet, read_stylesheet
 from gateway.xml.validate import Schema
 from gateway.xml.workers import shared_workers
-from gateway.xml.xpath_faults import in_words
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class MessageType:
     code: str | None
     direction: Direction
     title: Bilingual
-    match: etree.XPath | None = field(default=None, repr=False, compare=False)
+    match: Condition | None = field(default=None, repr=False, compare=False)
     """What a message must fulfil besides its root element."""
     accept: Criterion | None = field(default=None, repr=False, compare=False)
     """What of its broken rules accepts a message all the same."""
@@ -171,10 +169,19 @@ class Standard:
         """
         self.prepare()
         self._require_declared()
+        self._check_conditions()
         for rules in set(self._rules.values()):
             rules.compile()
         for each in self.manifest.conversions:
             shared_workers().compile(self.conversion(each))
+
+    def _check_conditions(self) -> None:
+        for number, message_type in enumerate(self.message_types):
+            for name in ("match", "accept"):
+                condition: Condition | None = getattr(message_type, name)
+                if condition is not None:
+                    with _told_at(f"message_types[{number}].{name}"):
+                        condition.check()
 
     def _require_declared(self) -> None:
         declared = global_elements(self.schema.documents.files.values()) if self.message_types else ()
@@ -256,9 +263,30 @@ class Standard:
         prefixes = self.manifest.namespaces
         return attachments.find(root, body, sent, prefixes, self.schema.describe, whole=whole)
 
+    def matches(self, message_type: MessageType, root: etree._Element) -> bool:
+        """Say whether a message with the right root element fulfils what its type asks for besides.
+
+        Raises:
+            Unavailable: nobody could say.
+        """
+        if message_type.match is None:
+            return True
+        try:
+            return message_type.match.holds(root)
+        except ConfigurationError as error:
+            raise self.put_off(error) from None
+
+    def put_off(self, error: ConfigurationError) -> Unavailable:
+        """Note why its messages cannot be judged as it lies in its folder, and return what senders are told.
+
+        A start compiles nothing, so that the first message may find it out; the watcher tells operators.
+        """
+        self.fault = f"{self.folder}: {error.detail}"
+        return Unavailable(_NOT_USABLE, retry_after_s=60)
+
     def has(self, message_type: MessageType, root: etree._Element) -> bool:
         """Say whether a message with the right root element is one of that type and version."""
-        if message_type.match is not None and not message_type.match(root):
+        if not self.matches(message_type, root):
             return False
         stated, expected = self.read_header(root).version, self.manifest.stated_version
         return stated is None or not expected or stated == expected
@@ -272,12 +300,21 @@ class Standard:
         return self._header.places(root, name)
 
 
-def _message_type(manifest: Manifest, number: int, rules: MessageTypeRules) -> MessageType:
+@contextmanager
+def _told_at(place: str) -> Iterator[None]:
+    """Say of what is wrong where in the manifest it stands."""
     try:
-        match = _matching(rules, manifest.namespaces)
-        accept = Criterion(rules.accept, manifest.namespaces) if rules.accept else None
+        yield
     except ConfigurationError as error:
-        raise ConfigurationError(f"message_types[{number}].{error.detail}") from error
+        raise ConfigurationError(f"{place}: {error.detail}") from error
+
+
+def _message_type(manifest: Manifest, number: int, rules: MessageTypeRules) -> MessageType:
+    namespaces = {**manifest.namespaces, **rules.namespaces}
+    with _told_at(f"message_types[{number}].match"):
+        match = Condition(rules.match, namespaces) if rules.match is not None else None
+    with _told_at(f"message_types[{number}].accept"):
+        accept = Criterion(rules.accept, namespaces) if rules.accept is not None else None
     return MessageType(
         id=f"{manifest.standard}:{manifest.version}:{rules.name}",
         standard=manifest.standard,
@@ -292,12 +329,7 @@ def _message_type(manifest: Manifest, number: int, rules: MessageTypeRules) -> M
     )
 
 
-def _matching(rules: MessageTypeRules, namespaces: Mapping[str, str]) -> etree.XPath | None:
-    if rules.match is None:
-        return None
-    try:
-        match = etree.XPath(f"boolean({rules.match})", namespaces=dict(namespaces))
-        match(etree.Element("any"))  # an unknown prefix is not found before
-    except etree.XPathError as error:
-        raise ConfigurationError(f"match: {rules.match!r} {in_words(error)}") from error
-    return match
+_NOT_USABLE = Bilingual(
+    de="Der Standard dieser Nachricht ist hier zurzeit nicht benutzbar; der Betreiber sieht, warum.",
+    en="The standard of this message cannot be used here at present; the operator sees why.",
+)

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     import xmlschema
 
 XSD_NAMESPACE = "http://www.w3.org/2001/XMLSchema"
+XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace"
 XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
 XSI_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
-_LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
+_LANGUAGE = f"{{{XML_NAMESPACE}}}lang"
 MAX_DOCUMENTATION = 300
 _MAX_LABEL = 90
 _SENTENCE_END = re.compile(r"(?<![A-Z0-9]\.)(?<!\b[A-Za-z]\.)(?<=[.!?])\s+(?=[A-ZÄÖÜ])")

@@ -4,10 +4,8 @@ Several types may have one root element, as the scenarios of a configuration do,
 """
 
 import re
-from collections.abc import Mapping
 
-from lxml import etree
-
+from gateway.standards.condition import Condition
 from gateway.standards.examples.links import NoTarget
 from gateway.standards.examples.parts import Field, Part
 from gateway.standards.examples.tree import Tree
@@ -20,16 +18,17 @@ _EQUALS = re.compile(
 )
 
 
-def fulfil(tree: Tree, root: Part, match: etree.XPath, namespaces: Mapping[str, str]) -> None:
+def fulfil(tree: Tree, root: Part, match: Condition) -> None:
     """Write the texts that a match compares with, until it holds or there are no more.
 
     Raises:
         NoTarget: nothing of a name stands there yet.
     """
-    for found in _EQUALS.finditer(match.path):
-        if match(root.element):
+    for found in _EQUALS.finditer(match.xpath):
+        if match.holds(root.element):
             return
-        name = f"{{{namespaces[found['prefix']]}}}{found['local']}" if found["prefix"] else found["local"]
+        uri = match.namespaces[found["prefix"]] if found["prefix"] else ""
+        name = f"{{{uri}}}{found['local']}" if uri else found["local"]
         text = found["single"] if found["double"] is None else found["double"]
         if place := _place(tree, root, name, text, of_attribute=bool(found["at"])):
             place.write(text)

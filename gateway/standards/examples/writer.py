@@ -119,7 +119,7 @@ class Examples:
         link(tree, root)
         self._write_header(tree, root, message_type, random)
         if message_type.match is not None:
-            fulfil(tree, root, message_type.match, self._standard.manifest.namespaces)
+            fulfil(tree, root, message_type.match)
         etree.cleanup_namespaces(root.element, keep_ns_prefixes=_used_in_values(root.element))
         etree.indent(root.element)
         return etree.tostring(root.element, xml_declaration=True, encoding="UTF-8") + b"\n"
@@ -178,7 +178,7 @@ class Examples:
         """
         try:
             root = parse(body)
-            if message_type.match is not None and not message_type.match(root):
+            if not self._standard.matches(message_type, root):
                 raise _Invalid(f"what tells this message type from others is not fulfilled ({_MATCH})")
             findings, judged = self._find(root, body, message_type)
             header = self._standard.read_header(root)

@@ -2,13 +2,14 @@
 
 import datetime
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 import pytest
 
 from gateway.contract.codes import RejectCode
 from gateway.contract.findings import MAX_FINDINGS, Bilingual, Finding, Findings, Severity
-from gateway.errors import ConfigurationError, RuleViolation, VersionNotServed
-from gateway.standards import Catalogue
+from gateway.errors import ConfigurationError, RuleViolation, Unavailable, VersionNotServed
+from gateway.standards import Catalogue, reading
 from gateway.standards.acceptance import Criterion
 from gateway.standards.adding import Report, add
 from gateway.standards.serving import enable
@@ -239,6 +240,78 @@ def test_message_that_no_scenario_matches_is_of_no_version_served(standards: Pat
         catalogue.read(release.message("dogge").encode(), today=DAY)
 
 
+CAT = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:amtsbote:xkatze:1.0">
+ <xs:element name="katze" type="xs:string"/></xs:schema>"""
+
+
+def test_prefix_may_stand_for_another_namespace_in_each_scenario(standards: Path, tmp_path: Path) -> None:
+    """As in the publishers' own configurations for several versions of one standard."""
+    contents = configured(tmp_path) | {"xsd/katze.xsd": CAT}
+    first = contents["scenarios.xml"].partition("<scenario>")[2].partition("</scenario>")[0]
+    second = (
+        first.replace("Dackels", "Kätzchens")
+        .replace("urn:amtsbote:xhund:2.3", "urn:amtsbote:xkatze:1.0")
+        .replace("exists(/hund:hund.anmeldung.0101/hund:hund/hund:rasse[code != 'dogge'])", "/hund:katze")
+        .replace("xhund.xsd", "katze.xsd")
+    )
+    contents["scenarios.xml"] = contents["scenarios.xml"].replace(
+        "</scenarios>", f"<scenario>{second}</scenario></scenarios>"
+    )
+    report = adding(standards, contents)
+    assert [(each.name, each.namespaces) for each in report.manifest.message_types] == [
+        ("anmeldung-eines-dackels", {}),
+        ("anmeldung-eines-kaetzchens", {"hund": "urn:amtsbote:xkatze:1.0"}),
+    ]
+    catalogue = serving(standards, report)
+    read = catalogue.read(b'<katze xmlns="urn:amtsbote:xkatze:1.0">Mia</katze>', today=DAY)
+    assert read.message_type.name == "anmeldung-eines-kaetzchens"
+    assert broken(catalogue, "mischling") == ["HUND-1"]
+
+
+NEEDING_XPATH_2 = [
+    "some $race in //hund:rasse/code satisfies $race = 'mischling'",
+    "//hund:rasse['mischling' le code and xs:string(code) lt 'mischlinge']",
+    "//hund:rasse[code > 'mischlinf' and code < 'mischlinh']",
+    "matches(string-join(//hund:rasse/code), '^misch')",
+]
+
+
+@pytest.mark.parametrize("match", NEEDING_XPATH_2)
+async def test_match_may_ask_for_more_than_xpath_1(standards: Path, tmp_path: Path, match: str) -> None:
+    contents = configured(tmp_path)
+    usual = "exists(/hund:hund.anmeldung.0101/hund:hund/hund:rasse[code != 'dogge'])"
+    contents["scenarios.xml"] = contents["scenarios.xml"].replace(usual, escape(match))
+    report = adding(standards, contents)
+    assert [each.match for each in report.manifest.message_types] == [match]
+    assert report.samples == []  # it is about a dackel
+    catalogue = serving(standards, report)
+    body = release.message("mischling").encode()
+    with pytest.raises(RuleViolation):
+        await reading.read(catalogue, body, today=DAY)
+    with pytest.raises(VersionNotServed, match="none is for a message of this content"):
+        await reading.read(catalogue, release.message("dackel").encode(), today=DAY)
+
+
+def test_message_on_which_a_match_fails_is_none_of_that_scenario(standards: Path, tmp_path: Path) -> None:
+    contents = configured(tmp_path)
+    usual = "exists(/hund:hund.anmeldung.0101/hund:hund/hund:rasse[code != 'dogge'])"
+    contents["scenarios.xml"] = contents["scenarios.xml"].replace(usual, "xs:integer(//hund:rasse/code) gt 0")
+    catalogue = serving(standards, adding(standards, contents))
+    with pytest.raises(VersionNotServed):
+        catalogue.read(release.message("dackel").encode(), today=DAY)
+
+
+def test_message_is_put_off_when_its_match_is_no_xpath(standards: Path, tmp_path: Path) -> None:
+    """Nothing is compiled at a start, so that a message may be the first to find it out."""
+    serving(standards, adding(standards, configured(tmp_path)))
+    [manifest] = standards.glob("hund/*/standard.yaml")
+    manifest.write_text(manifest.read_text("utf-8").replace("exists(", "every("), "utf-8")
+    catalogue = Catalogue.load([standards])
+    with pytest.raises(Unavailable):
+        catalogue.read(release.message("dackel").encode(), today=DAY)
+    assert any("is no XPath" in each.fault for each in catalogue.standards)
+
+
 def test_custom_level_weighs_a_rule_anew(standards: Path, tmp_path: Path) -> None:
     levels = '<customLevel level="warning">HUND-9 HUND-1</customLevel>'
     catalogue = serving(standards, adding(standards, configured(tmp_path, levels=levels)))
@@ -254,7 +327,12 @@ def test_accept_criterion_decides_about_broken_rules(standards: Path, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    "accept", ["empty(//rep:message[@code = 'HUND-1'])", "exists(//rep:accept) or not({})"]
+    "accept",
+    [
+        "empty(//rep:message[@code = 'HUND-1'])",
+        "exists(//rep:accept) or not({})",
+        "every $each in //rep:message satisfies $each/@code ne 'HUND-1'",
+    ],
 )
 def test_accept_criterion_may_ask_what_there_is_as_in_xpath_2(
     standards: Path, tmp_path: Path, accept: str
@@ -319,7 +397,9 @@ def a_finding(rule: str, severity: Severity = Severity.ERROR) -> Finding:
         ("hund.xsl", "fehlt.xsl", "fehlt.xsl is not in the release"),
         ("hund.xsl", "../../../../etc/passwd", "is not in the release"),
         ("hund.xsl", "x" * 5000, "is not in the release"),
-        ("exists(", "every(", "match"),
+        ("exists(", "every(", r"message_types\[0\]\.match: .every\(.* is no XPath: XPST0017"),
+        ("/hund:hund.anmeldung", "/katze:hund.anmeldung", r"\]\.match: .* the prefix katze stands"),
+        (USUAL, "1 le", r"message_types\[0\]\.accept: '1 le' is no XPath: XPST0003"),
         (USUAL, "//test:rejected", "accept"),
         ("<match>", '<namespace prefix="leer"/><match>', "leer"),
         ("<match>", '<namespace prefix="">urn:x</namespace><match>', "namespaces"),
