@@ -21,7 +21,7 @@ from gateway.errors import ConfigurationError, Problem, Unavailable
 from gateway.standards.archive import unpack
 from gateway.standards.catalogue import Catalogue
 from gateway.standards.codelists import used_codes
-from gateway.standards.draft import Identity, completed, draft, identify
+from gateway.standards.draft import Identity, completed, draft, identify, without_parts
 from gateway.standards.folders import alone_in
 from gateway.standards.manifest import (
     FILE_NAME,
@@ -209,7 +209,10 @@ def _examine(found: Survey, identity: Identity, catalogue: Catalogue) -> Report:
     unusable: dict[Path, str] = {}
     if manifest.schemas:
         elements = _compiled_elements(standard, imports.unresolved)
-        manifest, left_out = completed(manifest, elements, {each.tag for each in found.instances})
+        shown = {each.tag for each in found.instances}
+        if not found.scenarios:
+            manifest = without_parts(manifest, elements, shown)
+        manifest, left_out = completed(manifest, elements, shown)
     if not found.scenarios:
         rules, unusable = _usable_rules(found)
         manifest, for_all = scoped(manifest.model_copy(update={"rules": rules}), found)

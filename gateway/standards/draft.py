@@ -19,6 +19,7 @@ from gateway.standards.manifest import (
     MessageTypeRules,
     RulesFile,
 )
+from gateway.standards.outermost import outermost
 from gateway.standards.profiles import NAMESPACES, PROFILES
 from gateway.standards.scenarios import (
     MAX_MESSAGE_TYPES,
@@ -110,8 +111,13 @@ def _message_namespaces(found: Survey) -> list[str]:
     names = found.namespaces
     stating = [name for name in names if any(map(_stated, found.of(name)))]
     shown = [name for name in names if any(each.namespace == name for each in found.instances)]
-    single = [name for name in names if sum(len(each.elements) for each in found.of(name)) == 1]
+    single = [name for name in names if sum(map(_heads, found.of(name))) == 1]
     return stating or shown or (names if len(names) == 1 else single)
+
+
+def _heads(schema: SchemaFile) -> int:
+    """Count the elements of a schema that stand for no others."""
+    return sum(each.get("substitutionGroup") is None for each in schema.elements)
 
 
 def _stated(schema: SchemaFile) -> tuple[str | None, str | None] | None:
@@ -192,7 +198,7 @@ def draft(found: Survey, identity: Identity, gaps: Iterable[Gap] = ()) -> Manife
         gaps=list(gaps),
         namespaces=prefixes,
         code_lists=[CodeListFile(file=path.as_posix()) for path in found.code_lists],
-        message_types=_without_references(types, found),
+        message_types=sorted(types, key=lambda each: each.name),
     )
 
 
@@ -250,19 +256,6 @@ def _title(element: etree._Element) -> str | None:
     return sentence if len(sentence) <= _MAX_TITLE else f"{sentence[: _MAX_TITLE - 1]}…"
 
 
-def _without_references(types: list[MessageTypeRules], found: Survey) -> list[MessageTypeRules]:
-    """Leave out elements that only stand within others, as far as no sample message begins with them."""
-    shown = {each.tag.rpartition("}")[2] for each in found.instances}
-    parts = {
-        each.get("ref", "").rpartition(":")[2]
-        for schema in found.schemas
-        for each in schema.root.iter(f"{XSD}element")
-        if each.get("ref")
-    }
-    roots = [each for each in types if each.root not in parts - shown]
-    return sorted(roots or types, key=lambda each: each.name)
-
-
 def _prefixes(found: Survey, namespaces: Iterable[str]) -> dict[str, str]:
     """Call namespaces what the schemas call them."""
     prefixes: dict[str, str] = {}
@@ -274,6 +267,34 @@ def _prefixes(found: Survey, namespaces: Iterable[str]) -> dict[str, str]:
         if uri and uri not in prefixes.values():
             prefixes[f"m{len(prefixes) or ''}"] = uri
     return prefixes
+
+
+def without_parts(
+    manifest: Manifest, elements: dict[str, "XsdElement"], shown: Collection[str] = ()
+) -> Manifest:
+    """Leave out elements that only stand within others, as far as no sample message begins with them.
+
+    Args:
+        elements: the global elements of the compiled schema, by expanded name.
+        shown: expanded names of the elements that sample messages begin with.
+
+    Raises:
+        ConfigurationError: a message is declared in a file that no other reads.
+    """
+    roots = _roots(manifest, elements)
+    outer = outermost(elements, roots.values())
+    kept = [each for each in manifest.message_types if roots[each.name] in outer.union(shown)]
+    return manifest.model_copy(update={"message_types": kept})
+
+
+def _roots(manifest: Manifest, elements: dict[str, "XsdElement"]) -> dict[str, str]:
+    """Return the expanded names of the root elements by those of their message types."""
+    roots = {
+        each.name: f"{{{each.namespace or manifest.namespace}}}{each.root}" for each in manifest.message_types
+    }
+    if lost := [root for root in roots.values() if root not in elements]:
+        raise ConfigurationError(f"compiled together the schemas do not declare {', '.join(lost)}")
+    return roots
 
 
 def completed(
@@ -291,11 +312,7 @@ def completed(
     Raises:
         ConfigurationError: a message is declared in a file that no other reads.
     """
-    roots = {
-        each.name: f"{{{each.namespace or manifest.namespace}}}{each.root}" for each in manifest.message_types
-    }
-    if lost := [root for root in roots.values() if root not in elements]:
-        raise ConfigurationError(f"compiled together the schemas do not declare {', '.join(lost)}")
+    roots = _roots(manifest, elements)
     declared = {name: elements[root] for name, root in roots.items()}
     profile, fitting = _profile(declared.values())
     headed = {name for name, element in declared.items() if element in fitting} or set(declared)

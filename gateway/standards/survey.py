@@ -65,9 +65,7 @@ class SchemaFile:
     def elements(self) -> list[etree._Element]:
         """Its global elements that a message may have as its root."""
         return [
-            each
-            for each in self.root.iterchildren(*_GLOBAL)
-            if each.get("abstract") not in ("true", "1") and each.get("substitutionGroup") is None
+            each for each in self.root.iterchildren(*_GLOBAL) if each.get("abstract") not in ("true", "1")
         ]
 
     def stated(self, *path: str) -> str | None:

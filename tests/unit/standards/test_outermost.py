@@ -1,0 +1,68 @@
+"""Which elements of a schema messages begin with."""
+
+import pytest
+import xmlschema
+
+from gateway.standards.outermost import outermost
+
+NAMESPACE = "urn:example:plan"
+# As in schemas that use GML: a collection of features, which is a feature itself.
+FEATURES = """
+ <xs:element name="Merkmal" type="xs:anyType" abstract="true"/>
+ <xs:element name="mitglied"><xs:complexType><xs:sequence>
+  <xs:element ref="p:Merkmal"/></xs:sequence></xs:complexType></xs:element>
+ <xs:element name="Auszug" substitutionGroup="p:Merkmal"><xs:complexType><xs:sequence>
+  <xs:element ref="p:mitglied" maxOccurs="unbounded"/></xs:sequence></xs:complexType></xs:element>
+ <xs:element name="Plan" substitutionGroup="p:Merkmal"><xs:complexType><xs:sequence>
+  <xs:element name="hoehe" type="p:HoeheProperty"/></xs:sequence></xs:complexType></xs:element>
+ <xs:element name="Hoehe"><xs:complexType/></xs:element>
+ <xs:complexType name="HoeheProperty"><xs:sequence><xs:element ref="p:Hoehe"/></xs:sequence></xs:complexType>
+ <xs:complexType name="AuszugProperty">
+  <xs:sequence><xs:element ref="p:Auszug"/></xs:sequence></xs:complexType>
+"""
+
+
+@pytest.mark.parametrize(
+    ("declarations", "names", "found"),
+    [
+        (FEATURES, ["mitglied", "Auszug", "Plan", "Hoehe"], ["Auszug", "mitglied"]),
+        (FEATURES, ["Auszug", "Plan", "Hoehe"], ["Auszug"]),
+        (FEATURES, ["Plan", "Hoehe"], ["Plan"]),
+        # What only a type of no message holds is a message.
+        ('<xs:element name="a"/><xs:complexType name="T"><xs:sequence><xs:element ref="p:a"/></xs:sequence>'
+         "</xs:complexType>", ["a"], ["a"]),
+        # Two that may stand in each other, and one in both.
+        ('<xs:element name="a"><xs:complexType><xs:choice><xs:element ref="p:b"/><xs:element ref="p:c"/>'
+         '</xs:choice></xs:complexType></xs:element><xs:element name="b"><xs:complexType><xs:choice>'
+         '<xs:element ref="p:a"/></xs:choice></xs:complexType></xs:element><xs:element name="c"/>',
+         ["a", "b", "c"], ["a", "b"]),
+        # Whatever a wildcard takes is not meant by it.
+        ('<xs:element name="a"><xs:complexType><xs:sequence><xs:any/></xs:sequence></xs:complexType>'
+         '</xs:element>'
+         '<xs:element name="b" type="xs:string"/>', ["a", "b"], ["a", "b"]),
+    ],
+)  # fmt: skip
+def test_outermost_elements_stand_in_no_other(declarations: str, names: list[str], found: list[str]) -> None:
+    schema = xmlschema.XMLSchema(
+        f'<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:p="{NAMESPACE}" '
+        f'targetNamespace="{NAMESPACE}" elementFormDefault="qualified">{declarations}</xs:schema>'
+    )
+    elements = dict(schema.maps.elements)
+    outer = outermost(elements, [f"{{{NAMESPACE}}}{name}" for name in names])
+    assert sorted(name.partition("}")[2] for name in outer) == found
+
+
+def test_depth_of_a_schema_is_no_matter() -> None:
+    """The search is no recursion, which a schema could drive beyond Python's limit."""
+    count = 3000
+    chain = "".join(
+        f'<xs:element name="e{number}"><xs:complexType><xs:sequence><xs:element ref="p:e{number + 1}"/>'
+        "</xs:sequence></xs:complexType></xs:element>"
+        for number in range(count)
+    )
+    schema = xmlschema.XMLSchema(
+        f'<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:p="{NAMESPACE}" '
+        f'targetNamespace="{NAMESPACE}">{chain}<xs:element name="e{count}"/></xs:schema>'
+    )
+    names = [f"{{{NAMESPACE}}}e{number}" for number in range(count + 1)]
+    assert outermost(dict(schema.maps.elements), names) == {f"{{{NAMESPACE}}}e0"}
