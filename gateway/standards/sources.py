@@ -239,6 +239,7 @@ class _Collection:
     imported: dict[str, list[Path]] = field(default_factory=dict)
     missing: dict[str, tuple[Path, int, str]] = field(default_factory=dict)
     """Where each namespace that is nowhere is imported first, and from which location."""
+    errors: dict[str, UnresolvedImport] = field(default_factory=dict)
     used: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """What is used of each namespace that is missing."""
 
@@ -252,6 +253,10 @@ class _Collection:
             for namespace in self.missing
             if namespace not in self.imported
         }
+        # Another file may import from elsewhere what this one does not find.
+        for namespace in gaps:
+            if self.gaps is not None and namespace not in self.gaps:
+                raise self.errors[namespace]
         self.used = {name: _used(self.roots.values(), name) for name in gaps}
         open_derived(self.roots.values(), gaps)
         for root in self.roots.values():
@@ -298,9 +303,8 @@ class _Collection:
         namespace, location = reference.get("namespace", ""), reference.get("schemaLocation", "")
         try:
             found = self.files.resolve(path, namespace, location)
-        except UnresolvedImport:
-            if self.gaps is not None and namespace not in self.gaps:
-                raise
+        except UnresolvedImport as error:
+            self.errors.setdefault(namespace, error)
             line: Any = reference.sourceline  # of which the stubs of lxml do not say what it is
             self.missing.setdefault(namespace, (path, line, location))
         else:

@@ -249,6 +249,20 @@ def test_missing_type_that_is_used_in_several_ways_is_the_strictest_that_these_a
         catalogue.read(LAND_MESSAGE.format(attribute=stated, label=refused).encode(), today=DAY)
 
 
+def test_import_from_a_place_that_is_nowhere_is_none_when_another_file_has_the_namespace(
+    standards: Path,
+) -> None:
+    """A place is a hint: the namespace is there, from where another file of the release imports it."""
+    adding(standards, release.shared_files(), "gemeinsames")
+    contents = release.files()
+    nowhere = '<xs:import namespace="urn:amtsbote:gemeinsames:1.0" schemaLocation="../../alt/typen.xsd"/>'
+    included = '<xs:include schemaLocation="xhund-bausteine.xsd"/>'
+    contents[release.MAIN] = contents[release.MAIN].replace(included, included + nowhere)
+    report = adding(standards, contents)
+    assert not report.unresolved
+    assert [each.valid for each in report.samples] == [True]
+
+
 def test_imports_are_named_with_their_lines_when_it_does_not_compile_without_them(standards: Path) -> None:
     types = (
         '<xs:simpleType name="Breite"><xs:restriction base="geo:Grad"><xs:maxInclusive value="90"/>'
