@@ -26,8 +26,9 @@ _DISPLACED = {*MISNAMED, Kind.WRONG_PARENT, Kind.MISSING_PARENT}
 
 
 def is_mistaken(fault: Fault) -> bool:
-    """Say whether an element is one too many under its name, and taken for another that is missing."""
-    return fault.kind is Kind.TOO_OFTEN and fault.instead is not None
+    """Say whether an element is known under its name, and taken for another."""
+    is_in_place = fault.kind in (Kind.TOO_OFTEN, Kind.MISPLACED_CHILD) and fault.instead is not None
+    return is_in_place or fault.kind is Kind.WRONG_NAME
 
 
 def is_displaced(fault: Fault) -> bool:
@@ -86,7 +87,7 @@ def find_faults(faults: Iterable[Fault], look: Guessing, body: bytes) -> list[Fa
     if not xmlschema_faults.takes(body):
         return []
     copies = _Copies(look)
-    for fault in faults:
+    for fault in sorted(faults, key=is_mistaken, reverse=True):  # what is in these is said for nothing
         copies.add(fault)
     return [*copies.faults, *copies.originals(xmlschema_faults.find_faults(body, copies.roots))]
 
@@ -104,7 +105,9 @@ class _Copies:
     def add(self, fault: Fault) -> None:
         """Copy the element that a fault is about, if it is clear what was meant."""
         name, element, parent = self._meant(fault), fault.element, _owner(fault)
-        if name is None or not _is_small(element, _MAX_ELEMENTS - len(self._originals)):
+        if name is None or element in self._look.judged:
+            return
+        if not _is_small(element, _MAX_ELEMENTS - len(self._originals)):
             return
         if fault.kind is Kind.MISSING_PARENT:
             declared = self._look.within(parent, fault.names[0][0], element)
@@ -158,6 +161,8 @@ class _Copies:
         if fault.kind is Kind.MISSING_PARENT:
             within = [self._look.within(_owner(fault), name, fault.element) for name in fault.names[0]]
             return str(fault.element.tag) if _all_same(within) else None
+        if fault.kind is Kind.WRONG_NAME:
+            return fault.names[0][0]
         known = self._look.names(_owner(fault))
         if fault.kind is Kind.WRONG_PARENT:
             return name if (name := str(fault.element.tag)) in known else None
