@@ -133,13 +133,21 @@ class _Copies:
         while waiting:
             copy, original, declared = waiting.pop()
             self._originals[copy] = original
+            copy.attrib.update(self._stated(original))
+            for child in original.iterchildren("*"):
+                self._look.at(child)  # by its own name, as long as that of its parent counts
             self._look.take(original, str(copy.tag), declared)
-            copy.attrib.update(dict(original.attrib))
             copy.text, copy.tail = _cut(original.text), _cut(original.tail)
             for child, name in self._children(original):
                 own = _namespaces(child) if child.nsmap != original.nsmap else None
                 below = self._look.under(original, child, name)
                 waiting.append((etree.SubElement(copy, name, nsmap=own), child, below))
+
+    def _stated(self, element: etree._Element) -> dict[str | bytes, str | bytes]:
+        """Return the attributes of an element without those that libxml2 has added because of its name."""
+        own = self._look.at(element)
+        added = self._look.declarations.defaults(own.type) if own else ()
+        return {name: value for name, value in element.attrib.items() if (name, value) not in added}
 
     def _children(self, element: etree._Element) -> list[tuple[etree._Element, str]]:
         """Return the children with the names that were meant, without those of which that is not clear."""

@@ -31,6 +31,7 @@ def join(faults: list[Fault], others: Iterable[Fault], look: Guessing) -> list[F
         look: the declarations of the message's elements.
     """
     settled = {owner(fault) for fault in faults if fault.kind in _SETTLED}
+    unsettled = {owner(fault) for fault in faults if fault.kind in MISNAMED}
     budget = Budget()
     found: dict[etree._Element, _Renaming] = {}
     for element, parent in _strange(faults, others):
@@ -38,7 +39,7 @@ def join(faults: list[Fault], others: Iterable[Fault], look: Guessing) -> list[F
         if declared is not None and parent not in settled:
             if parent not in found:
                 found[parent] = _Renaming(parent, declared, look, budget)
-            found[parent].rename(element, is_explained=element in settled)
+            found[parent].rename(element, is_explained=element in settled - unsettled)
     renamed = {parent: each for parent, each in found.items() if each.names}
     kept = [fault for fault in faults if owner(fault) not in renamed]
     return kept + [fault for each in renamed.values() for fault in each.faults()]

@@ -76,7 +76,9 @@ def _entry(
 
 
 def _item_type(kind: Component) -> Component:
-    return next(each.item_type for each in chain(kind) if hasattr(each, "item_type"))
+    while not hasattr(kind, "item_type"):  # XML Schema's own lists, such as xs:IDREFS, restrict one
+        kind = kind.base_type
+    return kind.item_type
 
 
 def _say(subject: Bilingual, german: str, english: str) -> Bilingual:
