@@ -86,6 +86,7 @@ def example(
     """
     settings = read_quietly(as_json=as_json)
     with errors(as_json=as_json):
+        from gateway.domain.calendar import today
         from gateway.standards import Catalogue
         from gateway.standards.examples import Examples
 
@@ -107,6 +108,7 @@ def example(
         "findings": [each.model_dump() for each in written.broken],
         "attachments": written.attachments,
         "direction": wanted.direction,
+        "served": standard.serves(today()),
     }
     show(found, body.rstrip("\n"), as_json=as_json)
     if not as_json and (said := example_warning(found)):

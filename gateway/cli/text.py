@@ -41,6 +41,8 @@ def _against_sending(example: dict[str, Any]) -> Iterator[str]:
             "The gateway refuses this example: no attempt kept all rules. "
             "Try --full or another --seed, or mend it."
         )
+    if not example["served"]:
+        yield "The gateway refuses this example (V000): this version of the standard is not served today."
     if example["direction"] == Direction.BACK:
         yield "The gateway refuses this example from whoever sends it: it sends such messages to applicants."
     elif count := example["attachments"]:

@@ -14,17 +14,20 @@ from gateway.contract.codes import RejectCode
 from gateway.contract.findings import Findings, Severity
 from gateway.errors import ConfigurationError
 from gateway.standards.condition import Condition
+from gateway.xml.declarations import XML_NAMESPACE, XSD_NAMESPACE
 
 VARL = "http://www.xoev.de/de/validator/varl/1"
 DEFAULT = "/rep:report/rep:assessment[1]/rep:accept[1]"
 """What nearly every configuration says: no rule of the level `error` is broken."""
+_ASKED = {VARL, XSD_NAMESPACE, XML_NAMESPACE}
 
 
 class Criterion(Condition):
     """A criterion over such a report, in whose vocabulary `rep:` is.
 
     Raises:
-        ConfigurationError: one of its prefixes stands for nothing.
+        ConfigurationError: one of its prefixes stands for nothing, or it asks for what is in no such report,
+            so that it might accept anything.
     """
 
     def __init__(self, xpath: str, namespaces: Mapping[str, str]) -> None:
@@ -32,6 +35,12 @@ class Criterion(Condition):
             super().__init__(xpath, {**namespaces, "rep": VARL})
         except ConfigurationError as error:
             raise ConfigurationError(f"{error.detail}; it asks a report in {VARL}, as `rep:`") from error
+        if foreign := [prefix for prefix, uri in self.namespaces.items() if uri not in _ASKED]:
+            raise ConfigurationError(
+                f"{xpath!r} asks for {foreign[0]}:, which is {self.namespaces[foreign[0]]}; only a report in "
+                f"{VARL} is written here, so give it a criterion about that, or none (messages are accepted "
+                "then that break no rule of the level `error`)"
+            )
 
     def weigh(self, findings: Findings) -> Findings:
         """Let what is only against rules be a warning where the criterion holds; where not, one is an error.

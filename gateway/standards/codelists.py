@@ -38,8 +38,8 @@ _ANY_TEXT = {"anyURI", "string", "normalizedString", "token"}
 
 Describe = Callable[[etree._Element], str | None]
 """Returns what the schema says of an element."""
-Fixes = Callable[[etree._Element], bool]
-"""Says whether the schema fixes the list of an element."""
+Fixed = Callable[[etree._Element, str], str | None]
+"""Says to which value the schema fixes an attribute of an element; None: to none."""
 
 
 def fixed_lists(files: Mapping[str, bytes]) -> frozenset[tuple[str, str | None]]:
@@ -111,7 +111,7 @@ class CodeLists:
         prefixes: Mapping[str, str],
         *,
         describe: Describe,
-        fixes: Fixes,
+        fixed: Fixed,
         refused: bool = False,
     ) -> Findings:
         """Return the lists and codes of a message that are not known.
@@ -121,16 +121,14 @@ class CodeLists:
 
         Args:
             refused: whether the schema refuses the message. Then it has said what an element lacks that holds
-                nothing, or where that stands instead.
+                nothing, or where that stands instead, and which list is not the one that it fixes.
         """
         doubtful = self._doubtful(root, body)
         faults = _once(
             fault
             for element in doubtful
-            for fault in self._faults(element, fixes)
-            if not (
-                refused and fault.code is RejectCode.CODE and fault.element is element and _is_bare(element)
-            )
+            for fault in self._faults(element, fixed)
+            if not (refused and _is_told(fault, element, fixed))
         )
         told = list(islice(faults, MAX_FINDINGS))
         if not told:
@@ -165,7 +163,7 @@ class CodeLists:
         first = element[0]
         return first.tag == "code" and first.text in known.names and len(first) == 0
 
-    def _faults(self, element: etree._Element, fixes: Fixes) -> Iterator["_Fault"]:
+    def _faults(self, element: etree._Element, fixed: Fixed) -> Iterator["_Fault"]:
         uri = (element.get("listURI") or "").strip()
         version = (element.get("listVersionID") or "").strip()
         nil = is_nil(element)
@@ -173,7 +171,7 @@ class CodeLists:
             return
         if known := self._lists.get((uri, version)):
             meant_lists = [known]
-        elif fault := self._unknown_list(element, uri, version, fixes):
+        elif fault := self._unknown_list(element, uri, version, fixed):
             yield fault
             # Whichever version is meant: what is in none of them is wrong in all.
             meant_lists = self._versions(uri) if self._closed else []
@@ -189,10 +187,12 @@ class CodeLists:
     def _versions(self, uri: str) -> list[CodeList]:
         return [item for item in self._lists.values() if item.uri == uri]
 
-    def _unknown_list(self, element: etree._Element, uri: str, version: str, fixes: Fixes) -> "_Fault | None":
+    def _unknown_list(self, element: etree._Element, uri: str, version: str, fixed: Fixed) -> "_Fault | None":
         versions = self._versions(uri)
         # Where lists are closed, only what is fixed at this very place leaves the sender no choice.
-        if self._is_expected(uri, version, listed=bool(versions)) and (not self._closed or fixes(element)):
+        if self._is_expected(uri, version, listed=bool(versions)) and (
+            not self._closed or fixed(element, "listURI") is not None
+        ):
             return None
         if versions:
             return self._unknown_version(element, version, versions)
@@ -312,6 +312,14 @@ def _code_element(element: etree._Element) -> etree._Element | None:
 
 def _is_bare(element: etree._Element) -> bool:
     return len(element) == 0 and not (element.text or "").strip()
+
+
+def _is_told(fault: "_Fault", element: etree._Element, fixed: Fixed) -> bool:
+    """Say whether the schema has refused for the same reason."""
+    if fault.code is RejectCode.CODE:
+        return fault.element is element and _is_bare(element)
+    stated = ((fixed(element, name), element.get(name)) for name in ("listURI", "listVersionID"))
+    return any(right is not None and given != right for right, given in stated)
 
 
 def _once(faults: Iterable["_Fault"]) -> Iterator["_Fault"]:

@@ -105,8 +105,16 @@ def _locations(step: etree._Element, path: Path, folder: Path) -> Iterator[Path]
         named = (location.text or "").strip()
         found = (path.parent / PurePosixPath(named)).resolve()
         if not found.is_relative_to(folder) or not _is_file(found):
-            raise ConfigurationError(f"{path.relative_to(folder)}: {named} is not in the release")
+            raise ConfigurationError(f"{path.relative_to(folder)}: {_missing(named, folder)}")
         yield found.relative_to(folder)
+
+
+def _missing(named: str, folder: Path) -> str:
+    """Say that a file is not where a scenario names it, and where one of that name is."""
+    name = PurePosixPath(named).name
+    places = sorted(each.relative_to(folder) for each in folder.rglob("*") if each.name == name)
+    said = f"{named} is not in the release"
+    return f"{said}; put {places[0]} there, and what is beside it" if places else said
 
 
 def _is_file(path: Path) -> bool:

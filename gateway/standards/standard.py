@@ -238,9 +238,9 @@ class Standard:
 
     def _find(self, root: etree._Element, body: bytes) -> Findings:
         findings, prefixes = self.schema.find(root, body), self.manifest.namespaces
-        describe, fixes = self.schema.describe, self.schema.fixing("listURI")
+        describe, fixed = self.schema.describe, self.schema.fixing()
         refused = bool(findings.errors)
-        codes = self.code_lists.find(root, body, prefixes, describe=describe, fixes=fixes, refused=refused)
+        codes = self.code_lists.find(root, body, prefixes, describe=describe, fixed=fixed, refused=refused)
         return findings.joined(codes)
 
     def agrees(self, root: etree._Element, sent: Sequence[attachments.Sent]) -> bool:

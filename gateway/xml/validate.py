@@ -153,22 +153,22 @@ class Schema:
         model = look.model(parent) if parent is not None else None
         return parent is None or (model is not None and is_demanded(model, element))
 
-    def fixing(self, attribute: str) -> Callable[[etree._Element], bool]:
-        """Return what says of elements of one message whether the schema fixes an attribute of theirs.
+    def fixing(self) -> Callable[[etree._Element, str], str | None]:
+        """Return what says of elements of one message to which value the schema fixes an attribute of theirs.
 
-        Slow on first use; where the second engine cannot read the schema it may fix whatever it says it does.
+        Slow on first use; where the second engine cannot read the schema it may fix whatever is stated.
         """
         known: list[Look] = []
 
-        def fixes(element: etree._Element) -> bool:
+        def fixed(element: etree._Element, attribute: str) -> str | None:
             if self.declarations is None:
-                return True
+                return element.get(attribute)
             if not known:
                 known.append(Look(self.declarations))
             declared = known[0].attribute(element, attribute)
-            return declared is not None and declared.fixed is not None
+            return None if declared is None else declared.fixed
 
-        return fixes
+        return fixed
 
     @cached_property
     def lxml(self) -> etree.XMLSchema:

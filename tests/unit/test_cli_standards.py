@@ -149,6 +149,17 @@ def test_example_says_why_it_is_refused_as_it_is_if_and_only_if_it_is(
     assert (found["direction"], found["attachments"]) == (direction, attachments)
 
 
+def test_example_says_that_its_version_is_not_served(tmp_path: Path) -> None:
+    with_rules(tmp_path, CHOICE)
+    (manifest,) = tmp_path.rglob("standard.yaml")
+    text = manifest.read_text("utf-8")
+    assert "not served today" not in run("example", "probe:1:m", folder=tmp_path).stderr
+    manifest.write_text(text + "valid_until: 2026-01-31\n", "utf-8")
+    done = run("example", "probe:1:m", folder=tmp_path)
+    assert (done.exit_code, done.stdout[:5]) == (DONE, "<?xml")
+    assert "(V000): this version of the standard is not served today" in done.stderr
+
+
 def test_example_is_printed_with_what_refuses_it_when_no_attempt_keeps_all_rules(tmp_path: Path) -> None:
     standard = with_rules(tmp_path, CHOICE, ("t:art", "false()"))
     done = run("example", "probe:1:m", folder=tmp_path)

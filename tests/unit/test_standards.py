@@ -476,10 +476,7 @@ WAY_1 = '<m:way listVersionID="1"><code>post</code></m:way>'
     [
         ("true", {LIST: OTHER_LIST.replace("fixed", "default")}, WAY_1, {"S010": "m:way"}),
         ("false", {LIST: OTHER_LIST.replace("fixed", "default")}, WAY_1, {"S010": "m:way"}),
-        (
-            "false", {LIST: OTHER_LIST + VERSION_3}, WAY_1,
-            {"S010": "m:way", "X001": "m:way/@listVersionID"},
-        ),
+        ("false", {LIST: OTHER_LIST + VERSION_3}, WAY_1, {"X001": "m:way/@listVersionID"}),
         (
             "true", {LIST: LIST + VERSION_3.replace("fixed", "default")}, "<m:way><code>post</code></m:way>",
             {"S010": "m:way"},
@@ -758,6 +755,12 @@ def test_code_list_that_the_schema_fixes_is_no_matter_of_the_sender_when_it_is_n
     path.write_text(path.read_text("utf-8").replace(fixed, fixed + xsd_version), "utf-8")
     version = "" if xsd_version else ' listVersionID="9"'
     assert len(told(folder, f"<m:way{version}><code>post</code></m:way>")) == count
+    # What is not what the schema fixes is told by that alone.
+    wrong = ('<m:way listURI="urn:list:far"', '<m:way listVersionID="8"' if xsd_version else "<m:way ")
+    for start, what in zip(wrong, ("listURI", "listVersionID"), strict=True):
+        if what in start:
+            refused = [("X001", f"/m:probe.0101/m:way/@{what}")]
+            assert told(folder, f"{start}><code>post</code></m:way>") == refused
     # The list that is not here at all, in whatever version the message states:
     manifest = folder / "probe" / "1.0" / "standard.yaml"
     manifest.write_text(

@@ -183,7 +183,7 @@ POST_FOLLOW_UP = _call(
     **_POSTED,
 )
 POST_VALIDATE = _call(
-    {200: ("It would be accepted.", {_JSON: examples.VALID})},
+    {200: ("It would be accepted, if no other message had its id.", {_JSON: examples.VALID})},
     *(*_REFUSALS, *_AUTH, *_BODY, *_FAULTS),
     rejects=True,
     **_POSTED,

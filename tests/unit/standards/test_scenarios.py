@@ -396,11 +396,13 @@ def a_finding(rule: str, severity: Severity = Severity.ERROR) -> Finding:
     [
         ("hund.xsl", "fehlt.xsl", "fehlt.xsl is not in the release"),
         ("hund.xsl", "../../../../etc/passwd", "is not in the release"),
+        ("xsd/xhund.xsd", "xhund.xsd", "xhund.xsd is not in the release; put xsd/xhund.xsd there"),
         ("hund.xsl", "x" * 5000, "is not in the release"),
         ("exists(", "every(", r"message_types\[0\]\.match: .every\(.* is no XPath: XPST0017"),
         ("/hund:hund.anmeldung", "/katze:hund.anmeldung", r"\]\.match: .* the prefix katze stands"),
         (USUAL, "1 le", r"message_types\[0\]\.accept: '1 le' is no XPath: XPST0003"),
         (USUAL, "//test:rejected", "accept"),
+        (USUAL, "count(//hund:rejected) = 0", r"accept: .* asks for hund:, which is urn:amtsbote:xhund:2\.3"),
         ("<match>", '<namespace prefix="leer"/><match>', "leer"),
         ("<match>", '<namespace prefix="">urn:x</namespace><match>', "namespaces"),
         ("hund:hund.anmeldung.0101", "hund:katze", "no scenario has a message type"),
