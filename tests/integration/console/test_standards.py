@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from sqlalchemy import insert, select, update
 
 from gateway.contract.ids import new_id
@@ -49,6 +50,18 @@ async def seen(browser: Browser) -> dict[str, dict[str, str]]:
 
 def notices(page: Any) -> list[str]:
     return [" ".join(each.text_content().split()) for each in page.find_class("soon")]
+
+
+async def test_title_that_has_no_translation_stands_once(
+    portal: Portal, demo: Browser, tmp_path: Path
+) -> None:
+    """As in published standards."""
+    schemas = served.write(tmp_path / "schemas", {})
+    manifest = schemas / "xbasis" / "1.0" / "standard.yaml"
+    title = yaml.safe_load(manifest.read_text("utf-8"))["title"]
+    manifest.write_text(manifest.read_text("utf-8").replace(title["en"], title["de"]), "utf-8")
+    portal.service.catalogue = Catalogue.load([schemas])
+    assert (await seen(demo))["xbasis 1.0"]["Standard"] == f"xbasis 1.0 {title['de']}"
 
 
 async def test_page_shows_every_version_what_ends_soon_first(
