@@ -18,11 +18,11 @@ from gateway.xml.workers import shared_workers
 
 # What is no name: a literal, a comment, a namespace in full.
 _OTHER = re.compile(r""""[^"]*"|'[^']*'|\(:.*?:\)|Q\{[^}]*\}""", re.DOTALL)
-_PREFIX = re.compile(r"([^\W\d][\w.-]*)\s*:(?!:)")
+_PREFIX = re.compile(r"(?<![\w.-])([^\W\d][\w.-]*+)\s*:(?![:=])")
 # XPath 2 has functions for what XPath 1 converts.
 _EXISTS, _EMPTY = re.compile(r"\bexists\s*\("), re.compile(r"\bempty\s*\(")
 # XPath 1.0 makes numbers of texts that it puts in order; libxml2 misses a function or variable only on use.
-_BEYOND, _CALL = re.compile(r"[<>$]"), re.compile(r"([\w:.-]+)\s*\(")
+_BEYOND, _CALL = re.compile(r"[<>$]"), re.compile(r"(?<![\w:.-])([\w:.-]++)\s*\(")
 _PLAIN_CALL = re.compile(
     r"exists|empty|last|position|count|(local-)?name|namespace-uri|string(-length)?|concat|starts-with|contains"
     r"|substring(-before|-after)?|normalize-space|translate|boolean|not|true|false|number|sum|floor|ceiling|round"
@@ -30,6 +30,8 @@ _PLAIN_CALL = re.compile(
 )
 # What Saxon says of an expression, behind what it says of the stylesheet around it.
 _COMPLAINT = re.compile(r"\bX[A-Z]{3}\d{4}\b.*")
+_MAX_LENGTH = 5_000
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _KNOWN = {"xs": XSD_NAMESPACE, "xml": XML_NAMESPACE}
 
 
@@ -45,6 +47,10 @@ class Condition:
     """
 
     def __init__(self, xpath: str, namespaces: Mapping[str, str]) -> None:
+        if len(xpath) > _MAX_LENGTH or _CONTROL.search(xpath):
+            raise ConfigurationError(
+                f"{xpath[:50]!r}…: has more than {_MAX_LENGTH} characters, or some that no XML has"
+            )
         known = {**_KNOWN, **namespaces}
         expression = _OTHER.sub(" ", xpath)
         used = set(_PREFIX.findall(expression))

@@ -7,7 +7,7 @@ at, and nothing may be found; the engine's word then stands.
 """
 
 from bisect import bisect_right
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain, islice
@@ -59,30 +59,6 @@ def find_faults(model: Model, parent: etree._Element, guesses: Guesses) -> list[
     if len(parent) > _MAX_CHILDREN:
         return []
     return list(islice(_Comparison(model, parent, guesses).faults(), MAX_FAULTS))
-
-
-def find_faults_of(
-    model: Model,
-    parent: etree._Element,
-    children: Iterable[tuple[etree._Element | None, str]],
-    guesses: Guesses,
-) -> list[Fault]:
-    """Return what would be wrong if `parent` had other children.
-
-    Args:
-        children: what they would be called; None for one that is in no message.
-    """
-    shadow = etree.Element(parent.tag)
-    original: dict[etree._Element, etree._Element] = {shadow: parent}
-    for child, name in children:
-        made = etree.SubElement(shadow, name)
-        if child is not None:
-            original[made] = child
-    found = find_faults(model, shadow, guesses)
-    for fault in found:
-        fault.element = original.get(fault.element, fault.element)
-        fault.other = fault.other if fault.other is None else original.get(fault.other, fault.other)
-    return found
 
 
 def is_demanded(model: Model, element: etree._Element) -> bool:
@@ -175,12 +151,11 @@ class _Comparison:
         return {etree.QName(name).localname: name for name in self._model.by_name}
 
     def faults(self) -> Iterator[Fault]:
-        out_of_place = list(self._out_of_place())
         conflicts = list(self._conflicts())
         self._drop(conflicts)
-        wrong = [*self._unknown, *out_of_place, *conflicts, *self._surplus()]
+        surplus = self._surplus()
         self._suggest()
-        return chain(self._missing(), self._too_few(), wrong, self._misplaced())
+        return chain(self._missing(), self._too_few(), self._unknown, conflicts, surplus, self._misplaced())
 
     def _drop(self, faults: list[Fault]) -> None:
         wrong = {fault.element for fault in faults}
@@ -229,27 +204,6 @@ class _Comparison:
             found.append(Fault(first, Kind.TOO_OFTEN, instead=instead, count=len(each), limit=limit))
         self._taken = [each for number, each in enumerate(self._taken) if number not in spare]
         return found
-
-    def _out_of_place(self) -> Iterator[Fault]:
-        """Yield the only child that is out of order, if it stands where one of another name is missing.
-
-        Not where there are too many of one name, of which one may be that.
-        """
-        counts = Counter(place for _, place in self._taken)
-        if any(place.most is not None and count > place.most for place, count in counts.items()):
-            return
-        ranks = [place.rank for _, place in self._taken]
-        falls = [number for number in range(len(ranks) - 1) if ranks[number] > ranks[number + 1]]
-        missing = [names[0] for names in self._needed() if len(names) == 1] if len(falls) == 1 else []
-        for number in (falls[0], falls[0] + 1) if missing else ():
-            others = ranks[:number] + ranks[number + 1 :]
-            if others == sorted(others) and (mistaken := self._mistaken([number], missing)):
-                child, _ = self._taken.pop(number)
-                self._meant.update(self._model.by_name[mistaken[1]])
-                after = predecessor(self._model, self._parent, str(child.tag))
-                first = str(self._taken[0][0].tag)
-                yield Fault(child, Kind.MISPLACED_CHILD, instead=mistaken[1], after=after, before=first)
-                return
 
     def _mistaken(self, numbers: Iterable[int], missing: Iterable[str]) -> tuple[int, str] | None:
         """Return which of the children stands where one is missing, and what that is called."""

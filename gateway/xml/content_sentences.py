@@ -126,16 +126,13 @@ def misplaced(fault: Fault, look: Look | None) -> Told:
             f": es gehört vor »{local(fault.before)}«", f": it belongs before “{local(fault.before)}”"
         )
     declared = declared_at(look, fault.element)
-    hint, text = None, documented(declared.element) if declared else None
-    if fault.instead:
-        hint, text = _expected(fault, look, fault.instead)
     return Told(
         say(
             f"»{name}« steht im Element »{within}« an der falschen Stelle{where.de}.",
             f"“{name}” stands in the wrong place in the element “{within}”{where.en}.",
         ),
-        hint,
-        text,
+        None,
+        documented(declared.element) if declared else None,
     )
 
 
@@ -189,20 +186,6 @@ def _expected(fault: Fault, look: Look | None, name: str) -> tuple[Bilingual, st
     if name == "*":
         hint = say("Erwartet wird hier ein anderes Element", "Expected here is another element")
     return hint, documented(child_of(fault, look, name))
-
-
-def wrong_name(fault: Fault, look: Look | None) -> Told:
-    """Tell of a child that has the name of another."""
-    name, names = local_of(fault.element), fault.names[0]
-    is_clear = len(names) == 1
-    return Told(
-        say(
-            f"»{name}« im Element »{_parent(fault)}« enthält, was in ein Element mit anderem Namen gehört.",
-            f"“{name}” in the element “{_parent(fault)}” holds what belongs in an element of another name.",
-        ),
-        meant(labelled(fault, look, names[0])) if is_clear else possible(map(local, names)),
-        documented(child_of(fault, look, names[0])) if is_clear else None,
-    )
 
 
 def wrong_parent(fault: Fault, look: Look | None) -> Told:

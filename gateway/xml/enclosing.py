@@ -47,7 +47,7 @@ def join(faults: list[Fault], look: Guessing) -> list[Fault]:
     for fault in moved.values():
         filled[fault.other].update(*fault.names)
     parents = (fault.element.getparent() for fault in faults if fault.kind in MISNAMED)
-    budget, found = Budget(), dict[etree._Element, list[Fault]]()
+    budget, found = _Budget(), dict[etree._Element, list[Fault]]()
     for parent in dict.fromkeys(each for each in parents if each is not None):
         declared = look.at(parent)
         if declared is None or not look.declarations.children(declared.type):
@@ -56,23 +56,20 @@ def join(faults: list[Fault], look: Guessing) -> list[Fault]:
         enclosed = _Children(parent, declared, children, look, budget)
         if enclosed.search():
             found[parent] = [*enclosed.faults(filled[parent])]
-    kept = (fault for fault in faults if fault.kind is Kind.WRONG_PARENT or owner(fault) not in found)
+    kept = (fault for fault in faults if fault.kind is Kind.WRONG_PARENT or _owner(fault) not in found)
     return [*kept, *chain.from_iterable(found.values())]
 
 
-def owner(fault: Fault) -> etree._Element | None:
+def _owner(fault: Fault) -> etree._Element | None:
     """Return the element whose content model a fault is about."""
     return fault.element if fault.kind in LACKING else fault.element.getparent()
 
 
 @dataclass
-class Budget:
-    """How much may still be tried for a message."""
-
+class _Budget:
     left: int = _MAX_TRIED
 
     def take(self, count: int) -> bool:
-        """Say whether there is enough left for a trial with so many children."""
         self.left -= _OF_A_TRIAL + count
         return self.left >= 0
 
@@ -115,7 +112,7 @@ class _Children:
         declared: Declared,
         children: list[etree._Element],
         look: Guessing,
-        budget: Budget,
+        budget: _Budget,
     ) -> None:
         self._parent = parent
         self._look = look
@@ -172,7 +169,7 @@ class _Children:
                     trials.append(trial)
         best = min(trials, key=lambda each: each.rank, default=None)
         guess = next((_guess(fault) for fault in before if fault.element is child), None)
-        if best is None or not self._is_better(best, weight(before), str(child.tag), guess):
+        if best is None or not self._is_better(best, _weight(before), str(child.tag), guess):
             return None
         same = [
             (each.run.around[0], each.run.lacking)
@@ -272,7 +269,7 @@ class _Children:
         inner = self._look.declarations.children(self._known[name].type)
         unfit = sum(self._is_unfit(each, inner.get(str(each.tag))) for each in children)
         unfit -= sum(self._is_unfit(each, self._known.get(str(each.tag))) for each in children)
-        cost = 1 + weight(outside) + weight(inside) + unfit
+        cost = 1 + _weight(outside) + _weight(inside) + unfit
         return _Trial(start, stop, run, cost, name in demanded)
 
     def _is_better(self, trial: _Trial, now: int, tag: str, guess: str | None) -> bool:
@@ -294,10 +291,18 @@ class _Children:
 
     def _found(self, items: Sequence[_Item]) -> list[Fault]:
         """Return what is wrong with some children; at a run it is said of nothing in the message."""
-        children = (
-            (None, item.around[0]) if isinstance(item, _Run) else (item, str(item.tag)) for item in items
-        )
-        return content.find_faults_of(self._model, self._parent, children, self._look.guesses)
+        shadow = etree.Element(self._parent.tag)
+        original: dict[etree._Element, etree._Element] = {shadow: self._parent}
+        for item in items:
+            if isinstance(item, _Run):
+                etree.SubElement(shadow, item.around[0])
+            else:
+                original[etree.SubElement(shadow, str(item.tag))] = item
+        found = content.find_faults(self._model, shadow, self._look.guesses)
+        for fault in found:
+            fault.element = original.get(fault.element, fault.element)
+            fault.other = fault.other if fault.other is None else original.get(fault.other, fault.other)
+        return found
 
 
 def _signs(fault: Fault) -> Iterator[tuple[Kind, etree._Element, tuple[str, ...]]]:
@@ -322,7 +327,7 @@ def _demanded(fault: Fault) -> Iterator[str]:
             yield from names
 
 
-def weight(faults: list[Fault]) -> int:
+def _weight(faults: list[Fault]) -> int:
     """Return how much is wrong: how many elements are missing, too many, or not as they should be."""
     return sum(
         len(fault.names)

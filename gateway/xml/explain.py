@@ -14,17 +14,7 @@ from lxml import etree
 
 from gateway.contract.codes import RejectCode
 from gateway.contract.findings import MAX_FINDINGS, Finding, Findings
-from gateway.xml import (
-    content,
-    enclosing,
-    keys,
-    lxml_faults,
-    meant,
-    mistaken,
-    parents,
-    sentences,
-    xmlschema_faults,
-)
+from gateway.xml import content, enclosing, keys, lxml_faults, meant, parents, sentences, xmlschema_faults
 from gateway.xml.declarations import Look, attributes_of, is_nil
 from gateway.xml.faults import Fault, Key, Kind, kin
 from gateway.xml.meant import Guessing
@@ -105,7 +95,6 @@ def _refined(merged: list[Fault], look: Guessing, root: etree._Element, body: by
     plain = [fault for fault in merged if fault.kind is not Kind.CONTENT and fault.kind.group != "key"]
     complete = not any(fault.kind is Kind.CONTENT for fault in merged)
     in_content = enclosing.join(parents.join(_in_content(merged, look), look), look)
-    in_content = mistaken.join(in_content, plain, look)
     hidden = meant.find_faults(in_content, look, body)
     in_content, plain = _as_moved(in_content, plain, look)
     plain += [fault for fault in hidden if fault.kind.group != "content"]
@@ -114,18 +103,12 @@ def _refined(merged: list[Fault], look: Guessing, root: etree._Element, body: by
     of_keys = [*refining.refine(fault for fault in merged if fault.kind.group == "key")]
     if not complete and not has_more_tags(body, MAX_TREE_TAGS):  # or looking for them would take too long
         of_keys += refining.find(root)
-    of_keys = [fault for fault in of_keys if not _is_by_wrong_name(fault, look)]
     faults = _without_nil_and_empty(_merge([*plain, *in_content, *of_keys]))
     if complete or xmlschema_faults.takes(body):  # otherwise nobody has looked at all of them
         faults = _without_content_of_surplus(faults)
     faults = _without_missing_children(faults)
     faults = [fault for fault in faults if fault.told_at is None]
     return _without_misspelt_attributes(faults, look)
-
-
-def _is_by_wrong_name(fault: Fault, look: Guessing) -> bool:
-    """Say whether a constraint has selected an element by a name that is another's."""
-    return fault.element in look.misnamed or fault.element.getparent() in look.misnamed
 
 
 def _as_moved(in_content: list[Fault], plain: list[Fault], look: Guessing) -> tuple[list[Fault], list[Fault]]:

@@ -27,6 +27,7 @@ CAT = b"""<k:katze xmlns:k="urn:example:katze" xml:lang="de">
         ("/k:katze['2018-05' le concat(k:jahr, '-', format-number(xs:integer(k:monat), '00'))]", True, True),
         ("some $each in /k:katze/* satisfies $each = '2018'", True, True),
         ("(: whoever :) /Q{urn:example:katze}katze", True, True),
+        ("let $each := /k:katze return $each/k:jahr", True, True),
         # What fails on a document does not hold.
         ("xs:integer(/k:katze/k:version) gt 0", False, True),
     ],
@@ -46,6 +47,8 @@ def test_condition_is_answered_as_by_xpath_3(xpath: str, answer: bool, takes_tim
         ("/k:katze[k:hund[bellt(.)]]", "is no XPath: XPST0017"),
         ("/k:katze[k:hund = $hund]", "is no XPath: XPST0008"),
         ("", "is no XPath"),
+        ("a" * 6000, "has more than 5000 characters"),
+        ("/k:katze[. = '\x01']", "or some that no XML has"),
     ],
 )
 def test_condition_that_cannot_be_asked_is_refused_when_it_is_checked(xpath: str, words: str) -> None:
