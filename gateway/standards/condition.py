@@ -6,7 +6,8 @@ validator may ask for it.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 
 from lxml import etree
@@ -84,8 +85,8 @@ class Condition:
                 return bool(self._at_once(root))
             except etree.XPathError:
                 return False
-        self.check()
-        return shared_workers().transform(self._stylesheet, root) == b"true"
+        with self._told_in_words():
+            return shared_workers().transform(self._stylesheet, root) == b"true"
 
     @property
     def takes_time(self) -> bool:
@@ -99,10 +100,15 @@ class Condition:
             ConfigurationError: it is no XPath.
             Unavailable: no worker could look at it.
         """
-        if self._at_once is not None:
-            return
+        if self._at_once is None:
+            with self._told_in_words():
+                shared_workers().compile(self._stylesheet)
+
+    @contextmanager
+    def _told_in_words(self) -> Iterator[None]:
+        """Say of what cannot be compiled no more than what is wrong in the XPath."""
         try:
-            shared_workers().compile(self._stylesheet)
+            yield
         except ConfigurationError as error:
             said = _COMPLAINT.search(error.detail)
             told = said[0] if said else error.detail
