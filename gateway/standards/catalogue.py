@@ -29,7 +29,7 @@ from gateway.standards.refusals import (
     unmatched_problem,
     version_problem,
 )
-from gateway.standards.roots import Typed, by_root, choose, enter, is_alone
+from gateway.standards.roots import Typed, by_root, choose, enter, fulfilling, is_alone
 from gateway.standards.sources import SchemaFiles
 from gateway.standards.standard import MessageType, Standard
 from gateway.xml import attachments
@@ -310,22 +310,32 @@ class Catalogue:
             Unavailable: what tells its types apart is asked of a worker, and none could answer.
         """
         tag = str(root.tag)
+        alone = self._alone.get(tag)
+        if alone and alone[0].match is None and alone[1].serves(today):
+            return alone
         known = self._by_root.get(tag, ())
-        found = self._alone.get(tag) or choose(known, root, today)
-        if found and found[1].serves(today) and found[1].matches(found[0], root):
+        matching = fulfilling(known, root)
+        fitting = [each for each in matching if each is alone or each[1].is_version_of(root)]
+        found = choose(fitting, today)
+        if found and found[1].serves(today):
             return found
-        if own := {standard: its for its, standard in known if standard.has(its, root)}:
+        if own := {standard: its for its, standard in fitting if standard.is_version_of(root)}:
             problem = version_problem(root, body, self._versions(own), today, own=own)
             problem.message_type = next(iter(own.values())).id
             raise problem
         asking = [each for each, standard in known if each.match is not None and standard.serves(today)]
-        if asking and not any(standard.matches(each, root) for each, standard in known):
+        if asking and not matching:
             raise unmatched_problem(root, body, asking)
         namespace, relatives = etree.QName(root).namespace or "", self._relatives(root)
         in_this_version = [item for item in relatives if item.manifest.namespace == namespace]
         if known or (relatives and not in_this_version):
             raise version_problem(root, body, relatives, today)
         raise unknown_root_problem(root, body, self.standards, in_this_version, today)
+
+    def read_message_id(self, root: etree._Element) -> str | None:
+        """Return the id that a message gives itself, in whatever version; None where it has none."""
+        known = self._by_root.get(str(root.tag), ())
+        return next(filter(None, (each.read_header(root).message_id for _, each in known)), None)
 
     def _versions(self, standards: Iterable[Standard]) -> list[Standard]:
         names = {each.manifest.standard for each in standards}

@@ -1,12 +1,11 @@
 """A question that a standard asks of a document as an XPath, and that is answered with yes or no.
 
-libxml2 answers at once what XPath 1.0 and later versions take for the same, but that of several values it
-takes the first where Saxon fails. Saxon answers the rest in a worker process, as configurations of the KoSIT
-validator may ask for it.
+libxml2 answers at once what it takes for the same as Saxon does, which answers the rest in a worker process:
+configurations of the KoSIT validator may ask for it.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 
@@ -16,19 +15,8 @@ from gateway.errors import ConfigurationError
 from gateway.xml.declarations import XML_NAMESPACE, XSD_NAMESPACE
 from gateway.xml.stylesheet import XSL, Stylesheet
 from gateway.xml.workers import shared_workers
+from gateway.xml.xpath import in_xpath_1, prefixes, tokens
 
-# What is no name: a literal, a comment, a namespace in full.
-_OTHER = re.compile(r""""[^"]*"|'[^']*'|\(:.*?:\)|Q\{[^}]*\}""", re.DOTALL)
-_PREFIX = re.compile(r"(?<![\w.-])([^\W\d][\w.-]*+)\s*:(?![:=])")
-# XPath 2 has functions for what XPath 1 converts.
-_EXISTS, _EMPTY = re.compile(r"\bexists\s*\("), re.compile(r"\bempty\s*\(")
-# XPath 1.0 makes numbers of texts that it puts in order; libxml2 misses a function or variable only on use.
-_BEYOND, _CALL = re.compile(r"[<>$]"), re.compile(r"(?<![\w:.-])([\w:.-]++)\s*\(")
-_PLAIN_CALL = re.compile(
-    r"exists|empty|last|position|count|(local-)?name|namespace-uri|string(-length)?|concat|starts-with|contains"
-    r"|substring(-before|-after)?|normalize-space|translate|boolean|not|true|false|number|sum|floor|ceiling|round"
-    r"|text|node|comment|processing-instruction|and|or|div|mod"
-)
 # What Saxon says of an expression, behind what it says of the stylesheet around it.
 _COMPLAINT = re.compile(r"\bX[A-Z]{3}\d{4}\b.*")
 _MAX_LENGTH = 5_000
@@ -53,17 +41,17 @@ class Condition:
                 f"{xpath[:50]!r}…: has more than {_MAX_LENGTH} characters, or some that no XML has"
             )
         known = {**_KNOWN, **namespaces}
-        expression = _OTHER.sub(" ", xpath)
-        used = set(_PREFIX.findall(expression))
+        written = tokens(xpath)
+        used = prefixes(written)
         if unknown := used - set(known):
             raise ConfigurationError(
                 f"{xpath!r}: the prefix {min(unknown)} stands for no namespace; add it to `namespaces`"
             )
+        if not written:
+            raise ConfigurationError(f"{xpath!r} is no XPath: it is empty")
         self.xpath = xpath
         self.namespaces = {prefix: known[prefix] for prefix in sorted(used)}
-        calls = map(_PLAIN_CALL.fullmatch, _CALL.findall(expression))
-        is_plain = all(calls) and not _BEYOND.search(expression)
-        self._at_once = _in_xpath_1(xpath, self.namespaces) if is_plain else None
+        self._at_once = _compiled(in_xpath_1(written), self.namespaces)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Condition):
@@ -81,12 +69,9 @@ class Condition:
             Unavailable: no worker could answer.
         """
         if self._at_once is not None:
-            try:
-                return bool(self._at_once(root))
-            except etree.XPathError:
-                return False
+            return bool(self._at_once(root))
         with self._told_in_words():
-            return shared_workers().transform(self._stylesheet, root) == b"true"
+            return shared_workers().transform(self.stylesheet, root) == b"true"
 
     @property
     def takes_time(self) -> bool:
@@ -102,7 +87,7 @@ class Condition:
         """
         if self._at_once is None:
             with self._told_in_words():
-                shared_workers().compile(self._stylesheet)
+                shared_workers().compile(self.stylesheet)
 
     @contextmanager
     def _told_in_words(self) -> Iterator[None]:
@@ -115,7 +100,8 @@ class Condition:
             raise ConfigurationError(f"{self.xpath!r} is no XPath: {told}") from error
 
     @cached_property
-    def _stylesheet(self) -> Stylesheet:
+    def stylesheet(self) -> Stylesheet:
+        """What says `true` of a document that fulfils it, and `false` of others."""
         prefix = max(["xsl", *self.namespaces], key=len) + "-"  # one that stands for nothing else
         prefixes = {prefix: XSL[1:-1], **self.namespaces}
         prefixes.pop("xml", None)
@@ -123,17 +109,31 @@ class Condition:
         etree.SubElement(root, f"{XSL}output", method="text")
         template = etree.SubElement(root, f"{XSL}template", match="/")
         # The KoSIT validator takes a match that fails for one that does not hold.
-        attempt = etree.SubElement(template, f"{XSL}try", select=f"string(boolean({self.xpath}))")
+        attempt = etree.SubElement(template, f"{XSL}try", select=f"string(boolean(({self.xpath})))")
         etree.SubElement(attempt, f"{XSL}catch", select="'false'")
         return Stylesheet(self.xpath, root)
 
 
-def _in_xpath_1(xpath: str, namespaces: dict[str, str]) -> etree.XPath | None:
-    """Compile it for libxml2; None if it is more than XPath 1.0 and what is written anew here."""
-    plain = _EMPTY.sub("not(", _EXISTS.sub("boolean(", xpath))
-    try:
-        found = etree.XPath(f"boolean({plain})", namespaces=namespaces, regexp=False)
-        found(etree.Element("any"))  # arguments are not counted before
-    except etree.XPathError:
+def _compiled(xpath: str | None, namespaces: dict[str, str]) -> etree.XPath | None:
+    if xpath is None:
         return None
+    try:
+        return etree.XPath(f"boolean({xpath})", namespaces=namespaces, regexp=False)
+    except etree.XPathError:
+        return None  # to be told by Saxon what is wrong
+
+
+def fulfilled(conditions: Iterable[Condition], root: etree._Element) -> set[Condition]:
+    """Return those that a document fulfils: what takes a worker is asked of it all at once.
+
+    Raises:
+        ConfigurationError: one of them is no XPath.
+        Unavailable: no worker could answer.
+    """
+    asked = {*conditions}
+    waiting = [each for each in asked if each.takes_time]
+    found = {each for each in asked if not each.takes_time and each.holds(root)}
+    if waiting:
+        answers = shared_workers().run([each.stylesheet for each in waiting], root)
+        found.update(each for each, answer in zip(waiting, answers, strict=True) if answer == b"true")
     return found

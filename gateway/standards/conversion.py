@@ -106,7 +106,7 @@ class Converter:
             if problem.retryable:
                 raise
             raise _failed(step, problem.type) from problem
-        if result.tag != step.message_type.root or not step.target.has(step.message_type, result):
+        if not _is_of(step, result):
             raise _failed(step, "message type")
         if step.source.read_header(root).test != header.test:
             raise _failed(step, "test")
@@ -141,6 +141,12 @@ def _served(message_type: str, serves: Serves) -> bool:
     standard = message_type.partition(":")[0]
     named = any(pattern.partition(":")[0] == standard for pattern in serves)
     return not named or any(covers(pattern, message_type) for pattern in serves)
+
+
+def _is_of(step: _Step, result: etree._Element) -> bool:
+    """Say whether what a conversion has made is of the type and version that it is to become."""
+    expected, target = step.message_type, step.target
+    return result.tag == expected.root and target.matches(expected, result) and target.is_version_of(result)
 
 
 def _version(source: Standard, root: etree._Element, converted: Header) -> set[losses.Place]:

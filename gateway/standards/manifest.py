@@ -120,9 +120,10 @@ class Gap(_Part):
 class MessageTypeRules(_Part):
     """One kind of message: its root element's local name, its published code, which way it travels.
 
-    `namespace` is its root element's, where that is not the standard's. Only what fulfils the XPath `match`
-    is a message of this type. `accept` is an XPath over a report of broken rules (VARL); where it holds they
-    are warnings. `namespaces` are the prefixes of both, where others than the standard's.
+    `namespace` is its root element's, where that is not the standard's. Only what fulfils `match`, an
+    XPath 3.1 that is asked of the document, is a message of this type. `accept` is an XPath over a report of
+    broken rules (VARL); where it holds they are warnings. `namespaces` are the prefixes of both, where others
+    than the standard's.
     """
 
     name: str

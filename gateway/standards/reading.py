@@ -85,14 +85,13 @@ def usable(standard: Standard) -> Iterator[None]:
 
 
 async def read_message_id(catalogue: Catalogue, body: bytes, limits: Limits = DEFAULT_LIMITS) -> str | None:
-    """Return the id that a message gives itself, valid and served today or not; None where it has none."""
+    """Return the id that a message gives itself, valid and served or not; None where it has none."""
 
     def look() -> str | None:
         try:
-            opened = catalogue.open(body, today=None, limits=limits)
+            return catalogue.read_message_id(parse(body, limits))
         except Problem:
             return None
-        return opened.standard.read_header(opened.root).message_id
 
     return await asyncio.to_thread(look)
 

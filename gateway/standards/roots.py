@@ -8,6 +8,7 @@ from lxml import etree
 
 from gateway.domain import calendar
 from gateway.errors import ConfigurationError
+from gateway.standards.condition import fulfilled
 from gateway.standards.manifest import FILE_NAME
 from gateway.standards.refusals import family
 from gateway.standards.standard import MessageType, Standard
@@ -81,9 +82,22 @@ def is_alone(tag: str, known: Sequence[Typed]) -> bool:
     return len(known) == 1 and family(namespace) != namespace
 
 
-def choose(known: Iterable[Typed], root: etree._Element, today: datetime.date | None) -> Typed | None:
-    """Choose among versions that share a namespace: what fits, of that the newest that is served."""
-    fitting = [each for each in known if each[1].has(each[0], root)]
+def fulfilling(known: Sequence[Typed], root: etree._Element) -> list[Typed]:
+    """Return those types of a root element whose `match` a message fulfils.
+
+    Raises:
+        Unavailable: what tells them apart is asked of a worker, and none could answer.
+    """
+    asked = {each.match for each, _ in known if each.match is not None}
+    try:
+        met = fulfilled(asked, root)
+    except ConfigurationError:  # one of them is no XPath: it is put off as it is asked alone
+        return [each for each in known if each[1].matches(each[0], root)]
+    return [each for each in known if each[0].match is None or each[0].match in met]
+
+
+def choose(fitting: Sequence[Typed], today: datetime.date | None) -> Typed | None:
+    """Choose among types that a message fits: the newest that is served."""
     served = [each for each in fitting if each[1].serves(today)]
     day = today or calendar.today()  # on no particular day, none that is yet to come before one in force
 

@@ -284,10 +284,8 @@ class Standard:
         self.fault = f"{self.folder}: {error.detail}"
         return Unavailable(_NOT_USABLE, retry_after_s=60)
 
-    def has(self, message_type: MessageType, root: etree._Element) -> bool:
-        """Say whether a message with the right root element is one of that type and version."""
-        if not self.matches(message_type, root):
-            return False
+    def is_version_of(self, root: etree._Element) -> bool:
+        """Say whether a message names this version of the standard, or none."""
         stated, expected = self.read_header(root).version, self.manifest.stated_version
         return stated is None or not expected or stated == expected
 

@@ -314,7 +314,7 @@ def test_messages_of_one_root_element_are_told_apart_by_what_they_must_match(sta
     path = standards / "k1" / "1" / FILE_NAME
     path.write_text(
         path.read_text("utf-8")
-        .replace("root: katze,", "root: katze, match: \"k:name='Mohrle'\",")
+        .replace("root: katze,", "root: katze, match: \"/k:katze/k:name='Mohrle'\",")
         .replace("valid_from: null", "valid_from: 2026-01-01"),
         "utf-8",
     )
@@ -359,7 +359,8 @@ def test_example_fulfils_what_its_message_type_asks_for(standards: Path, match: 
     standard = letter(standards, match)
     [message_type] = standard.message_types
     example = Examples(standard).write(message_type, full=full)
-    assert standard.has(message_type, parse(example.body))
+    root = parse(example.body)
+    assert standard.matches(message_type, root)
 
 
 def test_no_example_is_given_that_is_of_another_message_type(standards: Path) -> None:

@@ -168,7 +168,7 @@ def test_version_in_force_reads_what_is_read_on_any_day(standards: Path) -> None
     assert version_of(begun, None) == "4.2"
 
 
-async def test_message_id_is_read_where_the_version_in_force_says_it_stands(standards: Path) -> None:
+async def test_message_id_is_read_where_any_version_says_it_stands(standards: Path) -> None:
     edit(standards, NEW, "profile: bn-1.1-unqualified", "profile: none")  # not reviewed yet
     serve(standards, OLD, in_days(-20), in_days(-10))  # type: ignore[arg-type]
     catalogue = serve(standards, NEW, in_days(10))  # type: ignore[arg-type]
