@@ -46,7 +46,7 @@ from gateway.xml.rules import RuleFile, Rules
 from gateway.yaml_text import sentences
 
 if TYPE_CHECKING:
-    from xmlschema import XsdElement
+    from xmlschema import XsdGlobals
 
 _NOT_CHECKED = "not checked: the rules run into their limits of time or memory, so such messages are put off"
 _NOT_COMPILED = "the rules could not be compiled: they are too large, or it takes too long; leave some out"
@@ -208,11 +208,11 @@ def _examine(found: Survey, identity: Identity, catalogue: Catalogue) -> Report:
     for_all: list[str] = []
     unusable: dict[Path, str] = {}
     if manifest.schemas:
-        elements = _compiled_elements(standard, imports.unresolved)
+        declared = _compiled(standard, imports.unresolved)
         shown = {each.tag for each in found.instances}
         if not found.scenarios:
-            manifest = without_parts(manifest, elements, shown)
-        manifest, left_out = completed(manifest, elements, shown)
+            manifest = without_parts(manifest, declared, shown)
+        manifest, left_out = completed(manifest, dict(declared.elements), shown)
     if not found.scenarios:
         rules, unusable = _usable_rules(found)
         manifest, for_all = scoped(manifest.model_copy(update={"rules": rules}), found)
@@ -235,12 +235,12 @@ def _examine(found: Survey, identity: Identity, catalogue: Catalogue) -> Report:
     return Report(manifest, found, None, unresolved, absent, broken, samples, left_out, opened, for_all)
 
 
-def _compiled_elements(standard: Standard, unresolved: Sequence[Unresolved]) -> "dict[str, XsdElement]":
-    """Compile the schema by both engines and return its global elements by their expanded names."""
+def _compiled(standard: Standard, unresolved: Sequence[Unresolved]) -> "XsdGlobals":
+    """Compile the schema by both engines and return what it declares."""
     schemas = ", ".join(standard.manifest.schemas)
     try:
         standard.schema.compile()
-        return dict(standard.schema.xmlschema.maps.elements)
+        return standard.schema.xmlschema.maps
     except RecursionError:
         raise ConfigurationError(
             f"{schemas}: its schemas are nested, or include one another, deeper than can be read; join some "

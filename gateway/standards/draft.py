@@ -33,7 +33,7 @@ from gateway.standards.scenarios import (
 from gateway.standards.survey import SchemaFile, Survey
 
 if TYPE_CHECKING:
-    from xmlschema import XsdElement
+    from xmlschema import XsdElement, XsdGlobals
     from xmlschema.validators import XsdAnyElement
 
 _STANDARD, _VERSION = "standard", "versionStandard"
@@ -269,20 +269,18 @@ def _prefixes(found: Survey, namespaces: Iterable[str]) -> dict[str, str]:
     return prefixes
 
 
-def without_parts(
-    manifest: Manifest, elements: dict[str, "XsdElement"], shown: Collection[str] = ()
-) -> Manifest:
+def without_parts(manifest: Manifest, declared: "XsdGlobals", shown: Collection[str] = ()) -> Manifest:
     """Leave out elements that only stand within others, as far as no sample message begins with them.
 
     Args:
-        elements: the global elements of the compiled schema, by expanded name.
+        declared: the global elements and types of the compiled schema.
         shown: expanded names of the elements that sample messages begin with.
 
     Raises:
         ConfigurationError: a message is declared in a file that no other reads.
     """
-    roots = _roots(manifest, elements)
-    outer = outermost(elements, roots.values())
+    roots = _roots(manifest, dict(declared.elements))
+    outer = outermost(declared, roots.values())
     kept = [each for each in manifest.message_types if roots[each.name] in outer.union(shown)]
     return manifest.model_copy(update={"message_types": kept})
 

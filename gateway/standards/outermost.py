@@ -1,28 +1,35 @@
 """Which global elements of a schema messages begin with: those that stand in no other of them.
 
-An element stands in another if it is named there, however far below, or may stand for one that is. Elements
-that stand in each other, as a collection of features in itself, are as far out as one another.
+An element stands in another if it is named there, however far below, may stand for one that is, or stands in
+a type that `xsi:type` may give to one that is. Elements that stand in each other, as a collection of features
+in itself, are as far out as one another.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from gateway.xml.declarations import XSD_NAMESPACE
+
 if TYPE_CHECKING:
-    from xmlschema import XsdElement
+    from xmlschema import XsdGlobals
 
 Node: TypeAlias = Any
 """A global element or a complex type, as `xmlschema` has compiled it."""
 
+_ANY_TYPE = f"{{{XSD_NAMESPACE}}}anyType"
 
-def outermost(elements: Mapping[str, "XsdElement"], names: Collection[str]) -> set[str]:
+
+def outermost(declared: "XsdGlobals", names: Collection[str]) -> set[str]:
     """Return the expanded names of the elements that stand in no other of these, but where that is in them.
 
     Args:
-        elements: the global elements of the schema, by expanded name.
-        names: of those that messages may begin with.
+        declared: the global elements and types of the schema.
+        names: the expanded names of the elements that messages may begin with.
     """
-    own = {elements[name]: name for name in names}
-    groups = _components(own)
+    own = {declared.elements[name]: name for name in names}
+    below = _Below(declared)
+    groups = _components(own, below)
     group_of = {node: number for number, group in enumerate(groups) for node in group}
     within: set[int] = set()
     found: set[str] = set()
@@ -31,28 +38,41 @@ def outermost(elements: Mapping[str, "XsdElement"], names: Collection[str]) -> s
         if number not in within:
             found |= mine
         if mine or number in within:
-            within.update(group_of[below] for node in group for below in _below(node))
+            within.update(group_of[each] for node in group for each in below(node))
             within.discard(number)
     return found
 
 
-def _below(node: Node) -> Iterator[Node]:
-    """Yield what stands right below: of an element its type, of a type elements and other types."""
-    if hasattr(node, "type"):
-        if node.type.is_complex():
-            yield node.type
-        return
-    for particle in node.content.iter_elements() if node.has_complex_content() else ():
-        if particle.name is None:
-            continue  # a wildcard says nothing of what is meant
-        if particle.ref is not None:
-            yield particle.ref
-            yield from particle.ref.iter_substitutes()
-        elif particle.type.is_complex():
-            yield particle.type
+class _Below:
+    """Yields what stands right below: of an element its type, of a type elements and other types."""
+
+    def __init__(self, declared: "XsdGlobals") -> None:
+        self._derived: defaultdict[Node, list[Node]] = defaultdict(list)
+        for each in declared.types.values():
+            if each.is_complex() and each.base_type is not None:
+                self._derived[each.base_type].append(each)
+
+    def __call__(self, node: Node) -> Iterator[Node]:
+        if hasattr(node, "type"):
+            if node.type.is_complex():
+                yield node.type
+            return
+        if node.name != _ANY_TYPE:  # which is a wildcard as well: all types are derived from it
+            yield from self._derived.get(node, ())
+        yield from self._within(node)
+
+    def _within(self, node: Node) -> Iterator[Node]:
+        for particle in node.content.iter_elements() if node.has_complex_content() else ():
+            if particle.name is None:
+                continue  # a wildcard says nothing of what is meant
+            if particle.ref is not None:
+                yield particle.ref
+                yield from particle.ref.iter_substitutes()
+            elif particle.type.is_complex():
+                yield particle.type
 
 
-def _components(starts: Iterable[Node]) -> list[list[Node]]:
+def _components(starts: Iterable[Node], below: Callable[[Node], Iterator[Node]]) -> list[list[Node]]:
     """Group what stands in each other, what others stand in last: Tarjan's algorithm, without recursion."""
     numbers: dict[Node, int] = {}
     lows: dict[Node, int] = {}
@@ -63,17 +83,17 @@ def _components(starts: Iterable[Node]) -> list[list[Node]]:
             continue
         numbers[start] = lows[start] = len(numbers)
         open_nodes[start] = None
-        path = [(start, _below(start))]
+        path = [(start, below(start))]
         while path:
             node, rest = path[-1]
-            for below in rest:
-                if below not in numbers:
-                    numbers[below] = lows[below] = len(numbers)
-                    open_nodes[below] = None
-                    path.append((below, _below(below)))
+            for each in rest:
+                if each not in numbers:
+                    numbers[each] = lows[each] = len(numbers)
+                    open_nodes[each] = None
+                    path.append((each, below(each)))
                     break
-                if below in open_nodes:
-                    lows[node] = min(lows[node], numbers[below])
+                if each in open_nodes:
+                    lows[node] = min(lows[node], numbers[each])
             else:
                 path.pop()
                 if path:

@@ -36,6 +36,16 @@ FEATURES = """
          '</xs:choice></xs:complexType></xs:element><xs:element name="b"><xs:complexType><xs:choice>'
          '<xs:element ref="p:a"/></xs:choice></xs:complexType></xs:element><xs:element name="c"/>',
          ["a", "b", "c"], ["a", "b"]),
+        # `b` stands in what `xsi:type` may make of `kern`, two steps on; `c` in what nothing is.
+        ('<xs:complexType name="Kern"/><xs:element name="a"><xs:complexType><xs:sequence>'
+         '<xs:element name="kern" type="p:Kern"/></xs:sequence></xs:complexType></xs:element>'
+         '<xs:complexType name="Mehr"><xs:complexContent><xs:extension base="p:Kern"/></xs:complexContent>'
+         '</xs:complexType><xs:complexType name="Meist"><xs:complexContent><xs:extension base="p:Mehr">'
+         '<xs:sequence><xs:element ref="p:b"/></xs:sequence></xs:extension></xs:complexContent>'
+         '</xs:complexType><xs:element name="b"/><xs:complexType name="T"><xs:complexContent>'
+         '<xs:restriction base="xs:anyType"><xs:sequence><xs:element ref="p:c"/></xs:sequence>'
+         '</xs:restriction></xs:complexContent></xs:complexType><xs:element name="c"/>',
+         ["a", "b", "c"], ["a", "c"]),
         # Whatever a wildcard takes is not meant by it.
         ('<xs:element name="a"><xs:complexType><xs:sequence><xs:any/></xs:sequence></xs:complexType>'
          '</xs:element>'
@@ -47,8 +57,7 @@ def test_outermost_elements_stand_in_no_other(declarations: str, names: list[str
         f'<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:p="{NAMESPACE}" '
         f'targetNamespace="{NAMESPACE}" elementFormDefault="qualified">{declarations}</xs:schema>'
     )
-    elements = dict(schema.maps.elements)
-    outer = outermost(elements, [f"{{{NAMESPACE}}}{name}" for name in names])
+    outer = outermost(schema.maps, [f"{{{NAMESPACE}}}{name}" for name in names])
     assert sorted(name.partition("}")[2] for name in outer) == found
 
 
@@ -65,4 +74,4 @@ def test_depth_of_a_schema_is_no_matter() -> None:
         f'targetNamespace="{NAMESPACE}">{chain}<xs:element name="e{count}"/></xs:schema>'
     )
     names = [f"{{{NAMESPACE}}}e{number}" for number in range(count + 1)]
-    assert outermost(dict(schema.maps.elements), names) == {f"{{{NAMESPACE}}}e0"}
+    assert outermost(schema.maps, names) == {f"{{{NAMESPACE}}}e0"}
