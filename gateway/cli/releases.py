@@ -21,7 +21,7 @@ from gateway.settings import Settings
 
 if TYPE_CHECKING:
     from gateway.standards import Catalogue
-    from gateway.standards.adding import Report
+    from gateway.standards.examining import Report
     from gateway.standards.manifest import Manifest
 
 app = typer.Typer()

@@ -269,7 +269,7 @@ def test_release_is_refused_in_a_sentence_when_memory_is_short(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("gateway.standards.adding.draft", fail)
+    monkeypatch.setattr("gateway.standards.examining.draft", fail)
     limits = resource.getrlimit(resource.RLIMIT_DATA)
     done = run(standards, "add", release.write(tmp_path / "voll", {"a.xsd": SCHEMA}))
     assert done.exit_code == REFUSED, done.output

@@ -18,8 +18,9 @@ import yaml
 from gateway.cli.releases import report_text
 from gateway.errors import ConfigurationError, NotPossible, SchemaViolation, Unavailable, VersionNotServed
 from gateway.standards import Catalogue, Standard, draft, folders, survey
-from gateway.standards.adding import Report, add
+from gateway.standards.adding import add
 from gateway.standards.description import fetch_schema_file, schema_files
+from gateway.standards.examining import Report
 from gateway.standards.examples import Examples
 from gateway.standards.manifest import FILE_NAME
 from gateway.standards.serving import enable, remove

@@ -11,7 +11,8 @@ from gateway.contract.findings import MAX_FINDINGS, Bilingual, Finding, Findings
 from gateway.errors import ConfigurationError, RuleViolation, Unavailable, VersionNotServed
 from gateway.standards import Catalogue, reading
 from gateway.standards.acceptance import Criterion
-from gateway.standards.adding import Report, add
+from gateway.standards.adding import add
+from gateway.standards.examining import Report
 from gateway.standards.serving import enable
 from gateway.xml.schematron import compile_schematron
 from gateway.xml.stylesheet import XSL
