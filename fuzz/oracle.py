@@ -1,8 +1,9 @@
 """What is promised of every message, whatever it is like, and whether it was kept.
 
 A refusal is a `Problem` with a status below 500, within two seconds; its findings lead to their places, in
-document order, at most 200, and repeat no value, nor does a log or standard error. libxml2 and xmlschema
-agree, but for known reasons. HTTP and command line say the same.
+document order, at most 200, and repeat no value, nor does a log or standard error; none is put less well
+because something failed. libxml2 and xmlschema agree, but for known reasons. HTTP and command line say the
+same.
 """
 
 import json
@@ -37,6 +38,7 @@ MAX_S, MAX_EXTRA_MIB = 2.0, 64
 _MAX_TAGS = 2000
 _LINE = re.compile(r"(?:Zeile|line) \d+")
 _MARK, _PIECES = "\ue0f2", b"<!-- --><![CDATA[]]><?x ?>"
+_FAILURES = {"faults_not_refined", "fault_not_described"}
 _ROOT = Path(__file__).parents[1]
 
 
@@ -93,8 +95,13 @@ class Oracle:
         """Return the promises that a message breaks."""
         with capture_logs() as logs:
             violations = self._check(mutant)
+        failed = (f"{each['event']}: {each.get('error')}" for each in logs if each["event"] in _FAILURES)
         return [
             *violations,
+            *(
+                Violation(each, "an error was made good, but findings say less than they should")
+                for each in failed
+            ),
             *_of_what_is_said(f"{logs} {self.overheard.since_last()}", "a log or standard error"),
         ]
 

@@ -61,6 +61,30 @@ def find_faults(model: Model, parent: etree._Element, guesses: Guesses) -> list[
     return list(islice(_Comparison(model, parent, guesses).faults(), MAX_FAULTS))
 
 
+def find_faults_of(
+    model: Model,
+    parent: etree._Element,
+    children: Iterable[tuple[etree._Element | None, str]],
+    guesses: Guesses,
+) -> list[Fault]:
+    """Return what would be wrong if `parent` had other children.
+
+    Args:
+        children: what they would be called; None for one that is in no message.
+    """
+    shadow = etree.Element(parent.tag)
+    original: dict[etree._Element, etree._Element] = {shadow: parent}
+    for child, name in children:
+        made = etree.SubElement(shadow, name)
+        if child is not None:
+            original[made] = child
+    found = find_faults(model, shadow, guesses)
+    for fault in found:
+        fault.element = original.get(fault.element, fault.element)
+        fault.other = fault.other if fault.other is None else original.get(fault.other, fault.other)
+    return found
+
+
 def is_demanded(model: Model, element: etree._Element) -> bool:
     """Say whether a valid element could not be left out where it stands, among few others."""
     parent = element.getparent()

@@ -188,6 +188,19 @@ def _expected(fault: Fault, look: Look | None, name: str) -> tuple[Bilingual, st
     return hint, documented(child_of(fault, look, name))
 
 
+def wrong_name(fault: Fault, look: Look | None) -> Told:
+    """Tell of a child that has the name of another."""
+    name, other = local_of(fault.element), fault.names[0][0]
+    return Told(
+        say(
+            f"»{name}« im Element »{_parent(fault)}« enthält, was in ein Element mit anderem Namen gehört.",
+            f"“{name}” in the element “{_parent(fault)}” holds what belongs in an element of another name.",
+        ),
+        meant(labelled(fault, look, other)),
+        documented(child_of(fault, look, other)),
+    )
+
+
 def wrong_parent(fault: Fault, look: Look | None) -> Told:
     """Tell of a child that belongs in another element near by."""
     name, within = local_of(fault.element), _parent(fault)

@@ -47,7 +47,7 @@ def join(faults: list[Fault], look: Guessing) -> list[Fault]:
     for fault in moved.values():
         filled[fault.other].update(*fault.names)
     parents = (fault.element.getparent() for fault in faults if fault.kind in MISNAMED)
-    budget, found = _Budget(), dict[etree._Element, list[Fault]]()
+    budget, found = Budget(), dict[etree._Element, list[Fault]]()
     for parent in dict.fromkeys(each for each in parents if each is not None):
         declared = look.at(parent)
         if declared is None or not look.declarations.children(declared.type):
@@ -56,20 +56,23 @@ def join(faults: list[Fault], look: Guessing) -> list[Fault]:
         enclosed = _Children(parent, declared, children, look, budget)
         if enclosed.search():
             found[parent] = [*enclosed.faults(filled[parent])]
-    kept = (fault for fault in faults if fault.kind is Kind.WRONG_PARENT or _owner(fault) not in found)
+    kept = (fault for fault in faults if fault.kind is Kind.WRONG_PARENT or owner(fault) not in found)
     return [*kept, *chain.from_iterable(found.values())]
 
 
-def _owner(fault: Fault) -> etree._Element | None:
+def owner(fault: Fault) -> etree._Element | None:
     """Return the element whose content model a fault is about."""
     return fault.element if fault.kind in LACKING else fault.element.getparent()
 
 
 @dataclass
-class _Budget:
+class Budget:
+    """How much may still be tried for a message."""
+
     left: int = _MAX_TRIED
 
     def take(self, count: int) -> bool:
+        """Say whether there is enough left for a trial with so many children."""
         self.left -= _OF_A_TRIAL + count
         return self.left >= 0
 
@@ -112,7 +115,7 @@ class _Children:
         declared: Declared,
         children: list[etree._Element],
         look: Guessing,
-        budget: _Budget,
+        budget: Budget,
     ) -> None:
         self._parent = parent
         self._look = look
@@ -157,7 +160,7 @@ class _Children:
         if not candidates or not self._budget.take(len(self._items)):
             return None
         before = self._now = self._found(self._items) if self._now is None else self._now
-        known = {sign for fault in before for sign in _signs(fault)}
+        known = {sign for fault in before for sign in signs(fault)}
         demanded = {name for fault in before for name in _demanded(fault)}
         known |= {(Kind.MISSING_CHILD, self._parent, (name,)) for name in demanded}
         trials = []
@@ -262,7 +265,7 @@ class _Children:
         children = [item for item in self._items[start:stop] if isinstance(item, etree._Element)]
         run = _Run([name], children)
         outside = self._found([*self._items[:start], run, *self._items[stop:]])
-        if any(sign not in known for fault in outside for sign in _signs(fault)):
+        if any(sign not in known for fault in outside for sign in signs(fault)):
             return None
         inside = self._within(name, start, stop)
         run.lacking = [names for fault in inside if fault.kind in LACKING for names in fault.names]
@@ -291,21 +294,13 @@ class _Children:
 
     def _found(self, items: Sequence[_Item]) -> list[Fault]:
         """Return what is wrong with some children; at a run it is said of nothing in the message."""
-        shadow = etree.Element(self._parent.tag)
-        original: dict[etree._Element, etree._Element] = {shadow: self._parent}
-        for item in items:
-            if isinstance(item, _Run):
-                etree.SubElement(shadow, item.around[0])
-            else:
-                original[etree.SubElement(shadow, str(item.tag))] = item
-        found = content.find_faults(self._model, shadow, self._look.guesses)
-        for fault in found:
-            fault.element = original.get(fault.element, fault.element)
-            fault.other = fault.other if fault.other is None else original.get(fault.other, fault.other)
-        return found
+        children = (
+            (None, item.around[0]) if isinstance(item, _Run) else (item, str(item.tag)) for item in items
+        )
+        return content.find_faults_of(self._model, self._parent, children, self._look.guesses)
 
 
-def _signs(fault: Fault) -> Iterator[tuple[Kind, etree._Element, tuple[str, ...]]]:
+def signs(fault: Fault) -> Iterator[tuple[Kind, etree._Element, tuple[str, ...]]]:
     """Yield what is equal for the same fault before and after a trial."""
     for names in fault.names if fault.kind in LACKING else [()]:
         yield fault.kind, fault.element, tuple(names)

@@ -14,7 +14,17 @@ from lxml import etree
 
 from gateway.contract.codes import RejectCode
 from gateway.contract.findings import MAX_FINDINGS, Finding, Findings
-from gateway.xml import content, enclosing, keys, lxml_faults, meant, parents, sentences, xmlschema_faults
+from gateway.xml import (
+    content,
+    enclosing,
+    keys,
+    lxml_faults,
+    meant,
+    mistaken,
+    parents,
+    sentences,
+    xmlschema_faults,
+)
 from gateway.xml.declarations import Look, attributes_of, is_nil
 from gateway.xml.faults import Fault, Key, Kind, kin
 from gateway.xml.meant import Guessing
@@ -95,6 +105,8 @@ def _refined(merged: list[Fault], look: Guessing, root: etree._Element, body: by
     plain = [fault for fault in merged if fault.kind is not Kind.CONTENT and fault.kind.group != "key"]
     complete = not any(fault.kind is Kind.CONTENT for fault in merged)
     in_content = enclosing.join(parents.join(_in_content(merged, look), look), look)
+    if xmlschema_faults.takes(body):  # otherwise nobody could look at them as what they are taken for
+        in_content = mistaken.join(in_content, plain, look)
     hidden = meant.find_faults(in_content, look, body)
     in_content, plain = _as_moved(in_content, plain, look)
     plain += [fault for fault in hidden if fault.kind.group != "content"]
@@ -122,14 +134,17 @@ def _as_moved(in_content: list[Fault], plain: list[Fault], look: Guessing) -> tu
         if fault.kind in (Kind.WRONG_PARENT, Kind.MISSING_PARENT) or meant.is_mistaken(fault)
     }
     moved = {fault.element for fault in displaced} & look.judged
-    mistaken = {fault.element for fault in displaced if meant.is_mistaken(fault)} & look.judged
+    taken = {fault.element for fault in displaced if meant.is_mistaken(fault)} & look.judged
+    renamed = {fault.element for fault in displaced if fault.kind is Kind.WRONG_NAME}
     if not moved:
         return in_content, plain
 
     def stays(fault: Fault) -> bool:
         if fault in displaced:
-            return mistaken.isdisjoint(fault.element.iterancestors())
-        return moved.isdisjoint((fault.element, *fault.element.iterancestors()))
+            return taken.isdisjoint(fault.element.iterancestors())
+        # That it stands in the wrong place is said of it by its other name.
+        is_outside = fault.kind is Kind.MISPLACED_CHILD and fault.element in renamed
+        return (is_outside or fault.element not in moved) and moved.isdisjoint(fault.element.iterancestors())
 
     return [*filter(stays, in_content)], [*filter(stays, plain)]
 

@@ -24,6 +24,7 @@ class Kind(StrEnum):
     UNEXPECTED_CHILD = auto()
     WRONG_NAMESPACE = auto()
     WRONG_CASE = auto()
+    WRONG_NAME = auto()
     WRONG_PARENT = auto()
     MISSING_PARENT = auto()
     UNKNOWN_ROOT = auto()
@@ -72,6 +73,7 @@ _GROUPS = {
         Kind.UNEXPECTED_CHILD,
         Kind.WRONG_NAMESPACE,
         Kind.WRONG_CASE,
+        Kind.WRONG_NAME,
         Kind.WRONG_PARENT,
         Kind.MISSING_PARENT,
     },

@@ -23,6 +23,7 @@ _MAX_KEY = 1000
 """Characters: in a longer value of a key white space counts as it stands."""
 _MAX_UNKNOWN = 1000
 """So many unknown elements are looked at for what references may lead to."""
+_STRING = f"{{{declarations.XSD_NAMESPACE}}}string"
 _KEY_DEPTH = 3
 """So many levels below an element what is its key may stand."""
 
@@ -106,6 +107,7 @@ class Refining:
         for fault in islice((each for each in others if each.kind in LACKING), _MAX_UNKNOWN):
             for above in (fault.element, *fault.element.iterancestors()):
                 self._missing[above].append(fault)
+        self._renamed = {fault.element for fault in others if fault.kind is Kind.WRONG_NAME}
         self._misnamed = Counter(above for element in misnamed for above in element.iterancestors())
         self._tables: dict[tuple[etree._Element, str], list[Entry]] = {}
         self._paths: dict[Component, _Paths] = {}
@@ -119,13 +121,11 @@ class Refining:
         for fault in faults:
             found = _scope(fault, self._look)
             if found is None:
-                # libxml2 names no constraint where it says no more than that a value is wrong.
-                if fault.constraint or all(fault.element is not element for element, _ in self._wrong):
-                    yield fault
+                yield fault
                 continue
             scope, constraint = found
             if fault.kind is not Kind.DANGLING_REFERENCE:
-                yield from self._placed(fault, self._table(scope, constraint))
+                yield from self._placed(fault, self._table(scope, constraint), constraint)
             elif (scope, constraint.name) not in done:
                 done.add((scope, constraint.name))
                 lost, doubtful = self._dangling(scope, constraint)
@@ -141,7 +141,7 @@ class Refining:
                     continue
                 first: dict[Values, Entry] = {}
                 for entry in self._table(scope, constraint):
-                    if entry.values is None or self._is_wrong(entry):
+                    if entry.values is None or self._is_wrong(entry) or not self._is_meant(entry, constraint):
                         continue
                     twin = first.setdefault(entry.values, entry)
                     if twin is not entry:
@@ -176,7 +176,11 @@ class Refining:
     def _is_wrong(self, entry: Entry) -> bool:
         return any(_place(node) in self._wrong for node in entry.fields if node is not None)
 
-    def _placed(self, fault: Fault, entries: list[Entry]) -> Iterator[Fault]:
+    def _is_meant(self, entry: Entry, constraint: Component) -> bool:
+        """Say whether what a constraint selects is not only so called."""
+        return entry.element not in self._renamed or local_of(entry.element) not in _selected(constraint)
+
+    def _placed(self, fault: Fault, entries: list[Entry], constraint: Component) -> Iterator[Fault]:
         own = next((entry for entry in entries if entry.element is fault.element), None)
         if own is None:
             yield fault
@@ -187,7 +191,10 @@ class Refining:
             if fault.element not in self._unsound:
                 yield fault
             return
-        twin = next((entry for entry in entries if entry.values == own.values), own)
+        same = [entry for entry in entries if entry.values == own.values]
+        twin = next((entry for entry in same if self._is_meant(entry, constraint)), None)
+        if twin is None or not self._is_meant(own, constraint) or (twin is own and same[0] is not own):
+            return
         fault.other = _element(twin) if twin is not own else None
         yield _at(fault, own.fields)
 
@@ -279,8 +286,11 @@ def _value(node: Any, look: Look) -> object:
         text, kind = str(node), component.type if component is not None else None
     text = " ".join(text.split())
     simple = declarations.value_type(kind) if kind is not None else None
-    try:
-        return simple.decode(text) if simple is not None else text
+    primitive = getattr(simple, "primitive_type", None)  # a union or list has none
+    if simple is None or (primitive is not None and primitive.name == _STRING):
+        return text
+    try:  # which takes a hundred times as long
+        return simple.decode(text)
     except Exception:  # a wrong value is another fault's business
         return text
 

@@ -189,6 +189,8 @@ def _fault(element: etree._Element, error: etree._LogEntry) -> Fault:
 def _key_kind(text: str) -> Kind:
     if "No match found" in text:
         return Kind.DANGLING_REFERENCE
+    if text.endswith(("something strange happened.", "non-simple type.")):  # of a field that is wrong itself
+        return Kind.OTHER
     return Kind.MISSING_KEY if text.endswith("evaluate to a node.") else Kind.DUPLICATE_KEY
 
 

@@ -26,8 +26,8 @@ _DISPLACED = {*MISNAMED, Kind.WRONG_PARENT, Kind.MISSING_PARENT}
 
 
 def is_mistaken(fault: Fault) -> bool:
-    """Say whether an element is one too many under its name, and taken for another that is missing."""
-    return fault.kind is Kind.TOO_OFTEN and fault.instead is not None
+    """Say whether an element is known under its name, and taken for another."""
+    return fault.kind is Kind.WRONG_NAME or (fault.kind is Kind.TOO_OFTEN and fault.instead is not None)
 
 
 def is_displaced(fault: Fault) -> bool:
@@ -86,7 +86,7 @@ def find_faults(faults: Iterable[Fault], look: Guessing, body: bytes) -> list[Fa
     if not xmlschema_faults.takes(body):
         return []
     copies = _Copies(look)
-    for fault in faults:
+    for fault in sorted(faults, key=is_mistaken, reverse=True):  # what is in these is looked at with them
         copies.add(fault)
     return [*copies.faults, *copies.originals(xmlschema_faults.find_faults(body, copies.roots))]
 
@@ -104,7 +104,9 @@ class _Copies:
     def add(self, fault: Fault) -> None:
         """Copy the element that a fault is about, if it is clear what was meant."""
         name, element, parent = self._meant(fault), fault.element, _owner(fault)
-        if name is None or not _is_small(element, _MAX_ELEMENTS - len(self._originals)):
+        if name is None or element in self._look.judged:
+            return
+        if not _is_small(element, _MAX_ELEMENTS - len(self._originals)):
             return
         if fault.kind is Kind.MISSING_PARENT:
             declared = self._look.within(parent, fault.names[0][0], element)
@@ -130,13 +132,21 @@ class _Copies:
         while waiting:
             copy, original, declared = waiting.pop()
             self._originals[copy] = original
+            copy.attrib.update(self._stated(original))
+            for child in original.iterchildren("*"):
+                self._look.at(child)  # by its own name, as long as that of its parent counts
             self._look.take(original, str(copy.tag), declared)
-            copy.attrib.update(dict(original.attrib))
             copy.text, copy.tail = _cut(original.text), _cut(original.tail)
             for child, name in self._children(original):
                 own = _namespaces(child) if child.nsmap != original.nsmap else None
                 below = self._look.under(original, child, name)
                 waiting.append((etree.SubElement(copy, name, nsmap=own), child, below))
+
+    def _stated(self, element: etree._Element) -> dict[str | bytes, str | bytes]:
+        """Return the attributes of an element without those that libxml2 has added because of its name."""
+        own = self._look.at(element)
+        added = self._look.declarations.defaults(own.type) if own else ()
+        return {name: value for name, value in element.attrib.items() if (name, value) not in added}
 
     def _children(self, element: etree._Element) -> list[tuple[etree._Element, str]]:
         """Return the children with the names that were meant, without those of which that is not clear."""
@@ -158,6 +168,8 @@ class _Copies:
         if fault.kind is Kind.MISSING_PARENT:
             within = [self._look.within(_owner(fault), name, fault.element) for name in fault.names[0]]
             return str(fault.element.tag) if _all_same(within) else None
+        if fault.kind is Kind.WRONG_NAME:
+            return fault.names[0][0]
         known = self._look.names(_owner(fault))
         if fault.kind is Kind.WRONG_PARENT:
             return name if (name := str(fault.element.tag)) in known else None

@@ -302,6 +302,7 @@ _TELLERS: dict[Kind, Callable[[Fault, Look | None], Told]] = {
     Kind.UNEXPECTED_CHILD: content_sentences.unexpected,
     Kind.WRONG_NAMESPACE: content_sentences.wrong_namespace,
     Kind.WRONG_CASE: content_sentences.wrong_case,
+    Kind.WRONG_NAME: content_sentences.wrong_name,
     Kind.WRONG_PARENT: content_sentences.wrong_parent,
     Kind.MISSING_PARENT: content_sentences.missing_parent,
     Kind.UNKNOWN_ROOT: _root,

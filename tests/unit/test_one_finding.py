@@ -1,7 +1,7 @@
 """One fault in a message is one finding: every valid sample, changed in one place in each of these ways.
 
-Left out is what is more than one fault to the schema: a copy of an element with identifiers, and an element
-that has the name of one that may be repeated.
+Left out is what is more than one fault to the schema: a copy of an element with identifiers, and a value that
+has the name of another, as it may as well have been moved where another was left out.
 """
 
 import datetime
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from lxml import etree
+from structlog.testing import capture_logs
 
 from gateway.errors import Problem
 from gateway.settings import data_folder
@@ -47,6 +48,22 @@ def write_in_capitals(element: etree._Element) -> bool:
 
 def put_in_another_namespace(element: etree._Element) -> bool:
     named(element, "urn:example:other", etree.QName(element).localname)
+    return True
+
+
+def call_it_like_the_next(element: etree._Element) -> bool:
+    following = element.getnext()
+    if following is None or following.tag == element.tag or not len(element):
+        return False
+    element.tag = following.tag
+    return True
+
+
+def call_it_like_the_first(element: etree._Element) -> bool:
+    first = parent_of(element)[0]
+    if first.tag == element.tag or not len(element):
+        return False
+    element.tag = first.tag
     return True
 
 
@@ -121,7 +138,14 @@ ALWAYS_WRONG: list[Callable[[etree._Element], bool]] = [
     write_text_beside_children,
     put_an_element_into_a_value,
 ]
-MOSTLY_WRONG = [leave_out, copy, swap_with_the_next, leave_out_an_attribute]
+MOSTLY_WRONG = [
+    call_it_like_the_next,
+    call_it_like_the_first,
+    leave_out,
+    copy,
+    swap_with_the_next,
+    leave_out_an_attribute,
+]
 """A schema may allow it here or there."""
 
 
@@ -156,8 +180,10 @@ def changed(file: Path, change: Callable[[etree._Element], bool]) -> Iterator[tu
 
 def errors(catalogue: Catalogue, body: bytes) -> list[str]:
     try:
-        catalogue.read(body, today=DAY)
+        with capture_logs() as logs:
+            catalogue.read(body, today=DAY)
     except Problem as problem:
+        assert not logs  # an error that is made good is told there
         return [each.message.de for each in problem.findings if each.severity == "error"]
     return []
 
