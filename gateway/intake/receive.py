@@ -27,7 +27,7 @@ from gateway.rush import Rush
 from gateway.settings import Settings
 from gateway.standards import Catalogue, Incoming
 from gateway.standards.conversion import Converter
-from gateway.standards.reading import limits_of, read_message_id
+from gateway.standards.reading import limits_of, read_message_ids
 from gateway.store import SqlStore, reads
 from gateway.store.rows import Accepted, Case, NewSubmission, Part
 
@@ -151,9 +151,10 @@ class Intake:
         except Problem as problem:
             problem.with_traceback(None)  # its frames hold the message's tree, and there will be a second
             stated = metadata.message_id or idempotency_key
-            message_id = await read_message_id(self._catalogue, body, self._limits) or stated
-            if earlier := await self._fetch_earlier(client, message_id, body, attachments):
-                return earlier
+            # Which version it was then is not known; what was stored has the same bytes in any case.
+            for message_id in [*await read_message_ids(self._catalogue, body, self._limits), stated]:
+                if earlier := await self._fetch_earlier(client, message_id, body, attachments):
+                    return earlier
             if isinstance(problem, VersionNotServed):
                 _log.warning("version_not_served", client=client.id)  # nothing is stored that would say who
             raise

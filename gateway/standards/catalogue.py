@@ -29,7 +29,7 @@ from gateway.standards.refusals import (
     unmatched_problem,
     version_problem,
 )
-from gateway.standards.roots import Typed, by_root, choose, enter, fulfilling, is_alone
+from gateway.standards.roots import Roots, Typed, enter, matching, newest
 from gateway.standards.sources import SchemaFiles
 from gateway.standards.standard import MessageType, Standard
 from gateway.xml import attachments
@@ -83,13 +83,7 @@ class Catalogue:
         unusable: Mapping[Path, str] | None = None,
     ) -> None:
         self.standards = sorted(standards, key=lambda item: (item.manifest.standard, item.manifest.version))
-        self._by_root = by_root(self.standards)
-        self._alone = {tag: known[0] for tag, known in self._by_root.items() if is_alone(tag, known)}
-        self._asking = {
-            tag
-            for tag, known in self._by_root.items()
-            if any(each.match is not None and each.match.takes_time for each, _ in known)
-        }
+        self._roots = Roots(self.standards)
         self._files = dict(files or {})
         self.unusable = dict(unusable or {})
         """Each `standard.yaml` that was left out, and why."""
@@ -172,7 +166,7 @@ class Catalogue:
                 raise ConfigurationError(f"{standard.folder}: {error.detail}") from error
         gone = [standard for standard in self.standards if standard.folder / FILE_NAME not in files]
         self.standards, self._files = new.standards, new._files
-        self._by_root, self._alone, self._asking = new._by_root, new._alone, new._asking
+        self._roots = new._roots
         return [*(f"+ {each}" for each in fresh), *(f"- {each}" for each in gone)]
 
     @property
@@ -266,7 +260,7 @@ class Catalogue:
 
     def asks_worker(self, root: etree._Element) -> bool:
         """Say whether identifying a message may wait for a worker process."""
-        return str(root.tag) in self._asking
+        return self._roots.asks_worker(root)
 
     def judge(self, opened: Opened) -> Incoming:
         """Validate one message, read its header, and compare both with what came with it.
@@ -309,22 +303,21 @@ class Catalogue:
             VersionNotServed: the standard is known, its version is not, or not on that day.
             Unavailable: what tells its types apart is asked of a worker, and none could answer.
         """
-        tag = str(root.tag)
-        alone = self._alone.get(tag)
-        if alone and alone[0].match is None and alone[1].serves(today):
+        roots = self._roots
+        alone = roots.alone(root)
+        if alone and alone[1].serves(today):
             return alone
-        known = self._by_root.get(tag, ())
-        matching = fulfilling(known, root)
-        fitting = [each for each in matching if each is alone or each[1].is_version_of(root)]
-        found = choose(fitting, today)
-        if found and found[1].serves(today):
+        known = roots.of(root)
+        served = matching([each for each in known if each[1].serves(today)], root)
+        if found := newest((each for each in served if each[1].is_version_of(root)), today):
             return found
-        if own := {standard: its for its, standard in fitting if standard.is_version_of(root)}:
+        others = matching([each for each in known if not each[1].serves(today)], root)
+        if own := {standard: its for its, standard in [*served, *others] if standard.is_version_of(root)}:
             problem = version_problem(root, body, self._versions(own), today, own=own)
             problem.message_type = next(iter(own.values())).id
             raise problem
         asking = [each for each, standard in known if each.match is not None and standard.serves(today)]
-        if asking and not matching:
+        if asking and not served and not others:
             raise unmatched_problem(root, body, asking)
         namespace, relatives = etree.QName(root).namespace or "", self._relatives(root)
         in_this_version = [item for item in relatives if item.manifest.namespace == namespace]
@@ -332,10 +325,10 @@ class Catalogue:
             raise version_problem(root, body, relatives, today)
         raise unknown_root_problem(root, body, self.standards, in_this_version, today)
 
-    def read_message_id(self, root: etree._Element) -> str | None:
-        """Return the id that a message gives itself, in whatever version; None where it has none."""
-        known = self._by_root.get(str(root.tag), ())
-        return next(filter(None, (each.read_header(root).message_id for _, each in known)), None)
+    def read_message_ids(self, root: etree._Element) -> list[str]:
+        """Return the ids that a message gives itself, as each version reads it that it may be of."""
+        found = (standard.read_header(root).message_id for _, standard in self._roots.of(root))
+        return [*dict.fromkeys(filter(None, found))]
 
     def _versions(self, standards: Iterable[Standard]) -> list[Standard]:
         names = {each.manifest.standard for each in standards}
@@ -344,7 +337,7 @@ class Catalogue:
     def _relatives(self, root: etree._Element) -> list[Standard]:
         """Return what a message may have been meant as that is of none here."""
         wanted = family(etree.QName(root).namespace or "")
-        owners = {standard.manifest.standard for _, standard in self._by_root.get(str(root.tag), ())}
+        owners = {standard.manifest.standard for _, standard in self._roots.of(root)}
         return [
             item
             for item in self.standards

@@ -20,7 +20,7 @@ from gateway.xml.xpath import in_xpath_1, prefixes, tokens
 # What Saxon says of an expression, behind what it says of the stylesheet around it.
 _COMPLAINT = re.compile(r"\bX[A-Z]{3}\d{4}\b.*")
 _MAX_LENGTH = 5_000
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_OF_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _KNOWN = {"xs": XSD_NAMESPACE, "xml": XML_NAMESPACE}
 
 
@@ -36,10 +36,10 @@ class Condition:
     """
 
     def __init__(self, xpath: str, namespaces: Mapping[str, str]) -> None:
-        if len(xpath) > _MAX_LENGTH or _CONTROL.search(xpath):
-            raise ConfigurationError(
-                f"{xpath[:50]!r}…: has more than {_MAX_LENGTH} characters, or some that no XML has"
-            )
+        if len(xpath) > _MAX_LENGTH:
+            raise ConfigurationError(f"{xpath[:50]!r}…: has more than {_MAX_LENGTH} characters")
+        if _OF_NO_XML.search(xpath):
+            raise ConfigurationError(f"{xpath!r}: has a character that no XML has")
         known = {**_KNOWN, **namespaces}
         written = tokens(xpath)
         used = prefixes(written)
@@ -109,7 +109,9 @@ class Condition:
         etree.SubElement(root, f"{XSL}output", method="text")
         template = etree.SubElement(root, f"{XSL}template", match="/")
         # The KoSIT validator takes a match that fails for one that does not hold.
-        attempt = etree.SubElement(template, f"{XSL}try", select=f"string(boolean(({self.xpath})))")
+        attempt = etree.SubElement(template, f"{XSL}try")
+        etree.SubElement(attempt, f"{XSL}variable", name="found", select=self.xpath)
+        etree.SubElement(attempt, f"{XSL}sequence", select="string(boolean($found))")
         etree.SubElement(attempt, f"{XSL}catch", select="'false'")
         return Stylesheet(self.xpath, root)
 
@@ -123,8 +125,8 @@ def _compiled(xpath: str | None, namespaces: dict[str, str]) -> etree.XPath | No
         return None  # to be told by Saxon what is wrong
 
 
-def fulfilled(conditions: Iterable[Condition], root: etree._Element) -> set[Condition]:
-    """Return those that a document fulfils: what takes a worker is asked of it all at once.
+def all_held(conditions: Iterable[Condition], root: etree._Element) -> set[Condition]:
+    """Return those that hold of a document: what takes a worker is asked of it all at once, in its time.
 
     Raises:
         ConfigurationError: one of them is no XPath.

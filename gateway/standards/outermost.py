@@ -44,32 +44,38 @@ def outermost(declared: "XsdGlobals", names: Collection[str]) -> set[str]:
 
 
 class _Below:
-    """Yields what stands right below: of an element its type, of a type elements and other types."""
+    """Yields what stands right below: of an element its types, of a type elements and other types."""
 
     def __init__(self, declared: "XsdGlobals") -> None:
-        self._derived: defaultdict[Node, list[Node]] = defaultdict(list)
+        self._derived: defaultdict[str, list[Node]] = defaultdict(list)
         for each in declared.types.values():
-            if each.is_complex() and each.base_type is not None:
-                self._derived[each.base_type].append(each)
+            # All are derived from anyType, which says nothing of what is meant.
+            if each.is_complex() and each.base_type is not None and each.base_type.name != _ANY_TYPE:
+                self._derived[str(each.base_type.name)].append(each)
 
     def __call__(self, node: Node) -> Iterator[Node]:
         if hasattr(node, "type"):
-            if node.type.is_complex():
-                yield node.type
+            yield from self._types(node)
             return
-        if node.name != _ANY_TYPE:  # which is a wildcard as well: all types are derived from it
-            yield from self._derived.get(node, ())
-        yield from self._within(node)
-
-    def _within(self, node: Node) -> Iterator[Node]:
         for particle in node.content.iter_elements() if node.has_complex_content() else ():
             if particle.name is None:
                 continue  # a wildcard says nothing of what is meant
             if particle.ref is not None:
                 yield particle.ref
                 yield from particle.ref.iter_substitutes()
-            elif particle.type.is_complex():
-                yield particle.type
+            else:
+                yield from self._types(particle)
+
+    def _types(self, element: Node) -> Iterator[Node]:
+        """Yield the complex types that an element may have."""
+        waiting = [element.type] if element.type.is_complex() else []
+        blocked = {*element.block.split(), *getattr(element.type, "block", "").split()}
+        while waiting:
+            each = waiting.pop()
+            yield each
+            waiting += [
+                other for other in self._derived.get(each.name, ()) if other.derivation not in blocked
+            ]
 
 
 def _components(starts: Iterable[Node], below: Callable[[Node], Iterator[Node]]) -> list[list[Node]]:

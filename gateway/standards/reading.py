@@ -84,14 +84,14 @@ def usable(standard: Standard) -> Iterator[None]:
     standard.fault = ""
 
 
-async def read_message_id(catalogue: Catalogue, body: bytes, limits: Limits = DEFAULT_LIMITS) -> str | None:
-    """Return the id that a message gives itself, valid and served or not; None where it has none."""
+async def read_message_ids(catalogue: Catalogue, body: bytes, limits: Limits = DEFAULT_LIMITS) -> list[str]:
+    """Return the ids that a message gives itself, valid and served or not; see `Catalogue`."""
 
-    def look() -> str | None:
+    def look() -> list[str]:
         try:
-            return catalogue.read_message_id(parse(body, limits))
+            return catalogue.read_message_ids(parse(body, limits))
         except Problem:
-            return None
+            return []
 
     return await asyncio.to_thread(look)
 

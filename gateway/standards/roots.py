@@ -8,7 +8,7 @@ from lxml import etree
 
 from gateway.domain import calendar
 from gateway.errors import ConfigurationError
-from gateway.standards.condition import fulfilled
+from gateway.standards.condition import all_held
 from gateway.standards.manifest import FILE_NAME
 from gateway.standards.refusals import family
 from gateway.standards.standard import MessageType, Standard
@@ -73,37 +73,60 @@ def _confusion(new: Typed, known: Typed) -> str | None:
     )
 
 
-def is_alone(tag: str, known: Sequence[Typed]) -> bool:
+class Roots:
+    """Message types by root element, once all are known."""
+
+    def __init__(self, standards: Iterable[Standard]) -> None:
+        self._known = by_root(standards)
+        self._alone = {tag: known[0] for tag, known in self._known.items() if _is_alone(tag, known)}
+        self._asking = {
+            tag
+            for tag, known in self._known.items()
+            if any(each.match is not None and each.match.takes_time for each, _ in known)
+        }
+
+    def of(self, root: etree._Element) -> Sequence[Typed]:
+        """Return the types that a message with this root element may be of."""
+        return self._known.get(str(root.tag), ())
+
+    def alone(self, root: etree._Element) -> Typed | None:
+        """Return the only type that a message with this root element may be of, whatever else it says."""
+        return self._alone.get(str(root.tag))
+
+    def asks_worker(self, root: etree._Element) -> bool:
+        """Say whether telling the types of a root element apart may wait for a worker process."""
+        return str(root.tag) in self._asking
+
+
+def _is_alone(tag: str, known: Sequence[Typed]) -> bool:
     """Say whether a root element is of one version by its namespace, which has that version's number.
 
     A header that names another is a contradiction then, and said as one.
     """
     namespace = etree.QName(tag).namespace or ""
-    return len(known) == 1 and family(namespace) != namespace
+    return len(known) == 1 and known[0][0].match is None and family(namespace) != namespace
 
 
-def fulfilling(known: Sequence[Typed], root: etree._Element) -> list[Typed]:
-    """Return those types of a root element whose `match` a message fulfils.
+def matching(known: Sequence[Typed], root: etree._Element) -> list[Typed]:
+    """Return those types of a root element whose `match` holds of a message.
 
     Raises:
         Unavailable: what tells them apart is asked of a worker, and none could answer.
     """
     asked = {each.match for each, _ in known if each.match is not None}
     try:
-        met = fulfilled(asked, root)
+        held = all_held(asked, root)
     except ConfigurationError:  # one of them is no XPath: it is put off as it is asked alone
         return [each for each in known if each[1].matches(each[0], root)]
-    return [each for each in known if each[0].match is None or each[0].match in met]
+    return [each for each in known if each[0].match is None or each[0].match in held]
 
 
-def choose(fitting: Sequence[Typed], today: datetime.date | None) -> Typed | None:
-    """Choose among types that a message fits: the newest that is served."""
-    served = [each for each in fitting if each[1].serves(today)]
+def newest(served: Iterable[Typed], today: datetime.date | None) -> Typed | None:
+    """Choose among types that a message fits and that are served: the one that came last."""
     day = today or calendar.today()  # on no particular day, none that is yet to come before one in force
 
     def age(typed: Typed) -> tuple[bool, datetime.date]:
         first = typed[1].manifest.valid_from or datetime.date.min
         return first <= day, first
 
-    newest = sorted(served, key=age)
-    return next(iter([*reversed(newest), *fitting]), None)
+    return max(reversed([*served]), key=age, default=None)

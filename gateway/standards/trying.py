@@ -11,7 +11,7 @@ from gateway.contract.findings import Severity
 from gateway.errors import Problem, Unavailable
 from gateway.standards.codelists import used_codes
 from gateway.standards.manifest import Manifest
-from gateway.standards.roots import fulfilling
+from gateway.standards.roots import matching
 from gateway.standards.standard import MessageType, Standard
 from gateway.standards.survey import Survey
 from gateway.xml.parse import parse
@@ -65,7 +65,7 @@ def try_samples(found: Survey, standard: Standard) -> Iterator[Sample]:
         try:
             root = parse(body)
             types = [(each, standard) for each in standard.message_types if each.root == root.tag]
-            fitting = fulfilling(types, root)
+            fitting = matching(types, root)
         except Unavailable:
             yield Sample(path, False, _NOT_CHECKED)
         except Problem as problem:

@@ -9,16 +9,15 @@ Source: XPath 3.1, https://www.w3.org/TR/xpath-31/ (appendix I: incompatibilitie
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 _NAME = r"[^\W\d][\w.-]*"
 _TOKEN = re.compile(
-    rf""""[^"]*"|'[^']*'|\(:|Q\{{[^}}]*\}}|{_NAME}(?::(?!:)(?:{_NAME}|\*))?|\d+|//|::|\.\.|!=|\S""", re.DOTALL
+    rf""""[^"]*"|'[^']*'|\(:|Q\{{[^}}]*\}}|{_NAME}(?::(?!:)(?:{_NAME}|\*))?|\d+|//|::|\.\.|!=|[^ \t\r\n]""",
+    re.DOTALL,
 )
 _COMMENT = re.compile(r"\(:|:\)")
 _A_NAME = re.compile(rf"(?:({_NAME}):)?(?:{_NAME}|\*)")
-_OPERATORS = {"and", "or", "div", "mod", "idiv", "union", "intersect", "except", "to", "is", "eq", "ne"}
-_AXES = {"child", "descendant", "descendant-or-self", "self", "parent", "ancestor", "ancestor-or-self"}
-_NODE_TESTS = ("text", "node")
 _QUOTES = {'"', "'"}
 _ARGUMENTS = {"string": 1, "normalize-space": 1, "local-name": 0, "namespace-uri": 0}
 """How many arguments functions that give a text may have; without one they ask for what is looked at."""
@@ -59,7 +58,7 @@ def in_xpath_1(written: Sequence[str]) -> str | None:
         written: the tokens of a condition in XPath 3.1.
     """
     try:
-        return _Condition(written).rewritten()
+        return _Reader(written).rewritten()
     except _Beyond:
         return None
 
@@ -68,8 +67,11 @@ class _Beyond(Exception):
     """Something that might not mean the same."""
 
 
-class _Condition:
-    """Reads a condition by a grammar that both versions take for the same; raises _Beyond elsewhere."""
+class _Reader:
+    """Reads a condition by a grammar that both versions take for the same; raises _Beyond elsewhere.
+
+    All of it goes down the tree, a predicate by as many levels as it has steps: libxml2 has no limit of time.
+    """
 
     def __init__(self, written: Sequence[str]) -> None:
         self._written = written
@@ -83,14 +85,19 @@ class _Condition:
             raise _Beyond
         return " ".join(self._result)
 
-    def _condition(self, *, inside: bool) -> None:
+    @contextmanager
+    def _deeper(self) -> Iterator[None]:
         self._depth += 1
         if self._depth > _DEEPEST:
             raise _Beyond
-        self._term(inside)
-        while self._take("and", "or"):
-            self._term(inside)
+        yield
         self._depth -= 1
+
+    def _condition(self, *, inside: bool) -> None:
+        with self._deeper():
+            self._term(inside)
+            while self._take("and", "or"):
+                self._term(inside)
 
     def _term(self, inside: bool) -> None:
         if self._take("(") or self._calls("not", "boolean"):
@@ -104,18 +111,25 @@ class _Condition:
             self._expect(",")
             self._one_text(inside)
             self._expect(")")
-        else:
-            self._operand(inside)
+        elif self._is_text:
+            self._one_text(inside)
             if self._take("=", "!="):
                 self._operand(inside)
+        else:
+            self._path(inside)
+            if self._take("=", "!="):
+                self._one_text(inside)
 
     def _operand(self, inside: bool) -> None:
-        """Read a literal, a function that gives a text, or a path, of which any node may be meant."""
-        is_call = self._ahead(1) == "(" and self._next not in _NODE_TESTS
-        if is_call or self._next[:1] in _QUOTES:
+        if self._is_text:
             self._one_text(inside)
         else:
             self._path(inside)
+
+    @property
+    def _is_text(self) -> bool:
+        """Whether a literal comes, or a function that gives a text."""
+        return self._next[:1] in _QUOTES or (self._next in _ARGUMENTS and self._ahead(1) == "(")
 
     def _one_text(self, inside: bool) -> None:
         """Read what is one text at most: of several, XPath 1.0 takes the first."""
@@ -123,7 +137,8 @@ class _Condition:
             self._step_over()
         elif self._calls(*_ARGUMENTS):
             if self._next != ")" and _ARGUMENTS[self._written[self._at - 2]]:
-                self._one_text(inside)
+                with self._deeper():
+                    self._one_text(inside)
             elif not inside:
                 raise _Beyond
             self._expect(")")
@@ -135,23 +150,20 @@ class _Condition:
             self._expect(".")
 
     def _path(self, inside: bool) -> None:
-        if not self._take("/", "//") and not inside:
+        """Read a path from the document, within a predicate one from the element that it is about."""
+        if not inside and not self._take("/", "//"):
             raise _Beyond
+        if inside and self._take("."):
+            return
         self._step()
-        while self._take("/", "//"):
+        while self._take("/"):
             self._step()
 
     def _step(self) -> None:
-        if self._take(".", ".."):
-            return  # which have no predicates in XPath 1.0
-        if not self._take("@") and self._ahead(1) == "::":
-            if self._next not in _AXES:
-                raise _Beyond
-            self._step_over()
-            self._step_over()
-        if self._calls(*_NODE_TESTS):
+        if self._calls("text"):
             self._expect(")")
         else:
+            self._take("@")
             self._name()
         while self._take("["):
             if self._next.isdecimal() and self._ahead(1) == "]":
@@ -163,8 +175,7 @@ class _Condition:
             self._expect("]")
 
     def _name(self, *, wildcard: bool = True) -> None:
-        is_one = _A_NAME.fullmatch(self._next) and self._ahead(1) != "("
-        if not is_one or self._next in _OPERATORS or ("*" in self._next and not wildcard):
+        if not _A_NAME.fullmatch(self._next) or ("*" in self._next and not wildcard):
             raise _Beyond
         self._step_over()
 

@@ -14,7 +14,7 @@ from gateway.standards.conversion import Converter
 from gateway.standards.description import description, summary
 from gateway.standards.examples import Examples
 from gateway.standards.manifest import FILE_NAME
-from gateway.standards.reading import read_message_id
+from gateway.standards.reading import read_message_ids
 from gateway.standards.serving import enable
 from gateway.xml.parse import DEFAULT_LIMITS, parse
 from tests.unit.standards import release
@@ -168,11 +168,16 @@ def test_version_in_force_reads_what_is_read_on_any_day(standards: Path) -> None
     assert version_of(begun, None) == "4.2"
 
 
-async def test_message_id_is_read_where_any_version_says_it_stands(standards: Path) -> None:
+async def test_message_ids_are_read_wherever_a_version_says_they_stand(standards: Path) -> None:
     edit(standards, NEW, "profile: bn-1.1-unqualified", "profile: none")  # not reviewed yet
     serve(standards, OLD, in_days(-20), in_days(-10))  # type: ignore[arg-type]
     catalogue = serve(standards, NEW, in_days(10))  # type: ignore[arg-type]
-    assert await read_message_id(catalogue, BODY) == MESSAGE_ID
+    assert await read_message_ids(catalogue, BODY) == [MESSAGE_ID]
+    edit(standards, OLD, "profile: bn-1.1-unqualified", "profile: none\n  xpaths: {message_id: '@version'}")
+    edit(standards, NEW, "profile: none", "profile: bn-1.1-unqualified")
+    assert {*await read_message_ids(Catalogue.load([standards]), BODY)} == {"2.3", MESSAGE_ID}
+    assert await read_message_ids(catalogue, b"<hund/>") == []
+    assert await read_message_ids(catalogue, b"<hund") == []
 
 
 def test_each_version_is_told_and_has_an_example_of_its_own(standards: Path) -> None:

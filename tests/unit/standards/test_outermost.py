@@ -46,6 +46,11 @@ FEATURES = """
          '<xs:restriction base="xs:anyType"><xs:sequence><xs:element ref="p:c"/></xs:sequence>'
          '</xs:restriction></xs:complexContent></xs:complexType><xs:element name="c"/>',
          ["a", "b", "c"], ["a", "c"]),
+        # Where `xsi:type` may not make anything of it, nor of what comes of it in another way.
+        ('<xs:complexType name="Kern"/><xs:element name="a" type="p:Kern" block="extension"/>'
+         '<xs:complexType name="Mehr"><xs:complexContent><xs:extension base="p:Kern"><xs:sequence>'
+         '<xs:element ref="p:b"/></xs:sequence></xs:extension></xs:complexContent></xs:complexType>'
+         '<xs:element name="b"/>', ["a", "b"], ["a", "b"]),
         # Whatever a wildcard takes is not meant by it.
         ('<xs:element name="a"><xs:complexType><xs:sequence><xs:any/></xs:sequence></xs:complexType>'
          '</xs:element>'
