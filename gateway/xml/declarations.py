@@ -199,6 +199,14 @@ def value_type(declared: Component) -> Component | None:
     return kind.content if kind.has_simple_content() else None
 
 
+def accepts(simple: Component, text: str) -> bool:
+    """Say whether a text is a value of a simple type, as the second engine sees it."""
+    try:
+        return bool(simple.is_valid(text))
+    except Exception:  # OverflowError has been seen, at a year that libxml2 takes
+        return False
+
+
 def chain(any_type: Component) -> Iterator[Component]:
     """Yield a type and the types it is derived from, down to the first one of XML Schema itself."""
     while any_type is not None:

@@ -13,16 +13,15 @@ from typing import TypeAlias
 from lxml import etree
 
 from gateway.xml import content
+from gateway.xml.budget import Budget
 from gateway.xml.declarations import Declared
-from gateway.xml.faults import LACKING, Fault, Kind
+from gateway.xml.faults import LACKING, Fault, Kind, owner, signs
 from gateway.xml.meant import MISNAMED, Guessing
 from gateway.xml.model import Component, Model
 from gateway.xml.words import direct_text
 
 _MAX_TRIED = 20_000
 """So many children are looked at in all that is tried for a message, which takes a tenth of a second."""
-_OF_A_TRIAL = 10
-"""As much time as for so many children is taken by a trial itself."""
 _MAX_RUN = 50
 """So many children are tried one by one in an element; more only with all that follow, in the best one."""
 _MAX_AROUND = 5
@@ -47,7 +46,7 @@ def join(faults: list[Fault], look: Guessing) -> list[Fault]:
     for fault in moved.values():
         filled[fault.other].update(*fault.names)
     parents = (fault.element.getparent() for fault in faults if fault.kind in MISNAMED)
-    budget, found = Budget(), dict[etree._Element, list[Fault]]()
+    budget, found = Budget(_MAX_TRIED), dict[etree._Element, list[Fault]]()
     for parent in dict.fromkeys(each for each in parents if each is not None):
         declared = look.at(parent)
         if declared is None or not look.declarations.children(declared.type):
@@ -58,23 +57,6 @@ def join(faults: list[Fault], look: Guessing) -> list[Fault]:
             found[parent] = [*enclosed.faults(filled[parent])]
     kept = (fault for fault in faults if fault.kind is Kind.WRONG_PARENT or owner(fault) not in found)
     return [*kept, *chain.from_iterable(found.values())]
-
-
-def owner(fault: Fault) -> etree._Element | None:
-    """Return the element whose content model a fault is about."""
-    return fault.element if fault.kind in LACKING else fault.element.getparent()
-
-
-@dataclass
-class Budget:
-    """How much may still be tried for a message."""
-
-    left: int = _MAX_TRIED
-
-    def take(self, count: int) -> bool:
-        """Say whether there is enough left for a trial with so many children."""
-        self.left -= _OF_A_TRIAL + count
-        return self.left >= 0
 
 
 @dataclass(eq=False)
@@ -298,12 +280,6 @@ class _Children:
             (None, item.around[0]) if isinstance(item, _Run) else (item, str(item.tag)) for item in items
         )
         return content.find_faults_of(self._model, self._parent, children, self._look.guesses)
-
-
-def signs(fault: Fault) -> Iterator[tuple[Kind, etree._Element, tuple[str, ...]]]:
-    """Yield what is equal for the same fault before and after a trial."""
-    for names in fault.names if fault.kind in LACKING else [()]:
-        yield fault.kind, fault.element, tuple(names)
 
 
 def _guess(fault: Fault) -> str | None:

@@ -25,7 +25,7 @@ from gateway.xml import (
     sentences,
     xmlschema_faults,
 )
-from gateway.xml.declarations import Look, attributes_of, is_nil
+from gateway.xml.declarations import Look, accepts, attributes_of, is_nil
 from gateway.xml.faults import Fault, Key, Kind, kin
 from gateway.xml.meant import Guessing
 from gateway.xml.model import Component
@@ -63,7 +63,8 @@ def explain(
     if schema.identifiers:
         doubled = schema.identifiers.find_faults(root, look)
         # Of a tree libxml2 says of an identifier that occurs twice that its value is none.
-        places = {(fault.element, fault.attribute) for fault in doubled}
+        by_name = schema.identifiers.find_faults(root, Look(look.declarations)) if look else []
+        places = {(fault.element, fault.attribute) for fault in (*doubled, *by_name)}
         faults = [
             fault
             for fault in faults
@@ -106,7 +107,7 @@ def _refined(merged: list[Fault], look: Guessing, root: etree._Element, body: by
     complete = not any(fault.kind is Kind.CONTENT for fault in merged)
     in_content = enclosing.join(parents.join(_in_content(merged, look), look), look)
     if xmlschema_faults.takes(body):  # otherwise nobody could look at them as what they are taken for
-        in_content = mistaken.join(in_content, plain, look)
+        in_content = mistaken.join(in_content, plain, look, body)
     hidden = meant.find_faults(in_content, look, body)
     in_content, plain = _as_moved(in_content, plain, look)
     plain += [fault for fault in hidden if fault.kind.group != "content"]
@@ -193,7 +194,7 @@ def _fits(unexpected: Fault, missing: Fault, look: Look) -> bool:
     if declared is None or wanted is None or name.startswith("{") or len(value) > xmlschema_faults.MAX_VALUE:
         return False
     known = [local(each) for each in attributes_of(declared.type)]
-    return nearest(name, known) is None and name not in known and bool(wanted.type.is_valid(value))
+    return nearest(name, known) is None and name not in known and accepts(wanted.type, value)
 
 
 def _without_keys_of_surplus(faults: list[Fault]) -> list[Fault]:
@@ -225,11 +226,12 @@ def _without_content_of_surplus(faults: list[Fault]) -> list[Fault]:
     for nothing.
     """
     surplus = {fault.kin: fault for fault in faults if fault.kind is Kind.TOO_OFTEN and fault.instead is None}
+    renamed = {fault.element for fault in faults if fault.kind is Kind.WRONG_NAME}
     wrong: defaultdict[Fault, set[etree._Element]] = defaultdict(set)
     within: defaultdict[etree._Element, set[Fault]] = defaultdict(set)
     for fault in faults if surplus else ():
         for element in (fault.element, *fault.element.iterancestors()):
-            too_many = surplus.get(kin(element))
+            too_many = None if element in renamed else surplus.get(kin(element))
             # What has the wrong parent is lacked elsewhere.
             if too_many not in (None, fault) and fault.kind is not Kind.WRONG_PARENT:
                 within[element].add(fault)

@@ -3,7 +3,7 @@
 A fault is raw: what it means to a person is said in `sentences`. It never holds the rejected value.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum, auto
 from typing import TypeAlias
@@ -142,3 +142,14 @@ class Fault:
 def kin(element: etree._Element) -> Kin:
     """Return the parent and the name of an element."""
     return element.getparent(), str(element.tag)
+
+
+def owner(fault: Fault) -> etree._Element | None:
+    """Return the element whose content model a fault is about."""
+    return fault.element if fault.kind in LACKING else fault.element.getparent()
+
+
+def signs(fault: Fault) -> Iterator[tuple[Kind, etree._Element, tuple[str, ...]]]:
+    """Yield what is equal for the same fault before and after a trial."""
+    for names in fault.names if fault.kind in LACKING else [()]:
+        yield fault.kind, fault.element, tuple(names)

@@ -107,7 +107,9 @@ class Refining:
         for fault in islice((each for each in others if each.kind in LACKING), _MAX_UNKNOWN):
             for above in (fault.element, *fault.element.iterancestors()):
                 self._missing[above].append(fault)
-        self._renamed = {fault.element for fault in others if fault.kind is Kind.WRONG_NAME}
+        self._renamed = {
+            fault.element: local(fault.names[0][0]) for fault in others if fault.kind is Kind.WRONG_NAME
+        }
         self._misnamed = Counter(above for element in misnamed for above in element.iterancestors())
         self._tables: dict[tuple[etree._Element, str], list[Entry]] = {}
         self._paths: dict[Component, _Paths] = {}
@@ -177,8 +179,16 @@ class Refining:
         return any(_place(node) in self._wrong for node in entry.fields if node is not None)
 
     def _is_meant(self, entry: Entry, constraint: Component) -> bool:
-        """Say whether what a constraint selects is not only so called."""
-        return entry.element not in self._renamed or local_of(entry.element) not in _selected(constraint)
+        """Say whether what a constraint selects, and its fields, are no more than called so."""
+        if not self._renamed:
+            return True
+        steps = _steps(constraint).union(_field_names(constraint))
+        places = [entry.element, *(_place(node)[0] for node in entry.fields if node is not None)]
+        around = {above for each in places for above in (each, *each.iterancestors())}
+        return not any(
+            local_of(each) in steps and self._renamed[each] not in steps
+            for each in around.intersection(self._renamed)
+        )
 
     def _placed(self, fault: Fault, entries: list[Entry], constraint: Component) -> Iterator[Fault]:
         own = next((entry for entry in entries if entry.element is fault.element), None)
@@ -202,7 +212,7 @@ class Refining:
         """Return the references that lead nowhere, and whether some may that are not wrong themselves."""
         targets = self._table(scope, constraint.refer)
         known = {entry.values for entry in targets}
-        entries = self._table(scope, constraint)
+        entries = [each for each in self._table(scope, constraint) if self._is_meant(each, constraint)]
         lost = [
             entry
             for entry in entries
@@ -211,7 +221,11 @@ class Refining:
         unknown = sum(entry.values is None or self._is_wrong(entry) for entry in targets)
         hidden, keyless = self._hidden(scope, constraint.refer) if lost else (set(), 0)
         lacking = self._missing.get(scope, ()) if lost else ()
+        # What is no target by the name that was meant has been none by that, whatever it is called.
+        steps = _steps(constraint.refer)
+        others = (each for each, name in self._renamed.items() if steps.isdisjoint((name, "*")))
         unknown += self._misnamed[scope] + keyless
+        unknown -= sum(scope in each.iterancestors() for each in others)
         unknown += sum(
             _would_have(constraint.refer, each.element, names) for each in lacking for names in each.names
         )
@@ -380,6 +394,11 @@ def _target(constraint: Component | None) -> Bilingual:
 def _selected(constraint: Component) -> list[str]:
     """Return the local names of what a constraint selects."""
     return [_last_step(each) for each in constraint.selector.path.split("|")]
+
+
+def _steps(constraint: Component) -> set[str]:
+    """Return the local names of all steps to what a constraint selects."""
+    return {_last_step(step) for path in constraint.selector.path.split("|") for step in path.split("/")}
 
 
 def _field_names(constraint: Component) -> list[str]:

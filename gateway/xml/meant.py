@@ -6,7 +6,9 @@ also of what is misnamed within, and the second engine is asked about that. The 
 do the names in what is said of it.
 """
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from itertools import islice
 from typing import cast
 
@@ -16,6 +18,7 @@ from gateway.xml import content, xmlschema_faults
 from gateway.xml.declarations import Declarations, Declared, Look
 from gateway.xml.faults import Fault, Kind
 from gateway.xml.model import Component
+from gateway.xml.parse import Limits, parse
 from gateway.xml.words import direct_text, local, local_of
 from gateway.xml.xmlschema_faults import MAX_VALUE
 
@@ -85,17 +88,31 @@ def find_faults(faults: Iterable[Fault], look: Guessing, body: bytes) -> list[Fa
     """
     if not xmlschema_faults.takes(body):
         return []
-    copies = _Copies(look)
+    copies = _Copies(look, body)
     for fault in sorted(faults, key=is_mistaken, reverse=True):  # what is in these is looked at with them
         copies.add(fault)
     return [*copies.faults, *copies.originals(xmlschema_faults.find_faults(body, copies.roots))]
 
 
+def count_faults(fault: Fault, look: Guessing, body: bytes) -> int | None:
+    """Count what is wrong in an element if it is what a fault takes it for; None where nobody can tell.
+
+    Args:
+        look: the declarations of the message's elements; it stays as it is.
+        body: the whole message, of a size that the second engine takes.
+    """
+    copies = _Copies(Guessing(look.declarations), body)
+    copies.add(fault)
+    found = xmlschema_faults.find_all(copies.roots) if copies.roots else None
+    return None if found is None else len(copies.faults) + len([*copies.originals(found)])
+
+
 class _Copies:
     """Misnamed elements under the names that were meant; `faults` says what else is misnamed within them."""
 
-    def __init__(self, look: Guessing) -> None:
+    def __init__(self, look: Guessing, body: bytes) -> None:
         self._look = look
+        self._body = body
         self._originals: dict[etree._Element, etree._Element] = {}
         self._told: set[etree._Element] = set()
         self.roots: list[tuple[etree._Element, Component]] = []
@@ -144,9 +161,18 @@ class _Copies:
 
     def _stated(self, element: etree._Element) -> dict[str | bytes, str | bytes]:
         """Return the attributes of an element without those that libxml2 has added because of its name."""
-        own = self._look.at(element)
+        own, attributes = self._look.at(element), dict(element.attrib.items())
         added = self._look.declarations.defaults(own.type) if own else ()
-        return {name: value for name, value in element.attrib.items() if (name, value) not in added}
+        if not any(attributes.get(name) == value for name, value in added):
+            return attributes
+        return dict(self._as_sent[element].attrib.items())
+
+    @cached_property
+    def _as_sent(self) -> dict[etree._Element, etree._Element]:
+        root = next(iter(self._originals.values())).getroottree().getroot()
+        # It has been accepted by whatever limits; 256 is libxml2's own.
+        sent = parse(self._body, Limits(2 * len(self._body), 256, sys.maxsize))
+        return dict(zip(root.iter("*"), sent.iter("*"), strict=True))
 
     def _children(self, element: etree._Element) -> list[tuple[etree._Element, str]]:
         """Return the children with the names that were meant, without those of which that is not clear."""

@@ -34,6 +34,8 @@ class Model:
     group: Component
     places: list[Place] = field(default_factory=list)
     by_name: dict[str, list[Place]] = field(default_factory=dict)
+    repeats: bool = False
+    """Whether a group in it may come more than once, of whose order nothing is known then."""
 
     @classmethod
     def of(cls, group: Component) -> "Model":
@@ -56,6 +58,7 @@ class Model:
         choices: tuple[tuple[Component, int], ...],
     ) -> None:
         repeated = repeated or group.max_occurs != 1
+        self.repeats |= repeated
         most = _times(most, group.max_occurs)
         if rank is None and (repeated or group.model == "all"):
             rank = len(self.places)

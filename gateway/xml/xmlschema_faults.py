@@ -78,13 +78,16 @@ def find_faults(body: bytes, unseen: Iterable[tuple[etree._Element, Component]])
         body: the whole message.
         unseen: elements with the declarations that are theirs.
     """
-    if not takes(body):
-        return []
+    return (find_all(unseen) if takes(body) else None) or []
+
+
+def find_all(unseen: Iterable[tuple[etree._Element, Component]]) -> list[Fault] | None:
+    """Return what it finds in some elements of a message that it takes; None where it has failed."""
     try:
         return [fault for element, declared in unseen for fault in _faults(element, declared)]
     except Exception as error:  # LookupError, ValueError, OverflowError, RecursionError … have all been seen
         _log.info("second_engine_failed", error=type(error).__name__)
-        return []
+        return None
 
 
 def _faults(element: etree._Element, declared: Component) -> list[Fault]:

@@ -1,6 +1,7 @@
 """What is said of an element that has the name of another one that its parent knows as well."""
 
 import pytest
+from structlog.testing import capture_logs
 
 from gateway.xml.parse import parse
 from gateway.xml.validate import Documents, Schema
@@ -15,7 +16,8 @@ DECLARATIONS = """<xs:element name="message">
     <xs:attribute name="kind" default="any"/><xs:attribute name="id"/></xs:complexType></xs:element>
   <xs:element name="day" type="xs:date" minOccurs="0"/>
   <xs:element name="other" minOccurs="0"><xs:complexType><xs:sequence>
-    <xs:element name="left"/><xs:element name="right" type="t:Person"/></xs:sequence>
+    <xs:element name="left"/><xs:element name="right" type="t:Person"/>
+    <xs:element name="third" minOccurs="0"/></xs:sequence>
     <xs:attribute name="id"/></xs:complexType>
   </xs:element></xs:sequence></xs:complexType>
  <xs:key name="persons"><xs:selector xpath="t:person"/><xs:field xpath="@id"/></xs:key>
@@ -52,9 +54,10 @@ def test_element_is_judged_as_what_it_holds() -> None:
     """What libxml2 has added to it because of its name is no fault of the sender's."""
     mistaken = as_place(PERSON.format(1))
     assert told(mistaken) == [("t:place", OTHERS_NAME)]
-    assert told(mistaken.replace("2000-01-01", "soon")) == [
+    other = "<t:left/><t:right><t:name/><t:born>soon</t:born></t:right><t:third/>"
+    assert told(f"<t:place>{other}</t:place>") == [
         ("t:place", OTHERS_NAME),
-        ("t:place/t:born", "“born” is not a valid date."),
+        ("t:place/t:right/t:born", "“born” is not a valid date."),
     ]
 
 
@@ -143,3 +146,80 @@ def test_element_may_be_in_the_wrong_place_as_well() -> None:
         ("t:firm", OTHERS_NAME.replace("“place”", "“firm”")),
         ("t:firm", "“firm” stands in the wrong place in the element “message”: it belongs before “day”."),
     ]
+
+
+def parts(model: str, *, before: str = "", after: str = "", repeated: str = "") -> Schema:
+    """Return a schema of a person and a place, each at most once, in a sequence or choice."""
+    person = '<xs:element name="name"/><xs:element name="born" type="xs:date"/>'
+    place = '<xs:element name="town"/><xs:element name="way"/>'
+    elements = "".join(
+        f'<xs:element name="{name}" minOccurs="0"><xs:complexType><xs:sequence>{content}</xs:sequence>'
+        '<xs:attribute name="id" type="xs:NMTOKEN"/></xs:complexType></xs:element>'
+        for name, content in (("place", place), ("person", person))
+    )
+    group = f"<xs:{model} {repeated}>{before}{elements}{after}</xs:{model}>"
+    keys = '<xs:key name="k"><xs:selector xpath="t:person|t:place"/><xs:field xpath="@id"/></xs:key>'
+    return schema_of(
+        f'<xs:element name="message"><xs:complexType>{group}</xs:complexType>{keys}</xs:element>'
+    )
+
+
+RIGHT_PLACE = '<t:place id="1"><t:town/><t:way/></t:place>'
+WRONG_PLACE = '<t:place id="2"><t:name/><t:born>2000-01-01</t:born></t:place>'
+RIGHT_PERSON = '<t:person id="3"><t:name/><t:born>2000-01-01</t:born></t:person>'
+
+
+@pytest.mark.parametrize(
+    ("schema", "content"),
+    [
+        # Under the other name it would be one too many as well, or stand beside what excludes it.
+        (parts("sequence"), RIGHT_PLACE + WRONG_PLACE + RIGHT_PERSON),
+        (parts("choice", before='<xs:element name="x"/>'), f"<t:x/>{WRONG_PLACE}"),
+        # Nobody knows what stands in which order.
+        (parts("sequence", repeated='maxOccurs="9"'), RIGHT_PERSON + WRONG_PLACE),
+        # Another value would be any text; and nobody can say whether this date is one.
+        (
+            parts(
+                "sequence",
+                after='<xs:element name="n" type="xs:int" maxOccurs="9"/>'
+                '<xs:element name="text" type="xs:string"/>',
+            ),
+            "<t:n>1</t:n><t:n>a</t:n>",
+        ),
+        (
+            parts("sequence", after='<xs:element name="day" type="xs:date"/>'),
+            "<t:place>99999999999-01-01</t:place>",
+        ),
+        # As much would be wrong.
+        (parts("sequence"), WRONG_PLACE.replace("2000-01-01", "soon")),
+    ],
+)
+def test_element_keeps_its_name_where_another_would_be_no_better(schema: Schema, content: str) -> None:
+    with capture_logs() as logs:
+        found = told(content, schema)
+    assert [message for _, message in found if "of another name" in message] == []
+    assert [each for each in logs if each["event"] == "faults_not_refined"] == []
+
+
+def test_surplus_of_its_name_is_told_beside_it_wherever_it_stands() -> None:
+    other = '<t:place id="4"><t:town/><t:way/></t:place>'
+    assert told(RIGHT_PLACE + other + WRONG_PLACE, parts("sequence")) == [
+        ("t:place[2]", "“place” occurs twice in the element “message”; it is allowed at most once."),
+        ("t:place[3]", OTHERS_NAME),
+    ]
+
+
+def test_key_that_it_has_under_either_name_is_told() -> None:
+    schema = parts("sequence", after='<xs:element name="z" minOccurs="0"/>')
+    wrong = WRONG_PLACE.replace('"2"', '"1"')
+    found = told(RIGHT_PLACE + wrong, schema)
+    assert found[0] == ("t:place[2]", OTHERS_NAME)
+    assert [path for path, _ in found[1:]] == ["t:place[2]/@id"]
+
+
+def test_none_of_very_many_is_told_in_another_way_than_the_rest() -> None:
+    schema = schema_of(DECLARATIONS.replace('maxOccurs="9"', 'maxOccurs="unbounded"'))
+    for count in (20, 2000):
+        found = {message for _, message in told(as_place(PERSON.format(1)) * count, schema)}
+        assert (found == {OTHERS_NAME}) is (count == 20)
+        assert (OTHERS_NAME in found) is (count == 20)
