@@ -32,7 +32,7 @@ class Condition:
         namespaces: what prefixes stand for; of `xs` and `xml` it is known.
 
     Raises:
-        ConfigurationError: one of its prefixes stands for nothing.
+        ConfigurationError: it is empty or too long, or one of its prefixes stands for nothing.
     """
 
     def __init__(self, xpath: str, namespaces: Mapping[str, str]) -> None:

@@ -122,11 +122,11 @@ def matching(known: Sequence[Typed], root: etree._Element) -> list[Typed]:
 
 
 def newest(served: Iterable[Typed], today: datetime.date | None) -> Typed | None:
-    """Choose among types that a message fits and that are served: the one that came last."""
+    """Choose among types that a message fits and that are served: the first of the version that came last."""
     day = today or calendar.today()  # on no particular day, none that is yet to come before one in force
 
     def age(typed: Typed) -> tuple[bool, datetime.date]:
         first = typed[1].manifest.valid_from or datetime.date.min
         return first <= day, first
 
-    return max(reversed([*served]), key=age, default=None)
+    return max(served, key=age, default=None)

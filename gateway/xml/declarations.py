@@ -250,6 +250,9 @@ def label(component: Component | None) -> str | None:
 
 
 def first_words(text: str) -> str | None:
-    """Return what a text begins with, up to an example or an explanation; None if that is long."""
+    """Return what a text begins with, up to an example or an explanation; None if that is long.
+
+    Nor if it is a value: such a text says what that means, and not what has it.
+    """
     first = _ASIDE.split(_SENTENCE_END.split(text)[0])[0].rstrip(".")
-    return first if len(first) <= _MAX_LABEL else None
+    return first if len(first) <= _MAX_LABEL and first not in {"true", "false"} else None

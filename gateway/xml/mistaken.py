@@ -57,7 +57,9 @@ def join(faults: list[Fault], others: Iterable[Fault], look: Guessing, body: byt
         return faults
     names = {element: name for each in renamed for element, name in each.names.items()}
     known = {sign for each in renamed for sign in each.before}
-    kept = [fault for fault in faults if owner(fault) not in names and not known.issuperset(signs(fault))]
+    kept = [
+        fault for fault in faults if owner(fault) not in names and not known.issuperset(_signs([fault], {}))
+    ]
     told = [_wrong_name(element, name) for element, name in names.items()]
     return [*told, *kept, *(fault for each in renamed for fault in each.faults())]
 
@@ -117,9 +119,9 @@ class _Renaming:
         self._model = look.declarations.model(declared.type)
         self._known = look.declarations.children(declared.type)
         self._judged: defaultdict[etree._Element, dict[str, int | None]] = defaultdict(dict)
-        self._now: set[object] = set()
-        self.before: set[object] = set()
-        """What is wrong with the children under their own names."""
+        self._now: dict[object, int] = {}
+        self.before: dict[object, int] = {}
+        """What is wrong with the children under their own names, and how often they are too many."""
         self.elements: list[etree._Element] = []
         """Those that may have the name of another."""
         self.names: dict[etree._Element, str] = {}
@@ -128,7 +130,7 @@ class _Renaming:
         """Find what the elements should be called: what one is called may show what others are."""
         if self._model.repeats or not self._budget.take(len(self._parent)):  # nothing is said of order then
             return
-        self.before = self._now = _signs(self._found({}))
+        self.before = self._now = _signs(self._found({}), {})
         waiting = {element: [*self._possible(element)] for element in self.elements}
         while self._budget.left >= 0:
             found = [each for each, names in waiting.items() if self._is_renamed(each, names, inside)]
@@ -181,7 +183,7 @@ class _Renaming:
         if len(best) != 1:
             return False
         [self.names[element]] = best
-        self._now = _signs(self._found(self.names))
+        self._now = _signs(self._found(self.names), self.names)
         return True
 
     def _gone(self, element: etree._Element, name: str) -> set[object] | None:
@@ -191,11 +193,14 @@ class _Renaming:
         """
         if not self._budget.take(len(self._parent)):
             return None
-        faults = self._found({**self.names, element: name})
+        names = {**self.names, element: name}
+        faults = self._found(names)
         if any(fault.element is element and fault.kind is not Kind.MISPLACED_CHILD for fault in faults):
             return None
-        after = _signs(faults)
-        return self._now - after if after <= self._now else None
+        after = _signs(faults, names)
+        if any(count > self._now.get(sign, 0) for sign, count in after.items()):
+            return None
+        return self._now.keys() - after.keys()
 
     def _judge(self, element: etree._Element, name: str) -> int | None:
         """Return how much is wrong in an element if it has that name; None where nobody can tell."""
@@ -212,8 +217,16 @@ class _Renaming:
         return content.find_faults_of(self._model, self._parent, children, self._look.guesses)
 
 
-def _signs(faults: Iterable[Fault]) -> set[object]:
-    return {sign for fault in faults for sign in signs(fault)}
+def _signs(faults: Iterable[Fault], names: Mapping[etree._Element, str]) -> dict[object, int]:
+    """Return what is equal for the same fault by other names; of which of too many it is said may change."""
+    found: dict[object, int] = {}
+    for fault in faults:
+        if fault.kind is Kind.TOO_OFTEN:
+            name = names.get(fault.element, str(fault.element.tag))
+            found[fault.kind, fault.element.getparent(), name] = fault.count
+        else:
+            found.update(dict.fromkeys(signs(fault), 1))
+    return found
 
 
 def _held(element: etree._Element) -> set[str]:

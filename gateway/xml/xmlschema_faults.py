@@ -53,6 +53,7 @@ _REASONS = (
     ("is not nillable", Kind.NOT_NILLABLE),
     ("xsi:nil='true' but the element", Kind.NIL_NOT_EMPTY),
     ("must have a boolean value", Kind.DATATYPE),
+    ("value must be", Kind.DATATYPE),  # of whole numbers that XML Schema itself limits
     ("cannot substitute", Kind.WRONG_TYPE),
     ("is blocked", Kind.WRONG_TYPE),
     ("abstract", Kind.ABSTRACT),

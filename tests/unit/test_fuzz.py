@@ -159,7 +159,9 @@ def test_oracle_gives_a_reason_for_each_disagreement(oracle: Oracle, messages: l
     other_space = start.body.replace(b"<p:datum>", "<p:datum>\u00a0".encode())
     assert kinds(oracle, start, spaced) + kinds(oracle, start, stray) == []
     assert kinds(oracle, start, other_space) == []
-    assert len(oracle.disagreements) == 3
+    typed = b'<p:int xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="p:Zahlen">'
+    assert kinds(oracle, start, start.body.replace(b"<p:int>", typed)) == []
+    assert len(oracle.disagreements) == 4
 
 
 def test_engines_disagree_for_known_reasons_only_whatever_the_value(loaded: Catalogue) -> None:

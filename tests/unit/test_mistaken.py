@@ -223,3 +223,12 @@ def test_none_of_very_many_is_told_in_another_way_than_the_rest() -> None:
         found = {message for _, message in told(as_place(PERSON.format(1)) * count, schema)}
         assert (found == {OTHERS_NAME}) is (count == 20)
         assert (OTHERS_NAME in found) is (count == 20)
+
+
+def test_several_have_the_name_of_one_that_may_occur_once_and_does() -> None:
+    right = "<t:other><t:left/><t:right><t:name/><t:born>2000-01-01</t:born></t:right></t:other>"
+    others_name = OTHERS_NAME.replace("“place”", "“other”")
+    assert told("<t:other><t:town/></t:other>" * 2 + right) == [
+        ("t:other[1]", others_name),
+        ("t:other[2]", others_name),
+    ]

@@ -1,6 +1,7 @@
 """Rules of a release, as Schematron and as a configuration of the KoSIT validator."""
 
 import datetime
+import re
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -474,3 +475,15 @@ def test_version_of_a_configuration_is_made_one_that_a_standard_may_have(
     text = contents["scenarios.xml"].replace("Hund 4.1", "Hund")
     contents["scenarios.xml"] = text.replace("2026-01-31", "2026-01-31+01:00")
     assert adding(standards, contents).manifest.version == "2026-01-31-01-00"
+
+
+def test_first_of_several_scenarios_that_match_takes_a_message(standards: Path, tmp_path: Path) -> None:
+    """When it is added as well as when it is served."""
+    contents = configured(tmp_path)
+    head, scenario, tail = re.split(r"(<scenario>.*</scenario>)", contents["scenarios.xml"], flags=re.DOTALL)
+    second = scenario.replace("<name>", "<name>Zweite ").replace("!= 'dogge'", "!= 'spitz'")
+    contents["scenarios.xml"] = f"{head}{scenario}{second}{tail}"
+    report = adding(standards, contents)
+    first, _ = report.manifest.message_types
+    read = serving(standards, report).read(release.message("dackel").encode(), today=DAY)
+    assert read.message_type.name == first.name
