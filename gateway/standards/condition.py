@@ -12,6 +12,7 @@ from functools import cached_property
 from lxml import etree
 
 from gateway.errors import ConfigurationError
+from gateway.standards.outside import require_message_alone
 from gateway.xml.declarations import XML_NAMESPACE, XSD_NAMESPACE
 from gateway.xml.stylesheet import XSL, Stylesheet
 from gateway.xml.workers import shared_workers
@@ -82,12 +83,19 @@ class Condition:
         """Compile it.
 
         Raises:
-            ConfigurationError: it is no XPath.
+            ConfigurationError: it is no XPath, or asks for a file.
             Unavailable: no worker could look at it.
         """
-        if self._at_once is None:
-            with self._told_in_words():
-                shared_workers().compile(self.stylesheet)
+        if self._at_once is not None:
+            return
+        with self._told_in_words():
+            shared_workers().compile(self.stylesheet)
+        try:
+            require_message_alone(self.stylesheet)
+        except ConfigurationError:
+            raise ConfigurationError(
+                f"{self.xpath!r} asks for another file, and only the document itself can be seen"
+            ) from None
 
     @contextmanager
     def _told_in_words(self) -> Iterator[None]:

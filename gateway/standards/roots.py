@@ -62,7 +62,8 @@ def _confusion(new: Typed, known: Typed) -> str | None:
     if standard.manifest.stated_version != owner.manifest.stated_version:
         return None
     if standard is owner or this.standard != that.standard:
-        return f"{this.id} and {that.id} have the same root element, and nothing tells their messages apart"
+        same = "root element" if this.match is None else "root element and the same match"
+        return f"{this.id} and {that.id} have the same {same}, and nothing tells their messages apart"
     first = standard.manifest.valid_from
     if first is None or first != owner.manifest.valid_from:
         return None
