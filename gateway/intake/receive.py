@@ -151,10 +151,8 @@ class Intake:
         except Problem as problem:
             problem.with_traceback(None)  # its frames hold the message's tree, and there will be a second
             stated = metadata.message_id or idempotency_key
-            # Which version it was then is not known; what was stored has the same bytes in any case.
-            for message_id in [*await read_message_ids(self._catalogue, body, self._limits), stated]:
-                if earlier := await self._fetch_earlier(client, message_id, body, attachments):
-                    return earlier
+            if earlier := await self._fetch_earlier_of_any(client, stated, body, attachments):
+                return earlier
             if isinstance(problem, VersionNotServed):
                 _log.warning("version_not_served", client=client.id)  # nothing is stored that would say who
             raise
@@ -239,6 +237,15 @@ class Intake:
         served = (self._config.destination[name].serves for name in names if name in self._config.destination)
         for serves in dict.fromkeys(served):  # most often they all want the same
             await self._converter.convert(examined.message_type, posted.body, serves)
+
+    async def _fetch_earlier_of_any(
+        self, client: Client, stated: str | None, body: bytes, attachments: Sequence[Attachment]
+    ) -> Receipt | None:
+        """Look a refused message up by all that may be its id: which version it was then is not known."""
+        for message_id in [*await read_message_ids(self._catalogue, body, self._limits), stated]:
+            if earlier := await self._fetch_earlier(client, message_id, body, attachments):
+                return earlier
+        return None
 
     async def _fetch_earlier(
         self, client: Client, message_id: str | None, body: bytes, attachments: Sequence[Attachment]

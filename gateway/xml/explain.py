@@ -63,7 +63,9 @@ def explain(
     if schema.identifiers:
         doubled = schema.identifiers.find_faults(root, look)
         # Of a tree libxml2 says of an identifier that occurs twice that its value is none.
-        by_name = schema.identifiers.find_faults(root, Look(look.declarations)) if look else []
+        by_name = (
+            schema.identifiers.find_faults(root, Look(look.declarations)) if look and look.misnamed else []
+        )
         places = {(fault.element, fault.attribute) for fault in (*doubled, *by_name)}
         faults = [
             fault

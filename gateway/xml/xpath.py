@@ -27,23 +27,21 @@ _DEEPEST = 50
 
 def tokens(xpath: str) -> list[str]:
     """Return the tokens of an XPath without its comments; a name is one token with its prefix."""
-    return [*_tokens(xpath)]
-
-
-def _tokens(xpath: str) -> Iterator[str]:
+    written: list[str] = []
     at = 0
     while found := _TOKEN.search(xpath, at):
         at = found.end()
         if found[0] != "(:":
-            yield found[0]
+            written.append(found[0])
             continue
         depth = 1
         while depth and (bracket := _COMMENT.search(xpath, at)):
             at = bracket.end()
             depth += 1 if bracket[0] == "(:" else -1
         if depth:  # it never ends, which is for whoever compiles it to say
-            yield "(:"
-            return
+            written.append("(:")
+            break
+    return written
 
 
 def prefixes(written: Iterable[str]) -> set[str]:
