@@ -7,8 +7,8 @@ import os
 import time
 
 from adapters.kit import Accepted, Adapter, Context, Work
-from benchmarks.installation import STAMPS
 from benchmarks.message import AUTHORITY
+from benchmarks.stamps import STAMPS
 from gateway.contract.delivery import Delivery
 from gateway.xml import rueckkanal
 from gateway.xml.rueckkanal import ResultKind

@@ -12,6 +12,7 @@ import yaml
 from benchmarks.layout import Layout, title
 from benchmarks.message import AUTHORITY, SERVICE, STALLED_SERVICE
 from benchmarks.process import Process
+from benchmarks.stamps import STAMPS
 from tests.services.runtime import free_ports
 
 CLIENT = "bench"
@@ -19,8 +20,6 @@ TENANT = "musterland"
 DESTINATION = "bench"
 STALLED = "stalled"
 """A destination that takes nothing: only the benchmark of growth has anything for it."""
-STAMPS = "BENCH_STAMPS"
-"""Names the file in which the adapter notes when it was handed what."""
 
 _ROOT = Path(__file__).parents[1]
 _AMTSBOTE = ("-m", "benchmarks.profiled")

@@ -7,6 +7,8 @@ import asyncio
 import time
 from pathlib import Path
 
+STAMPS = "BENCH_STAMPS"
+"""Names the file to whoever notes something."""
 _WITHIN_S = 30.0
 _LOOK_EVERY_S = 0.002
 

@@ -15,10 +15,9 @@ import aio_pika
 import uvloop
 from aio_pika.abc import AbstractIncomingMessage
 
-from benchmarks.installation import STAMPS
 from benchmarks.process import Process
 from benchmarks.servers import Servers
-from benchmarks.stamps import Stamps
+from benchmarks.stamps import STAMPS, Stamps
 
 _QUEUE = "bench.wire"
 _ARGUMENTS: dict[str, Any] = {"x-queue-type": "quorum"}

@@ -123,6 +123,15 @@ def test_message_of_very_many_characters_gets_no_long_look() -> None:
     assert not parts[1].covers("".join(letters).encode())
 
 
+@pytest.mark.parametrize("before", range(65_520, 65_545))
+def test_reference_is_read_wherever_it_stands_in_a_long_text(before: int) -> None:
+    parts = split({"t.xsd": xsd(LETTERS)})
+    assert parts
+    start = b"&#228;" + b"x" * before
+    assert parts[1].covers(start + b"&#00000228; &amp; &#xe4;")
+    assert not parts[1].covers(start + b"&#00001078; &amp; &#xe4;")
+
+
 def test_large_message_has_the_same_verdict() -> None:
     many = xsd(LETTERS).replace(b'type="T"/>', b'type="T" maxOccurs="unbounded"/>')
     schema = Schema(Documents("t.xsd", {"t.xsd": many}), {})
