@@ -44,7 +44,7 @@ def main() -> None:
     print(f"{machine()}; {os.environ.get('GLIBC_TUNABLES', 'memory as glibc sets it')}")
     calls = 300 if quick else 600
     rules = bench_rules.measure(calls)  # three times, as the machine is not always busy
-    figures = [*_accept(8 if quick else 40), _beside_xmlschema(30 if quick else 100)]
+    figures = [*_accept(8 if quick else 40), _beside_xmlschema(100)]
     rules += bench_rules.measure(calls)
     with tempfile.TemporaryDirectory(prefix="amtsbote-bench-") as folder:
         figures += [_add(Path(folder) / "add"), _start(Path(folder) / "start")]
