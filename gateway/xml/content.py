@@ -27,6 +27,8 @@ _MAX_ALTERNATIVES = 5
 _MAX_COMPARED = 200_000
 """Letters of unknown names in a message, times the names that each is compared with: two hundred usual
 names, with fifty others each. In the worst case it takes half a second."""
+_PLACES = 8
+"""So many are looked through in the time that one child takes."""
 _MAX_GUESSES = 50
 """Of so many children of one element it is said what is missing in their place."""
 
@@ -83,6 +85,17 @@ def find_faults_of(
         fault.element = original.get(fault.element, fault.element)
         fault.other = fault.other if fault.other is None else original.get(fault.other, fault.other)
     return found
+
+
+def effort(model: Model, parent: etree._Element) -> int:
+    """Return what comparing the children of `parent` takes, as much as so many children that are known.
+
+    For each that is unknown all places are looked through.
+    """
+    unknown = sum(
+        1 for child in islice(parent.iterchildren("*"), _MAX_CHILDREN) if not model.find(str(child.tag))
+    )
+    return len(parent) + len(model.places) * (1 + min(unknown, _MAX_GUESSES)) // _PLACES
 
 
 def is_demanded(model: Model, element: etree._Element) -> bool:

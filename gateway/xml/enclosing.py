@@ -104,6 +104,7 @@ class _Children:
         self._budget = budget
         self._model = look.declarations.model(declared.type)
         self._known = look.declarations.children(declared.type)
+        self._effort = content.effort(self._model, parent)
         self._items: list[_Item] = [*children]
         self._now: list[Fault] | None = None
 
@@ -139,7 +140,7 @@ class _Children:
     def _best(self, at: int, child: etree._Element) -> _Trial | None:
         """Return what is missing around the child there, and around which beside it."""
         candidates = self._candidates(str(child.tag))
-        if not candidates or not self._budget.take(len(self._items)):
+        if not candidates or not self._budget.take(self._effort):
             return None
         before = self._now = self._found(self._items) if self._now is None else self._now
         known = {sign for fault in before for sign in signs(fault)}
@@ -148,7 +149,7 @@ class _Children:
         trials = []
         for name in candidates:
             for start, stop in self._spans(at, name):
-                if not self._budget.take(len(self._items)):
+                if not self._budget.take(self._effort):
                     return None
                 if trial := self._try(name, start, stop, known, demanded):
                     trials.append(trial)

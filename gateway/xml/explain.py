@@ -110,10 +110,11 @@ def _refined(merged: list[Fault], look: Guessing, root: etree._Element, body: by
     in_content = enclosing.join(parents.join(_in_content(merged, look), look), look)
     if xmlschema_faults.takes(body):  # otherwise nobody could look at them as what they are taken for
         in_content = mistaken.join(in_content, plain, look, body)
+    in_content = [*mistaken.part(in_content, look)]
     hidden = meant.find_faults(in_content, look, body)
     in_content, plain = _as_moved(in_content, plain, look)
     plain += [fault for fault in hidden if fault.kind.group != "content"]
-    in_content = parents.join([*in_content, *_in_content(hidden, look)], look)
+    in_content = parents.join([*in_content, *mistaken.part(_in_content(hidden, look), look)], look)
     refining = keys.Refining(look, [*plain, *in_content], look.misnamed, complete=complete)
     of_keys = [*refining.refine(fault for fault in merged if fault.kind.group == "key")]
     if not complete and not has_more_tags(body, MAX_TREE_TAGS):  # or looking for them would take too long

@@ -64,6 +64,37 @@ def join(faults: list[Fault], others: Iterable[Fault], look: Guessing, body: byt
     return [*told, *kept, *(fault for each in renamed for fault in each.faults())]
 
 
+def part(faults: Iterable[Fault], look: Guessing) -> Iterator[Fault]:
+    """Tell one too many and one that is missing as two faults, where it is right by its own name only.
+
+    By its place alone it would be taken for the missing one.
+    """
+    for fault in faults:
+        element, parent, name = fault.element, fault.element.getparent(), fault.instead
+        if fault.kind is not Kind.TOO_OFTEN or name is None or parent is None:
+            yield fault
+            continue
+        own, other = look.at(element), look.under(parent, element, name)
+        if own and other and _holds(element, own, look) and not _holds(element, other, look):
+            # Of equal ones the last is too many.
+            fault.element, fault.instead = next(parent.iterchildren(element.tag, reversed=True)), None
+            model = look.model(parent)
+            after = content.predecessor(model, parent, name) if model else None
+            yield Fault(parent, Kind.MISSING_CHILD, names=[[name]], after=after)
+        yield fault
+
+
+def _holds(element: etree._Element, declared: Declared, look: Guessing) -> bool:
+    """Say whether an element holds what one that is declared so must: the right children, or such a value."""
+    held, text = _held(element), direct_text(element).strip()
+    if not held:
+        kind = value_type(declared)
+        return kind is not None and len(text) <= _MAX_TEXT and accepts(kind, text)
+    if text or not held <= look.declarations.children(declared.type).keys():
+        return False
+    return not content.find_faults(look.declarations.model(declared.type), element, look.guesses)
+
+
 def _wrong_name(element: etree._Element, name: str) -> Fault:
     return Fault(element, Kind.WRONG_NAME, names=[[name]])
 
@@ -118,6 +149,7 @@ class _Renaming:
         self._budget = budget
         self._model = look.declarations.model(declared.type)
         self._known = look.declarations.children(declared.type)
+        self._effort = content.effort(self._model, parent)
         self._judged: defaultdict[etree._Element, dict[str, int | None]] = defaultdict(dict)
         self._now: dict[object, int] = {}
         self.before: dict[object, int] = {}
@@ -128,7 +160,7 @@ class _Renaming:
 
     def search(self, inside: _Inside) -> None:
         """Find what the elements should be called: what one is called may show what others are."""
-        if self._model.repeats or not self._budget.take(len(self._parent)):  # nothing is said of order then
+        if self._model.repeats or not self._budget.take(self._effort):  # nothing is said of order then
             return
         self.before = self._now = _signs(self._found({}), {})
         waiting = {element: [*self._possible(element)] for element in self.elements}
@@ -155,7 +187,7 @@ class _Renaming:
                 continue
             if held and not text.strip() and held <= self._look.declarations.children(each.type).keys():
                 model = self._look.declarations.model(each.type)
-                if model.repeats or not self._budget.take(len(element)):
+                if model.repeats or not self._budget.take(content.effort(model, element)):
                     continue
                 if not content.find_faults(model, element, self._look.guesses):
                     yield name
@@ -191,7 +223,7 @@ class _Renaming:
 
         Nor may the element be one too many under that name, as it is under its own.
         """
-        if not self._budget.take(len(self._parent)):
+        if not self._budget.take(self._effort):
             return None
         names = {**self.names, element: name}
         faults = self._found(names)

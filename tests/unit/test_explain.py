@@ -345,7 +345,7 @@ def test_value_is_told_of_an_element_too_many_when_nobody_has_looked_at_the_othe
 
 def test_element_of_another_name_is_told_of_before_what_is_wrong_in_it() -> None:
     schema = schema_of("""<xs:element name="nr" type="xs:int"/><xs:element name="code" type="xs:date"/>""")
-    first, second = refuse(schema, "<t:nr>1</t:nr><t:nr>1</t:nr>")
+    first, second = refuse(schema, "<t:nr>1</t:nr><t:nr>soon</t:nr>")
     assert (first.path, second.path) == ("/t:message/t:nr[2]", "/t:message/t:nr[2]")
     assert "occurs twice" in first.message.en
     assert second.message.en == "“nr” is not a valid date."

@@ -232,3 +232,48 @@ def test_several_have_the_name_of_one_that_may_occur_once_and_does() -> None:
         ("t:other[1]", others_name),
         ("t:other[2]", others_name),
     ]
+
+
+@pytest.mark.parametrize(
+    ("copied", "path", "missing"),
+    [
+        ("<t:size>2</t:size>", "t:size[2]", "unit"),
+        ("<t:unit><t:code/></t:unit>", "t:unit[2]", "size"),
+        ("<t:day>2000-01-01</t:day>", "t:day[2]", "unit"),
+        ("<t:box><t:code/><t:side/></t:box>", "t:box[2]", "unit"),
+    ],
+)
+def test_copy_beside_what_is_missing_is_another_fault(copied: str, path: str, missing: str) -> None:
+    parts = {
+        "unit": "<t:unit><t:code/></t:unit>",
+        "size": "<t:size>2</t:size>",
+        "day": "<t:day>2000-01-01</t:day>",
+        "box": "<t:box><t:code/><t:side/></t:box>",
+    }
+    del parts[missing]
+    content = "".join(part * (1 + (part == copied)) for part in parts.values())
+    assert sorted(told(content, UNITS)) == sorted(
+        [
+            ("/t:message", f"In the element “message”, “{missing}” is missing."),
+            (path, f"“{path[2:-3]}” occurs twice in the element “message”; it is allowed at most once."),
+        ]
+    )
+
+
+def test_value_that_may_be_the_missing_one_is_taken_for_it() -> None:
+    content = (
+        "<t:unit><t:code/></t:unit><t:day>2</t:day><t:day>2000-01-01</t:day><t:box><t:code/><t:side/></t:box>"
+    )
+    [(path, _)] = told(content, UNITS)
+    assert path == "t:day[1]"
+
+
+UNITS = schema_of(
+    """<xs:element name="message"><xs:complexType><xs:sequence>
+     <xs:element name="unit"><xs:complexType><xs:sequence><xs:element name="code"/></xs:sequence>
+     </xs:complexType></xs:element>
+     <xs:element name="size" type="xs:int"/><xs:element name="day" type="xs:date"/>
+     <xs:element name="box"><xs:complexType><xs:sequence>
+      <xs:element name="code"/><xs:element name="side"/></xs:sequence></xs:complexType></xs:element>
+    </xs:sequence></xs:complexType></xs:element>"""
+)
