@@ -17,7 +17,7 @@ RUN python -m pip uninstall --yes pip \
  && install --directory --owner=amtsbote --group=amtsbote --mode=0700 /var/lib/amtsbote
 COPY --from=build /opt/amtsbote /opt/amtsbote
 # A message's tree is hundreds of small pieces of memory of a few sizes. Each thread keeps four thousand of each
-# for the next message, at most 10 MB in all, and parses and validates in nine tenths of the time.
+# for the next message, 10 MB at most, and parses and validates in nine tenths of the time.
 ENV GLIBC_TUNABLES=glibc.malloc.tcache_count=4000:glibc.malloc.tcache_max=256
 ENV PATH=/opt/amtsbote/bin:$PATH \
     PYTHONUNBUFFERED=1 \

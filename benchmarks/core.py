@@ -7,21 +7,19 @@ that all of it is kept to: what had the core to itself by that counts.
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from benchmarks.figures import percentile
 from gateway.xml.workers import shared_workers
-
-T = TypeVar("T")
 
 _STEPS = 5_000
 """Of the piece of work: a quarter of a millisecond."""
 _WHOLE = 1.3
 """Times what the fastest takes. Hardly one in twenty takes between 1.25 and 1.5 times that."""
 _ENOUGH = 0.1
-"""Share of the rounds below which nothing is chosen: the machine was hardly ever left alone."""
+"""Share of the rounds below which none is chosen: the machine was hardly ever left alone."""
 
 
 class Timed(NamedTuple):
@@ -32,17 +30,26 @@ class Timed(NamedTuple):
     after: float
 
 
-def whole(rounds: Sequence[Sequence[Timed]]) -> list[Sequence[Timed]]:
-    """Choose the rounds that had a core to themselves from their beginning to their end."""
+def whole(name: str, rounds: Sequence[Sequence[Timed]]) -> list[Sequence[Timed]]:
+    """Choose the rounds around which the core was whole, or all where those are too few; print which."""
     probes = [probe for each in rounds for timed in each for probe in timed[1:]]
     fast = _WHOLE * percentile(probes, 1)
     chosen = [each for each in rounds if all(max(timed.before, timed.after) <= fast for timed in each)]
-    return chosen if len(chosen) >= _ENOUGH * len(rounds) else [*rounds]
+    print(f"{name}: {len(chosen)} of {len(rounds)} rounds had a whole core")
+    if len(chosen) >= _ENOUGH * len(rounds):
+        return chosen
+    print(f"{name}: these are too few, so that all count")
+    return [*rounds]
+
+
+def milliseconds(rounds: Iterable[Sequence[Timed]]) -> list[tuple[float, ...]]:
+    """Return the times of what is measured in each round, by what it is."""
+    return [*zip(*([1000 * timed.seconds for timed in each] for each in rounds), strict=True)]
 
 
 @contextmanager
 def one_core() -> Iterator[None]:
-    """Keep this process, and the worker that it starts within the block, to one core."""
+    """Keep this thread, and the worker that it starts within the block, to one core."""
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(cores)})
     shared_workers().close()
