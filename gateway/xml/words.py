@@ -1,6 +1,7 @@
 """Building bricks of sentences in German and English: quoted names, lists, numbers."""
 
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from lxml import etree
@@ -9,6 +10,8 @@ from gateway.contract.findings import Bilingual
 
 _MAX_NAME = 128
 _MAX_LISTED = 20
+_MAX_SHOWN = 500
+"""Characters of what is listed: the codes of some lists are addresses."""
 _TIMES = ("nie", *(f"{word}mal" for word in ("ein", "zwei", "drei", "vier", "fünf", "sechs", "sieben")))
 _TIMES_EN = ("never", "once", "twice", "three times")
 
@@ -79,8 +82,9 @@ def possible(options: Iterable[Option | str]) -> Bilingual:
 def listed(german: str, english: str, options: Iterable[Option | str]) -> Bilingual:
     """Say a word and after it what there is; of very many only the first, and how many more."""
     known = list(map(str, options))
-    shown = ", ".join(known[:_MAX_LISTED])
-    more = len(known) - _MAX_LISTED
+    ends = accumulate(len(each) + 2 for each in known[:_MAX_LISTED])
+    count = max(1, sum(end <= _MAX_SHOWN for end in ends))
+    shown, more = ", ".join(known[:count]), len(known) - count
     if more > 0:
         return say(f"{german}: {shown} und {more} weitere", f"{english}: {shown} and {more} others")
     return say(f"{german}: {shown}", f"{english}: {shown}")

@@ -472,3 +472,14 @@ def test_form_of_a_list_is_that_of_its_entries_also_in_lists_of_xml_schema_itsel
     (finding,) = refuse(schema, "<t:subject><t:word/></t:subject><t:person><t:name/></t:person>")
     assert finding.hint is not None
     assert finding.hint.en == "Expected: letters, digits, points, underscores and hyphens"
+
+
+def test_allowed_values_that_are_long_are_not_all_shown() -> None:
+    """A Rückweisung has 2,000 characters for a finding, in both languages."""
+    address = "urn:example:a-code-that-is-written-as-an-address:"
+    values = "".join(f'<xs:enumeration value="{address}{number:02}"/>' for number in range(15))
+    kind = f'<xs:simpleType><xs:restriction base="xs:string">{values}</xs:restriction></xs:simpleType>'
+    (finding,) = refuse(schema_of(f'<xs:element name="kind">{kind}</xs:element>'), "<t:kind>x</t:kind>")
+    assert finding.hint
+    assert f"{address}08 und 6 weitere" in finding.hint.de
+    assert f"{address}08 and 6 others" in finding.hint.en
