@@ -163,7 +163,8 @@ class _Renaming:
         if self._model.repeats or not self._budget.take(self._effort):  # nothing is said of order then
             return
         self.before = self._now = _signs(self._found({}), {})
-        waiting = {element: [*self._possible(element)] for element in self.elements}
+        possible = {element: [*self._possible(element)] for element in self.elements}
+        waiting = {element: names for element, names in possible.items() if names}
         while self._budget.left >= 0:
             found = [each for each, names in waiting.items() if self._is_renamed(each, names, inside)]
             if not found:

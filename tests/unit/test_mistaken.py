@@ -277,3 +277,14 @@ UNITS = schema_of(
       <xs:element name="code"/><xs:element name="side"/></xs:sequence></xs:complexType></xs:element>
     </xs:sequence></xs:complexType></xs:element>"""
 )
+
+
+def test_element_that_a_wildcard_takes_has_the_name_of_no_other() -> None:
+    schema = schema_of(
+        """<xs:element name="message"><xs:complexType><xs:sequence><xs:element name="first"/>
+         <xs:any namespace="##other" minOccurs="0"/></xs:sequence></xs:complexType></xs:element>"""
+    )
+    of_xsd = '<all xmlns="http://www.w3.org/2001/XMLSchema">text</all>'
+    with capture_logs() as logs:
+        assert told(of_xsd, schema)
+    assert logs == []
