@@ -31,6 +31,7 @@ SAMPLE = data_folder("fixtures") / "xparken" / "1.0" / "valid" / "01-neu-online.
 MESSAGE_BYTES = 60_000
 PATTERNS = 20
 _WARM = 20
+"""Calls that come first and do not count."""
 TODAY = datetime.date(2026, 6, 1)
 
 _ONCE = (

@@ -188,7 +188,7 @@ class _Renaming:
                 continue
             if held and not text.strip() and held <= self._look.declarations.children(each.type).keys():
                 model = self._look.declarations.model(each.type)
-                if model.repeats or not self._budget.take(content.effort(model, element)):
+                if model.repeats or not self._budget.take(len(element) + len(model.places)):
                     continue
                 if not content.find_faults(model, element, self._look.guesses):
                     yield name
